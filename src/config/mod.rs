@@ -1,0 +1,114 @@
+//! What the operator wrote, as the gateway uses it: answers only, nothing left to interpret. A value that
+//! reached [`Config`] is valid; everything wrong was reported as [`Problems`] before.
+//!
+//! Variables and texts reach this module as arguments; it never asks the process or the runtime.
+
+mod check;
+mod legacy;
+mod parse;
+mod problem;
+mod secret;
+mod source;
+mod suggest;
+
+use std::time::Duration;
+
+use http::{HeaderMap, Uri};
+
+pub use self::check::table;
+pub use self::problem::{Problem, Problems};
+pub use self::secret::{Secret, TokenDigest};
+pub use self::source::{Document, VARIABLES, inline_routes, load};
+use crate::dialect::providers::{Dialect, KeyHeader};
+
+/// Everything the gateway needs to know.
+#[derive(Debug)]
+pub struct Config {
+    /// At least one.
+    pub routes: Vec<Route>,
+    /// Who may call from a browser.
+    pub cors: Cors,
+    /// The largest request body, in bytes.
+    pub body_limit: usize,
+}
+
+/// A client's token and what it is bound to.
+#[derive(Debug)]
+pub struct Route {
+    /// Shown in logs and `check`.
+    pub name: String,
+    /// The SHA-256 of the client's token.
+    pub token: TokenDigest,
+    /// The client's token itself where the operator wrote it in clear (for scrubbing, never for comparing).
+    pub clear_token: Option<Secret>,
+    /// The provider's name as the operator wrote it.
+    pub provider: String,
+    /// The wire format of the upstream.
+    pub dialect: Dialect,
+    /// Where requests go.
+    pub upstream: Upstream,
+    /// The keys, in the order of the configuration, without repetition. Empty: none is sent.
+    pub keys: Vec<Secret>,
+    /// How a key is sent.
+    pub key_header: KeyHeader,
+    /// Used when the request names no model.
+    pub default_model: Option<String>,
+    /// The allow-list; empty: all models.
+    pub models: Vec<ModelPattern>,
+    /// Client's name -> upstream's name, in the order of the configuration.
+    pub aliases: Vec<(String, String)>,
+    /// To the complete answer, or, streaming, to the first event.
+    pub timeout: Duration,
+    /// Without a byte in a started stream.
+    pub idle_timeout: Duration,
+    /// To a connection (native).
+    pub connect_timeout: Duration,
+    /// Set on every upstream request, over the client's.
+    pub extra_headers: HeaderMap,
+    /// Upstream attempts for one client request, fallbacks included; at least 1.
+    pub max_attempts: usize,
+    /// How keys are chosen.
+    pub rotation: Rotation,
+    /// Worker: read every chunk of a stream.
+    pub verify_end: bool,
+    /// Indices into [`Config::routes`], never the route itself, no cycles.
+    pub fallbacks: Vec<usize>,
+}
+
+/// Where a route's requests go.
+#[derive(Debug)]
+pub enum Upstream {
+    /// Answered by the gateway itself.
+    Echo,
+    /// Sent over the network.
+    Http {
+        /// `{base_url}`, without a trailing slash; other endpoints' paths are appended.
+        base_url: String,
+        /// Chat completions.
+        chat_url: Uri,
+        /// The list of models.
+        models_url: Uri,
+    },
+}
+
+/// How keys are chosen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rotation {
+    /// By request id.
+    Request,
+    /// By conversation.
+    Sticky,
+}
+
+/// An entry of an allow-list: a model's name in which `*` stands for any run of characters.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ModelPattern(String);
+
+/// Which origins may read answers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Cors {
+    /// Every origin.
+    Any,
+    /// These only.
+    Origins(Vec<String>),
+}

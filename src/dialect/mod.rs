@@ -1,0 +1,7 @@
+//! Wire formats: how requests are read and patched, how answers and errors are written. No await, no
+//! configuration, no platform.
+
+pub mod openai;
+pub mod patch;
+pub mod providers;
+pub mod simple_chat;

@@ -1,0 +1,112 @@
+//! OpenAI Chat Completions as far as the gateway reads and writes it itself.
+
+use std::borrow::Cow;
+
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use crate::error::Error;
+
+/// The error object of the OpenAI API: all four keys, always.
+#[must_use]
+pub fn refusal(error: &Error) -> Vec<u8> {
+    let facts = error.kind.facts();
+    let body = json!({"error": {
+        "message": error.message,
+        "type": facts.class,
+        "param": error.param,
+        "code": facts.code,
+    }});
+    body.to_string().into_bytes()
+}
+
+/// Tokens of one answer.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Usage {
+    /// Tokens read.
+    #[serde(default)]
+    pub prompt_tokens: u64,
+    /// Tokens written.
+    #[serde(default)]
+    pub completion_tokens: u64,
+}
+
+/// The usage that a whole answer carries, if it is one and does.
+#[must_use]
+pub fn usage(answer: &[u8]) -> Option<Usage> {
+    #[derive(Deserialize)]
+    struct Answer {
+        usage: Option<Usage>,
+    }
+    serde_json::from_slice::<Answer>(answer).ok()?.usage
+}
+
+/// Whether a body that should be JSON is plainly something else: nothing at all, or a web page.
+#[must_use]
+pub fn is_no_answer(content_type: Option<&str>, body: &[u8]) -> bool {
+    let html = content_type.is_some_and(|kind| kind.trim_start().to_ascii_lowercase().starts_with("text/html"));
+    html || matches!(body.trim_ascii_start().first(), None | Some(b'<'))
+}
+
+/// The content of a message: text, or parts of which the texts count.
+#[derive(Deserialize)]
+#[serde(untagged)]
+pub(crate) enum Content<'a> {
+    /// `"content": "..."`
+    Text(#[serde(borrow)] Cow<'a, str>),
+    /// `"content": [{"type": "text", "text": "..."}, ...]`
+    Parts(#[serde(borrow)] Vec<Part<'a>>),
+    /// `null`, or a shape that is not known.
+    Other(serde::de::IgnoredAny),
+}
+
+/// One part of a message.
+#[derive(Deserialize)]
+pub(crate) struct Part<'a> {
+    #[serde(borrow, default)]
+    text: Cow<'a, str>,
+}
+
+impl Content<'_> {
+    /// All of its text.
+    pub(crate) fn text(&self) -> String {
+        match self {
+            Self::Text(text) => text.to_string(),
+            Self::Parts(parts) => parts.iter().map(|part| part.text.as_ref()).collect(),
+            Self::Other(_) => String::new(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::Kind;
+
+    #[test]
+    fn a_refusal_has_all_four_keys() {
+        let error = Error::new(Kind::InvalidBody, "say \"hi\"").about("model");
+        let body: serde_json::Value = serde_json::from_slice(&refusal(&error)).unwrap();
+        assert_eq!(
+            body,
+            json!({"error": {"message": "say \"hi\"", "type": "invalid_request_error", "param": "model", "code": "invalid_body"}})
+        );
+    }
+
+    #[test]
+    fn usage_is_read_from_a_whole_answer() {
+        let answer = br#"{"usage":{"prompt_tokens":3,"completion_tokens":4,"total_tokens":7}}"#;
+        assert_eq!(usage(answer), Some(Usage { prompt_tokens: 3, completion_tokens: 4 }));
+        assert_eq!(usage(b"{}"), None);
+        assert_eq!(usage(b"<html>"), None);
+    }
+
+    #[test]
+    fn pages_and_silence_are_no_answers() {
+        assert!(is_no_answer(None, b""));
+        assert!(is_no_answer(Some("application/json"), b" \n"));
+        assert!(is_no_answer(None, b"<!doctype html>"));
+        assert!(is_no_answer(Some("Text/HTML; charset=utf-8"), b"oops"));
+        assert!(!is_no_answer(Some("application/json"), b"\n{}"));
+    }
+}

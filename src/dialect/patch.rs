@@ -1,0 +1,338 @@
+//! Reads top-level members of a JSON request and replaces its `model`, keeping every other byte.
+//!
+//! The body is validated once and never rebuilt: number spelling, key order, escapes and unknown
+//! members go upstream as they came.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::ops::Range;
+
+use bytes::{Bytes, BytesMut};
+use serde::de::{Deserializer, Error as _, IgnoredAny, MapAccess, Visitor};
+use serde_json::value::RawValue;
+
+/// How deep arrays and objects may nest: what common JSON parsers take.
+pub const MAX_DEPTH: usize = 128;
+
+/// Why a body cannot be read.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Malformed {
+    /// Not JSON; the text says where and why.
+    Syntax(String),
+    /// JSON, but not an object.
+    NotAnObject,
+    /// Nested deeper than [`MAX_DEPTH`].
+    TooDeep,
+    /// This member stands twice. Parsers disagree on which one counts, so neither may decide what is billed.
+    Twice(&'static str),
+    /// This member has the wrong type.
+    WrongType(&'static str, &'static str),
+}
+
+/// The members of a request that the gateway looks at. Everything else stays unread.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Peek {
+    /// `model`, where it is a string that is not empty.
+    pub model: Option<String>,
+    /// `stream` is `true`.
+    pub stream: bool,
+    /// Where the value of `model` stands, whatever it is.
+    model_span: Option<Range<usize>>,
+    /// Just behind the opening brace.
+    inside: usize,
+    /// The object has no members.
+    empty: bool,
+    /// What tells one conversation from another, for prompt caches: `prompt_cache_key`, else `user`, else
+    /// the messages up to the first of the user.
+    conversation: Option<Range<usize>>,
+}
+
+impl Peek {
+    /// Validates `body` as one JSON object and reads the members the gateway needs.
+    ///
+    /// # Errors
+    /// See [`Malformed`]. Nothing is repaired.
+    pub fn read(body: &[u8]) -> Result<Self, Malformed> {
+        let text = std::str::from_utf8(body)
+            .map_err(|error| Malformed::Syntax(format!("it is not UTF-8 from byte {} on", error.valid_up_to())))?;
+        let json = text.strip_prefix('\u{feff}').unwrap_or(text);
+        if depth(json.as_bytes()) > MAX_DEPTH {
+            return Err(Malformed::TooDeep);
+        }
+        let members = Members::read(json)?;
+        let offset = |value: &str| {
+            let start = value.as_ptr() as usize - body.as_ptr() as usize;
+            start..start + value.len()
+        };
+        let brace = body.len() - json.trim_start().len();
+        let mut peek = Self { inside: brace + 1, empty: members.0.is_empty(), ..Self::default() };
+        if let Some(value) = members.once("model")? {
+            peek.model_span = Some(offset(value));
+            peek.model = match serde_json::from_str(value) {
+                Ok(model) => model,
+                Err(_) => return Err(Malformed::WrongType("model", "a string")),
+            };
+            peek.model = peek.model.filter(|model| !model.trim().is_empty());
+        }
+        if let Some(value) = members.once("stream")? {
+            let stream: Option<bool> =
+                serde_json::from_str(value).map_err(|_| Malformed::WrongType("stream", "true or false"))?;
+            peek.stream = stream == Some(true);
+        }
+        let named = |key| members.last(key).filter(|value| value.len() > 2 && value.starts_with('"'));
+        peek.conversation = named("prompt_cache_key")
+            .or_else(|| named("user"))
+            .map(offset)
+            .or_else(|| members.last("messages").and_then(opening).map(|opening| offset(opening)));
+        Ok(peek)
+    }
+
+    /// The bytes that stay the same over a conversation's requests.
+    #[must_use]
+    pub fn conversation<'a>(&self, body: &'a [u8]) -> Option<&'a [u8]> {
+        self.conversation.clone().and_then(|span| body.get(span))
+    }
+
+    /// `body` with `model` in the place of its model, every other byte kept.
+    #[must_use]
+    pub fn with_model(&self, body: &Bytes, model: &str) -> Bytes {
+        if self.model.as_deref() == Some(model) {
+            return body.clone();
+        }
+        let value = serde_json::Value::from(model).to_string();
+        let (span, text) = match &self.model_span {
+            Some(span) => (span.clone(), value),
+            None => (self.inside..self.inside, format!("\"model\":{value}{}", if self.empty { "" } else { "," })),
+        };
+        let mut patched = BytesMut::with_capacity(body.len() + text.len());
+        patched.extend_from_slice(&body[..span.start]);
+        patched.extend_from_slice(text.as_bytes());
+        patched.extend_from_slice(&body[span.end..]);
+        patched.freeze()
+    }
+}
+
+/// The members of an object in their order, keys unescaped, values as they stand in the text.
+struct Members<'a>(Vec<(Cow<'a, str>, &'a str)>);
+
+impl<'a> Members<'a> {
+    fn read(json: &'a str) -> Result<Self, Malformed> {
+        let mut parser = serde_json::Deserializer::from_str(json);
+        let members = parser.deserialize_any(ObjectOnly).and_then(|members| parser.end().map(|()| members));
+        match members {
+            Ok(Some(members)) => Ok(Self(members)),
+            Ok(None) => Err(Malformed::NotAnObject),
+            Err(error) => Err(Malformed::Syntax(error.to_string())),
+        }
+    }
+
+    fn last(&self, key: &str) -> Option<&'a str> {
+        self.0.iter().rev().find(|(name, _)| name == key).map(|(_, value)| *value)
+    }
+
+    fn once(&self, key: &'static str) -> Result<Option<&'a str>, Malformed> {
+        let mut values = self.0.iter().filter(|(name, _)| name == key).map(|(_, value)| *value);
+        let value = values.next();
+        if values.next().is_some() { Err(Malformed::Twice(key)) } else { Ok(value) }
+    }
+}
+
+struct ObjectOnly;
+
+impl<'de> Visitor<'de> for ObjectOnly {
+    type Value = Option<Vec<(Cow<'de, str>, &'de str)>>;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("a JSON object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        let mut members = Vec::with_capacity(16);
+        while let Some(key) = map.next_key::<Key<'de>>()? {
+            members.push((key.0, map.next_value::<&RawValue>()?.get()));
+        }
+        Ok(Some(members))
+    }
+
+    fn visit_seq<A: serde::de::SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
+        while seq.next_element::<IgnoredAny>()?.is_some() {}
+        Ok(None)
+    }
+
+    fn visit_unit<E>(self) -> Result<Self::Value, E> {
+        Ok(None)
+    }
+
+    fn visit_bool<E>(self, _: bool) -> Result<Self::Value, E> {
+        Ok(None)
+    }
+
+    fn visit_i64<E>(self, _: i64) -> Result<Self::Value, E> {
+        Ok(None)
+    }
+
+    fn visit_u64<E>(self, _: u64) -> Result<Self::Value, E> {
+        Ok(None)
+    }
+
+    fn visit_f64<E>(self, _: f64) -> Result<Self::Value, E> {
+        Ok(None)
+    }
+
+    fn visit_str<E>(self, _: &str) -> Result<Self::Value, E> {
+        Ok(None)
+    }
+}
+
+/// A key, borrowed where it holds no escape.
+#[derive(serde::Deserialize)]
+struct Key<'a>(#[serde(borrow)] Cow<'a, str>);
+
+/// The text of `messages` up to and with the first message of the user: what a growing conversation keeps.
+fn opening(messages: &str) -> Option<&str> {
+    #[derive(serde::Deserialize)]
+    struct Message<'a> {
+        #[serde(borrow, default)]
+        role: Cow<'a, str>,
+    }
+    let list: Vec<&RawValue> = serde_json::from_str(messages).ok()?;
+    let is_user = |raw: &&&RawValue| {
+        serde_json::from_str::<Message<'_>>(raw.get()).is_ok_and(|message| message.role == "user")
+    };
+    let last = list.iter().find(is_user).or_else(|| list.last())?.get();
+    let end = last.as_ptr() as usize + last.len() - messages.as_ptr() as usize;
+    messages.get(..end)
+}
+
+/// The deepest nesting of arrays and objects, strings left out. Stops counting beyond [`MAX_DEPTH`].
+fn depth(json: &[u8]) -> usize {
+    let (mut now, mut deepest) = (0_usize, 0);
+    let mut bytes = json.iter();
+    while let Some(byte) = bytes.next() {
+        match byte {
+            b'[' | b'{' => {
+                now += 1;
+                deepest = deepest.max(now);
+                if deepest > MAX_DEPTH {
+                    break;
+                }
+            }
+            b']' | b'}' => now = now.saturating_sub(1),
+            b'"' => {
+                while let Some(byte) = bytes.next() {
+                    match byte {
+                        b'\\' => drop(bytes.next()),
+                        b'"' => break,
+                        _ => {}
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+    deepest
+}
+
+impl fmt::Display for Malformed {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Syntax(why) => write!(formatter, "The request body is not valid JSON: {why}."),
+            Self::NotAnObject => formatter.write_str("The request body must be a JSON object, like {\"messages\": [...]}."),
+            Self::TooDeep => write!(formatter, "The request body nests deeper than {MAX_DEPTH} levels."),
+            Self::Twice(member) => write!(formatter, "`{member}` stands twice in the request body; send it once."),
+            Self::WrongType(member, expected) => write!(formatter, "`{member}` must be {expected}."),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn patched(body: &str, model: &str) -> String {
+        let body = Bytes::copy_from_slice(body.as_bytes());
+        let peek = Peek::read(&body).unwrap();
+        String::from_utf8(peek.with_model(&body, model).to_vec()).unwrap()
+    }
+
+    #[test]
+    fn only_the_model_changes() {
+        let body = " {\"n\":1e999, \"model\" : \"a\" ,\"x\":{\"model\":\"inner\"},\"z\":[1.0,1.00]} ";
+        assert_eq!(patched(body, "b"), body.replacen("\"a\"", "\"b\"", 1));
+    }
+
+    #[test]
+    fn the_same_model_shares_the_bytes() {
+        let body = Bytes::from_static(b"{\"model\":\"a\"}");
+        assert_eq!(Peek::read(&body).unwrap().with_model(&body, "a").as_ptr(), body.as_ptr());
+    }
+
+    #[test]
+    fn an_escaped_key_is_the_same_key() {
+        assert_eq!(patched(r#"{"mod\u0065l":"a"}"#, "b"), r#"{"mod\u0065l":"b"}"#);
+    }
+
+    #[test]
+    fn a_missing_null_or_blank_model_is_none_and_can_be_filled_in() {
+        assert_eq!(patched(r#"{"a":1}"#, "m\"q"), r#"{"model":"m\"q","a":1}"#);
+        assert_eq!(patched("\u{feff} { }", "m"), "\u{feff} {\"model\":\"m\" }");
+        for model in ["null", "\"\"", "\" \""] {
+            let body = format!("{{\"model\":{model}}}");
+            assert_eq!(Peek::read(body.as_bytes()).unwrap().model, None);
+            assert_eq!(patched(&body, "m"), r#"{"model":"m"}"#);
+        }
+    }
+
+    #[test]
+    fn bad_bodies_are_told_apart() {
+        let read = |body: &str| Peek::read(body.as_bytes()).unwrap_err();
+        assert!(matches!(read(""), Malformed::Syntax(_)));
+        assert!(matches!(read("{\"a\":1} x"), Malformed::Syntax(_)));
+        assert!(matches!(read("{\"a\":01}"), Malformed::Syntax(_)));
+        for other in ["[1,[2]]", "3", "-3", "0.5", "\"x\"", "\"\\n\"", "null", "true"] {
+            assert_eq!(read(other), Malformed::NotAnObject, "{other}");
+        }
+        assert_eq!(read(r#"{"model":"a","mod\u0065l":"b"}"#), Malformed::Twice("model"));
+        assert_eq!(read(r#"{"model":5}"#), Malformed::WrongType("model", "a string"));
+        assert_eq!(read(r#"{"stream":"yes"}"#), Malformed::WrongType("stream", "true or false"));
+        assert!(matches!(Peek::read(b"{\"a\":\"\xff\"}").unwrap_err(), Malformed::Syntax(_)));
+    }
+
+    #[test]
+    fn nesting_ends_at_the_limit() {
+        let nested = |levels: usize| format!("{{\"a\":{}{}}}", "[".repeat(levels - 1), "]".repeat(levels - 1));
+        assert!(Peek::read(nested(MAX_DEPTH).as_bytes()).is_ok());
+        assert_eq!(Peek::read(nested(MAX_DEPTH + 1).as_bytes()).unwrap_err(), Malformed::TooDeep);
+        assert!(Peek::read(format!("{{\"a\":\"{}\"}}", "[".repeat(500)).as_bytes()).is_ok());
+    }
+
+    #[test]
+    fn a_conversation_keeps_its_opening_while_it_grows() {
+        let first = br#"{"messages":[{"role":"system","content":"s"},{"role":"user","content":"u"}]}"#;
+        let later = br#"{"messages":[{"role":"system","content":"s"},{"role":"user","content":"u"},{"role":"assistant","content":"a"}]}"#;
+        let of = |body: &'static [u8]| Peek::read(body).unwrap().conversation(body).unwrap();
+        assert_eq!(of(first), of(later));
+        assert_eq!(of(br#"{"user":"ann","prompt_cache_key":"k","messages":[]}"#), b"\"k\"");
+    }
+
+    proptest! {
+        #[test]
+        fn no_bytes_panic(body in proptest::collection::vec(any::<u8>(), 0..200)) {
+            let _ = Peek::read(&body);
+        }
+
+        #[test]
+        fn a_patched_body_is_the_same_object_but_for_its_model(
+            before in "[a-z]{0,3}", after in "[a-z]{0,3}", old in "\\PC*", new in "\\PC+"
+        ) {
+            let body = serde_json::json!({"a": before, "model": old, "z": {"model": after}});
+            let text = Bytes::from(body.to_string());
+            let patched = Peek::read(&text).unwrap().with_model(&text, &new);
+            let mut expected = body;
+            expected["model"] = new.into();
+            prop_assert_eq!(serde_json::from_slice::<serde_json::Value>(&patched).unwrap(), expected);
+        }
+    }
+}

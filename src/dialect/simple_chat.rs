@@ -1,0 +1,148 @@
+//! `POST /chat`: a question in, a reply out. Translated to Chat Completions and back.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+use serde_json::{Value, json};
+
+use super::openai::Content;
+use super::patch::{Malformed, Peek};
+use crate::error::{Error, Kind};
+
+/// The body of a Chat Completions request that asks what `body` asks. Members this form does not know
+/// (`temperature`, `max_tokens`, ...) are kept as they are.
+///
+/// # Errors
+/// `invalid_json` or `invalid_body`, saying what is missing.
+pub fn request(body: &[u8]) -> Result<Vec<u8>, Error> {
+    Peek::read(body).map_err(Error::from)?;
+    let json = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
+    let mut members: BTreeMap<String, Box<RawValue>> =
+        serde_json::from_slice(json).map_err(|error| Error::from(Malformed::Syntax(error.to_string())))?;
+    let message = text(&mut members, "message")?;
+    let system = text(&mut members, "system")?;
+    let mut messages: Vec<Value> = match members.remove("messages") {
+        Some(list) => match serde_json::from_str::<Option<Vec<Value>>>(list.get()) {
+            Ok(list) => list.unwrap_or_default(),
+            Err(_) => return Err(Error::new(Kind::InvalidBody, "`messages` must be an array of messages.").about("messages")),
+        },
+        None => Vec::new(),
+    };
+    if let Some(system) = system {
+        messages.insert(0, json!({"role": "system", "content": system}));
+    }
+    if let Some(message) = message {
+        messages.push(json!({"role": "user", "content": message}));
+    } else if messages.iter().all(|message| message["role"] == "system") {
+        let hint = "Send {\"message\": \"...\"} or {\"messages\": [{\"role\": \"user\", \"content\": \"...\"}]}.";
+        return Err(Error::new(Kind::InvalidBody, hint).about("message"));
+    }
+    let mut request = serde_json::Map::new();
+    request.insert("messages".into(), messages.into());
+    let mut request = Value::from(request).to_string();
+    request.pop();
+    for (name, value) in members {
+        request.push_str(&format!(",{}:{}", Value::from(name), value.get()));
+    }
+    request.push('}');
+    Ok(request.into_bytes())
+}
+
+/// The reply to a question, from the whole answer of Chat Completions; `None` where it holds none.
+#[must_use]
+pub fn reply(answer: &[u8], request_id: &str) -> Option<Vec<u8>> {
+    #[derive(Deserialize)]
+    struct Answer<'a> {
+        #[serde(borrow)]
+        choices: Vec<Choice<'a>>,
+        #[serde(default)]
+        model: Value,
+        #[serde(default)]
+        usage: Value,
+    }
+    #[derive(Deserialize)]
+    struct Choice<'a> {
+        #[serde(borrow)]
+        message: Message<'a>,
+    }
+    #[derive(Deserialize)]
+    struct Message<'a> {
+        #[serde(borrow, default)]
+        content: Option<Content<'a>>,
+    }
+    let answer: Answer<'_> = serde_json::from_slice(answer).ok()?;
+    let content = &answer.choices.first()?.message.content;
+    let reply = content.as_ref().map(Content::text).unwrap_or_default();
+    let body = json!({"reply": reply, "model": answer.model, "usage": answer.usage, "request_id": request_id});
+    Some(body.to_string().into_bytes())
+}
+
+fn text(members: &mut BTreeMap<String, Box<RawValue>>, name: &'static str) -> Result<Option<String>, Error> {
+    let Some(value) = members.remove(name) else { return Ok(None) };
+    let text: Option<String> =
+        serde_json::from_str(value.get()).map_err(|_| Error::from(Malformed::WrongType(name, "a string")))?;
+    Ok(text.filter(|text| !text.is_empty()))
+}
+
+impl From<Malformed> for Error {
+    fn from(malformed: Malformed) -> Self {
+        let message = malformed.to_string();
+        match malformed {
+            Malformed::Syntax(_) | Malformed::TooDeep => Self::new(Kind::InvalidJson, message),
+            Malformed::NotAnObject => Self::new(Kind::InvalidBody, message),
+            Malformed::Twice(member) | Malformed::WrongType(member, _) => Self::new(Kind::InvalidBody, message).about(member),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sent(body: &str) -> Value {
+        serde_json::from_slice(&request(body.as_bytes()).unwrap()).unwrap()
+    }
+
+    #[test]
+    fn a_message_becomes_a_conversation_of_one() {
+        assert_eq!(
+            sent(r#"{"message":"你好","system":"be brief","model":"m","temperature":0.5}"#),
+            json!({"model": "m", "temperature": 0.5, "messages": [
+                {"role": "system", "content": "be brief"}, {"role": "user", "content": "你好"}]})
+        );
+    }
+
+    #[test]
+    fn messages_are_kept_and_a_message_comes_last() {
+        let messages = sent(r#"{"messages":[{"role":"user","content":"a"}],"message":"b"}"#);
+        assert_eq!(messages, json!({"messages": [{"role": "user", "content": "a"}, {"role": "user", "content": "b"}]}));
+    }
+
+    #[test]
+    fn unknown_members_keep_their_spelling() {
+        let body = request(br#"{"message":"x","seed":1.00}"#).unwrap();
+        assert!(String::from_utf8(body).unwrap().contains("\"seed\":1.00"));
+    }
+
+    #[test]
+    fn a_question_without_a_question_is_refused() {
+        for body in ["{}", r#"{"message":""}"#, r#"{"message":7}"#, r#"{"messages":"x"}"#, r#"{"system":"s"}"#] {
+            assert_eq!(request(body.as_bytes()).unwrap_err().kind, Kind::InvalidBody, "{body}");
+        }
+        assert_eq!(request(b"hi").unwrap_err().kind, Kind::InvalidJson);
+    }
+
+    #[test]
+    fn the_reply_is_the_first_choice() {
+        let answer = r#"{"model":"m","usage":{"total_tokens":2},"choices":[{"message":{"role":"assistant","content":"hi"}}]}"#;
+        let reply: Value = serde_json::from_slice(&reply(answer.as_bytes(), "r1").unwrap()).unwrap();
+        assert_eq!(reply, json!({"reply": "hi", "model": "m", "usage": {"total_tokens": 2}, "request_id": "r1"}));
+    }
+
+    #[test]
+    fn an_answer_without_choices_is_no_reply() {
+        assert!(reply(b"{}", "r").is_none());
+        assert!(reply(br#"{"choices":[]}"#, "r").is_none());
+    }
+}

@@ -1,0 +1,130 @@
+//! What goes wrong, told to the caller: one kind per cause, one table from kind to status, type and code.
+//!
+//! Rendering belongs to the dialect of the endpoint that was called; nothing here knows a wire format.
+
+use http::StatusCode;
+
+/// Why the gateway itself refuses or fails a request. Every kind has one row in [`Kind::facts`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// The body is not JSON.
+    InvalidJson,
+    /// The body is JSON of the wrong shape.
+    InvalidBody,
+    /// No model in the request and none configured.
+    MissingModel,
+    /// The request itself is not one that HTTP allows.
+    MalformedRequest,
+    /// No known token in the request.
+    InvalidApiKey,
+    /// No such path.
+    NotFound,
+    /// The route's allow-list does not hold this model.
+    ModelNotFound,
+    /// A known path with another method.
+    MethodNotAllowed,
+    /// The request's body stalled.
+    RequestTimeout,
+    /// The request's body is over the limit.
+    RequestTooLarge,
+    /// A body that does not say it is JSON.
+    UnsupportedMediaType,
+    /// The request's head is over the limit.
+    HeadersTooLarge,
+    /// The operator's configuration has problems (Workers only: the native server does not start).
+    Configuration,
+    /// A defect of the gateway.
+    Internal,
+    /// Connecting failed, or the connection broke before an answer.
+    UpstreamUnreachable,
+    /// Every key was refused.
+    UpstreamAuthFailed,
+    /// The answer is none that the endpoint can have: HTML, nothing, a redirect.
+    UpstreamInvalidResponse,
+    /// More requests at once than the operator admits.
+    Overloaded,
+    /// No answer within the route's timeout.
+    UpstreamTimeout,
+}
+
+/// What a kind means on the wire (OpenAI API reference, error codes).
+#[derive(Clone, Copy, Debug)]
+pub struct Facts {
+    /// The HTTP status.
+    pub status: StatusCode,
+    /// `error.type`.
+    pub class: &'static str,
+    /// `error.code`.
+    pub code: &'static str,
+}
+
+impl Kind {
+    /// The one table: status, type and code of each kind.
+    #[must_use]
+    pub const fn facts(self) -> Facts {
+        const INVALID: &str = "invalid_request_error";
+        const UPSTREAM: &str = "upstream_error";
+        const SERVER: &str = "server_error";
+        let (status, class, code) = match self {
+            Self::InvalidJson => (StatusCode::BAD_REQUEST, INVALID, "invalid_json"),
+            Self::InvalidBody => (StatusCode::BAD_REQUEST, INVALID, "invalid_body"),
+            Self::MissingModel => (StatusCode::BAD_REQUEST, INVALID, "missing_model"),
+            Self::MalformedRequest => (StatusCode::BAD_REQUEST, INVALID, "malformed_request"),
+            Self::InvalidApiKey => (StatusCode::UNAUTHORIZED, INVALID, "invalid_api_key"),
+            Self::NotFound => (StatusCode::NOT_FOUND, INVALID, "not_found"),
+            Self::ModelNotFound => (StatusCode::NOT_FOUND, INVALID, "model_not_found"),
+            Self::MethodNotAllowed => (StatusCode::METHOD_NOT_ALLOWED, INVALID, "method_not_allowed"),
+            Self::RequestTimeout => (StatusCode::REQUEST_TIMEOUT, INVALID, "request_timeout"),
+            Self::RequestTooLarge => (StatusCode::PAYLOAD_TOO_LARGE, INVALID, "request_too_large"),
+            Self::UnsupportedMediaType => (StatusCode::UNSUPPORTED_MEDIA_TYPE, INVALID, "unsupported_media_type"),
+            Self::HeadersTooLarge => (StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, INVALID, "headers_too_large"),
+            Self::Configuration => (StatusCode::INTERNAL_SERVER_ERROR, SERVER, "configuration_error"),
+            Self::Internal => (StatusCode::INTERNAL_SERVER_ERROR, SERVER, "internal_error"),
+            Self::UpstreamUnreachable => (StatusCode::BAD_GATEWAY, UPSTREAM, "upstream_unreachable"),
+            Self::UpstreamAuthFailed => (StatusCode::BAD_GATEWAY, UPSTREAM, "upstream_auth_failed"),
+            Self::UpstreamInvalidResponse => (StatusCode::BAD_GATEWAY, UPSTREAM, "upstream_invalid_response"),
+            Self::Overloaded => (StatusCode::SERVICE_UNAVAILABLE, UPSTREAM, "overloaded"),
+            Self::UpstreamTimeout => (StatusCode::GATEWAY_TIMEOUT, UPSTREAM, "upstream_timeout"),
+        };
+        Facts { status, class, code }
+    }
+}
+
+/// A refusal or failure, for the caller. The message says what to do next and never holds a key,
+/// an upstream's URL or a stack.
+#[derive(Clone, Debug)]
+pub struct Error {
+    /// The cause.
+    pub kind: Kind,
+    /// One or two sentences for a person.
+    pub message: String,
+    /// The request's member that is to blame (`error.param`).
+    pub param: Option<&'static str>,
+    /// The methods a path has, for 405.
+    pub allow: Option<&'static str>,
+    /// The status to answer with where it is the upstream's own and not the kind's.
+    pub status: Option<StatusCode>,
+}
+
+impl Error {
+    /// An error of `kind` that blames no member.
+    pub fn new(kind: Kind, message: impl Into<String>) -> Self {
+        Self { kind, message: message.into(), param: None, allow: None, status: None }
+    }
+
+    /// The same error, blaming the request's member `param`.
+    #[must_use]
+    pub const fn about(mut self, param: &'static str) -> Self {
+        self.param = Some(param);
+        self
+    }
+
+    /// The status it is answered with.
+    #[must_use]
+    pub const fn status(&self) -> StatusCode {
+        match self.status {
+            Some(status) => status,
+            None => self.kind.facts().status,
+        }
+    }
+}

@@ -1,0 +1,130 @@
+//! Method and path -> endpoint. Nothing is guessed: a path that is not in the table does not exist.
+
+use http::Method;
+
+use crate::error::{Error, Kind};
+
+/// What a request asks for.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Endpoint {
+    /// `GET /`
+    Home,
+    /// `GET /health`
+    Health,
+    /// `GET /v1/models`
+    Models,
+    /// `GET /v1/models/{id}`; the id as it stands in the path.
+    Model(String),
+    /// `POST /v1/chat/completions`
+    ChatCompletions,
+    /// `POST /v1/embeddings`
+    Embeddings,
+    /// `POST /chat`
+    SimpleChat,
+}
+
+impl Endpoint {
+    pub(super) fn of(method: &Method, path: &str) -> Result<Self, Error> {
+        let (endpoint, allow) = match path {
+            "/" => (Self::Home, "GET, HEAD, OPTIONS"),
+            "/health" => (Self::Health, "GET, HEAD, OPTIONS"),
+            "/v1/models" => (Self::Models, "GET, OPTIONS"),
+            "/v1/chat/completions" => (Self::ChatCompletions, "POST, OPTIONS"),
+            "/v1/embeddings" => (Self::Embeddings, "POST, OPTIONS"),
+            "/chat" => (Self::SimpleChat, "POST, OPTIONS"),
+            _ => match path.strip_prefix("/v1/models/").filter(|id| is_plain(id)) {
+                Some(id) => (Self::Model(id.to_owned()), "GET, OPTIONS"),
+                None => return Err(unknown(path)),
+            },
+        };
+        if allow.split(", ").any(|allowed| allowed == method.as_str()) {
+            return Ok(endpoint);
+        }
+        let mut error = Error::new(Kind::MethodNotAllowed, format!("This path takes {allow}."));
+        error.allow = Some(allow);
+        Err(error)
+    }
+
+    /// Its name in the log.
+    pub(super) const fn name(&self) -> &'static str {
+        match self {
+            Self::Home => "home",
+            Self::Health => "health",
+            Self::Models => "models",
+            Self::Model(_) => "model",
+            Self::ChatCompletions => "chat_completions",
+            Self::Embeddings => "embeddings",
+            Self::SimpleChat => "chat",
+        }
+    }
+}
+
+fn unknown(path: &str) -> Error {
+    let hint = if path.ends_with("/chat/completions") {
+        "the base URL for clients is this gateway's address followed by /v1, as in http://127.0.0.1:8000/v1"
+    } else {
+        "this gateway has /health, /v1/models, /v1/chat/completions, /v1/embeddings and /chat"
+    };
+    Error::new(Kind::NotFound, format!("There is nothing at this path; {hint}."))
+}
+
+/// Whether a path means the same to everyone who reads it: no empty or dot segments, however they are
+/// spelled, and no control characters or backslashes.
+fn is_plain(path: &str) -> bool {
+    let decoded = decode(path);
+    !decoded.iter().any(|byte| byte.is_ascii_control() || *byte == b'\\')
+        && decoded.split(|byte| *byte == b'/').all(|segment| !matches!(segment, b"" | b"." | b".."))
+}
+
+/// `path` with its percent-escapes resolved; what is not an escape stays.
+pub(super) fn decode(path: &str) -> Vec<u8> {
+    let digit = |byte: Option<&u8>| byte.and_then(|byte| char::from(*byte).to_digit(16));
+    let bytes = path.as_bytes();
+    let mut decoded = Vec::with_capacity(bytes.len());
+    let mut at = 0;
+    while let Some(byte) = bytes.get(at) {
+        match (byte, digit(bytes.get(at + 1)), digit(bytes.get(at + 2))) {
+            (b'%', Some(high), Some(low)) => {
+                decoded.extend(u8::try_from(high * 16 + low));
+                at += 3;
+            }
+            _ => {
+                decoded.push(*byte);
+                at += 1;
+            }
+        }
+    }
+    decoded
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_table_is_the_whole_truth() {
+        let get = |path| Endpoint::of(&Method::GET, path);
+        assert_eq!(get("/").unwrap(), Endpoint::Home);
+        assert_eq!(get("/v1/models/openai/gpt-4o:free").unwrap(), Endpoint::Model("openai/gpt-4o:free".into()));
+        assert_eq!(get("/v1/models/openai%2Fgpt-4o").unwrap(), Endpoint::Model("openai%2Fgpt-4o".into()));
+        for path in [
+            "/models", "/v1", "/v1/", "//v1/models", "/v1//models", "/v1/../health", "/V1/models", "/v1/models/", "/v1/models//x",
+            "/v1/models/../chat", "/v1/models/%2e%2E/x", "/v1/models/a%2f%2e%2e%2fb", "/v1/models/a%00b", "/v1/models/a%5Cb", "/health/",
+        ] {
+            assert_eq!(get(path).unwrap_err().kind, Kind::NotFound, "{path}");
+        }
+    }
+
+    #[test]
+    fn another_method_is_told_which_ones_there_are() {
+        let error = Endpoint::of(&Method::GET, "/v1/chat/completions").unwrap_err();
+        assert_eq!((error.kind, error.allow), (Kind::MethodNotAllowed, Some("POST, OPTIONS")));
+        assert!(Endpoint::of(&Method::HEAD, "/health").is_ok());
+    }
+
+    #[test]
+    fn escapes_are_resolved_once() {
+        assert_eq!(decode("a%2Fb%zz%2"), b"a/b%zz%2");
+        assert_eq!(decode("%252e"), b"%2e");
+    }
+}

@@ -1,0 +1,245 @@
+//! The life of a request, once for both runtimes. Read [`Gateway::handle`] first.
+
+mod attempt;
+mod caller;
+mod cors;
+mod echo;
+mod endpoint;
+mod headers;
+mod models;
+mod pages;
+mod record;
+mod scrub;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::request::Parts;
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
+
+use self::attempt::Call;
+use self::endpoint::Endpoint;
+pub use self::record::Record;
+use crate::config::Config;
+use crate::dialect::patch::Peek;
+use crate::dialect::{openai, simple_chat};
+use crate::error::{Error, Kind};
+use crate::platform::{Fault, Platform};
+
+/// The largest request head, in bytes: names, values and the target.
+const HEAD_LIMIT: usize = 32 * 1024;
+
+/// The gateway, bound to a runtime.
+#[derive(Clone)]
+pub struct Gateway<P> {
+    config: Arc<Config>,
+    platform: P,
+    draining: Arc<AtomicBool>,
+}
+
+/// What a request led to.
+#[derive(Debug)]
+pub struct Answer<S> {
+    /// For the client.
+    pub response: Response<Body<S>>,
+    /// For the log, once the shell has seen the body's end.
+    pub record: Record,
+}
+
+/// An answer's body.
+#[derive(Debug)]
+pub enum Body<S> {
+    /// All of it.
+    Full(Bytes),
+    /// The gateway's own stream: chunks with a pause before each but the first.
+    Paced {
+        /// In order.
+        chunks: Vec<Bytes>,
+        /// Between two of them.
+        pause: Duration,
+    },
+    /// The upstream's stream. The shell hands it on byte for byte; dropping it ends the request upstream.
+    Untouched(S),
+}
+
+impl<P: Platform> Gateway<P> {
+    /// A gateway that serves `config` on `platform`.
+    #[must_use]
+    pub fn new(config: Arc<Config>, platform: P) -> Self {
+        Self { config, platform, draining: Arc::default() }
+    }
+
+    /// From now on `/health` says that this process is about to leave. Requests are served as before.
+    pub fn drain(&self) {
+        self.draining.store(true, Ordering::Relaxed);
+    }
+
+    /// Answers a request. Never fails: trouble becomes an answer that the caller's client understands.
+    pub async fn handle(&self, request: Request<P::Stream>) -> Answer<P::Stream> {
+        let (head, stream) = request.into_parts();
+        let mut record = self.record(&head.headers);
+        let result = self.answer(&head, stream, &mut record).await;
+        self.finish(&head.headers, result, record)
+    }
+
+    /// Refuses a request unread, for a reason that only the shell can know.
+    pub fn refuse(&self, headers: &HeaderMap, error: Error) -> Answer<P::Stream> {
+        let record = self.record(headers);
+        self.finish(headers, Err(error), record)
+    }
+
+    fn record(&self, headers: &HeaderMap) -> Record {
+        let now = self.platform.now();
+        Record::new(now, headers::request_id(headers).unwrap_or_else(|| headers::new_request_id(now, self.platform.random())))
+    }
+
+    fn finish(
+        &self,
+        headers: &HeaderMap,
+        result: Result<Response<Body<P::Stream>>, Error>,
+        mut record: Record,
+    ) -> Answer<P::Stream> {
+        let mut response = result.unwrap_or_else(|error| {
+            record.error = Some(error.kind.facts().code);
+            refusal(&error)
+        });
+        record.status = response.status().as_u16();
+        let answer = response.headers_mut();
+        if let Ok(id) = HeaderValue::try_from(&record.request_id) {
+            answer.insert(headers::REQUEST_ID, id);
+        }
+        if record.attempts > 0 {
+            answer.insert(headers::ATTEMPTS, HeaderValue::from(record.attempts));
+        }
+        cors::allow(&self.config.cors, headers, answer);
+        Answer { response, record }
+    }
+
+    async fn answer(
+        &self,
+        head: &Parts,
+        stream: P::Stream,
+        record: &mut Record,
+    ) -> Result<Response<Body<P::Stream>>, Error> {
+        if headers::size(head) > HEAD_LIMIT {
+            let message = format!("The request's headers are larger than {} KiB; send fewer or shorter ones.", HEAD_LIMIT / 1024);
+            return Err(Error::new(Kind::HeadersTooLarge, message));
+        }
+        if head.method == Method::OPTIONS {
+            record.endpoint = "preflight";
+            return Ok(cors::preflight(&head.headers));
+        }
+        let endpoint = Endpoint::of(&head.method, head.uri.path())?;
+        record.endpoint = endpoint.name();
+        match endpoint {
+            Endpoint::Home => return Ok(pages::home(&head.headers)),
+            Endpoint::Health => return Ok(pages::health(self.draining.load(Ordering::Relaxed))),
+            Endpoint::Models | Endpoint::Model(_) | Endpoint::ChatCompletions | Endpoint::Embeddings | Endpoint::SimpleChat => {}
+        }
+        let index = caller::route(&self.config, &head.headers)?;
+        let route = &self.config.routes[index];
+        record.route = Some(route.name.clone());
+        if head.headers.contains_key(header::TRANSFER_ENCODING) && head.headers.contains_key(header::CONTENT_LENGTH) {
+            let message = "The request has both Transfer-Encoding and Content-Length; send one of them.";
+            return Err(Error::new(Kind::MalformedRequest, message));
+        }
+        let mut call = Call {
+            endpoint: &endpoint,
+            route: index,
+            request_id: record.request_id.clone(),
+            headers: headers::forwarded(&head.headers),
+            query: head.uri.query(),
+            body: Bytes::new(),
+            peek: Peek::default(),
+        };
+        if matches!(endpoint, Endpoint::Models | Endpoint::Model(_)) {
+            return self.models(&call, record).await;
+        }
+        let body = self.body(head, stream).await?;
+        call.body = if matches!(endpoint, Endpoint::SimpleChat) { simple_chat::request(&body)?.into() } else { body };
+        call.peek = Peek::read(&call.body)?;
+        record.stream = call.peek.stream;
+        self.check_model(&call)?;
+        let response = self.forward(&call, record).await?;
+        if matches!(endpoint, Endpoint::SimpleChat) { simple_reply(response, &call.request_id) } else { Ok(response) }
+    }
+
+    /// The JSON body of a request.
+    async fn body(&self, head: &Parts, stream: P::Stream) -> Result<Bytes, Error> {
+        let kind = head.headers.get(header::CONTENT_TYPE).map(HeaderValue::as_bytes);
+        if !kind.is_none_or(headers::is_json) {
+            let hint = "The request's content-type is not JSON; send `Content-Type: application/json`.";
+            return Err(Error::new(Kind::UnsupportedMediaType, hint));
+        }
+        let limit = self.config.body_limit;
+        let too_large = || Error::new(Kind::RequestTooLarge, format!("The request body is larger than {limit} bytes, the most this gateway takes."));
+        if headers::content_length(&head.headers).is_some_and(|length| length > limit as u64) {
+            return Err(too_large());
+        }
+        self.platform.collect(stream, limit).await.map_err(|fault| match fault {
+            Fault::TooLarge => too_large(),
+            Fault::Timeout => Error::new(Kind::RequestTimeout, "The request body stopped arriving; send it again."),
+            Fault::Connect(_) | Fault::Reset(_) => {
+                Error::new(Kind::MalformedRequest, "The request body ended early or is not well-formed; send it again.")
+            }
+        })
+    }
+
+    /// Whether this token may use the model that the request names, and whether there is one at all.
+    fn check_model(&self, call: &Call<'_>) -> Result<(), Error> {
+        let route = &self.config.routes[call.route];
+        let Some(model) = call.peek.model.as_deref() else {
+            if attempt::default_model(route).is_some() {
+                return Ok(());
+            }
+            let hint = "The request names no `model` and this token has no default one. Add `\"model\": \"...\"`; GET /v1/models lists them.";
+            return Err(Error::new(Kind::MissingModel, hint).about("model"));
+        };
+        if route.allows(model) { Ok(()) } else { Err(models::not_found(model)) }
+    }
+}
+
+/// An error as an answer, with the headers that its kind calls for.
+fn refusal<S>(error: &Error) -> Response<Body<S>> {
+    let mut response = json(error.status(), openai::refusal(error));
+    let headers = response.headers_mut();
+    match error.kind {
+        Kind::InvalidApiKey => drop(headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"))),
+        Kind::Overloaded => drop(headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"))),
+        Kind::UpstreamAuthFailed | Kind::UpstreamInvalidResponse | Kind::UpstreamTimeout | Kind::UpstreamUnreachable => {
+            headers.insert(headers::SHOULD_RETRY, HeaderValue::from_static("false"));
+        }
+        _ => {}
+    }
+    if let Some(allow) = error.allow {
+        headers.insert(header::ALLOW, HeaderValue::from_static(allow));
+    }
+    response
+}
+
+fn json<S>(status: StatusCode, body: impl Into<Bytes>) -> Response<Body<S>> {
+    with_type(status, "application/json", body)
+}
+
+fn with_type<S>(status: StatusCode, kind: &'static str, body: impl Into<Bytes>) -> Response<Body<S>> {
+    let mut response = Response::new(Body::Full(body.into()));
+    *response.status_mut() = status;
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
+    response
+}
+
+/// The answer of `POST /chat` from that of Chat Completions. Streams and errors stay as they are.
+fn simple_reply<S>(response: Response<Body<S>>, request_id: &str) -> Result<Response<Body<S>>, Error> {
+    let (mut head, body) = response.into_parts();
+    let Body::Full(answer) = &body else { return Ok(Response::from_parts(head, body)) };
+    if !head.status.is_success() {
+        return Ok(Response::from_parts(head, body));
+    }
+    let reply = simple_chat::reply(answer, request_id).ok_or_else(|| {
+        Error::new(Kind::UpstreamInvalidResponse, "The upstream's answer holds no reply; try another model or POST /v1/chat/completions.")
+    })?;
+    head.headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    Ok(Response::from_parts(head, Body::Full(reply.into())))
+}

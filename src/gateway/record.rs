@@ -1,0 +1,68 @@
+//! What is known about a request when its answer begins: one line of the log. Never a body, token or key.
+
+use serde::Serialize;
+
+use crate::dialect::openai::Usage;
+use crate::platform::Millis;
+
+/// Longer names are cut: a client chooses them.
+const MAX_MODEL: usize = 120;
+
+/// The facts of one request. The shell adds what only the end of the body tells.
+#[derive(Clone, Debug, Serialize)]
+pub struct Record {
+    /// When the request came.
+    #[serde(skip)]
+    pub start: Millis,
+    /// On the answer and on the upstream request as well.
+    pub request_id: String,
+    /// What was asked for.
+    pub endpoint: &'static str,
+    /// The caller's route.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub route: Option<String>,
+    /// The provider that was asked last.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub provider: Option<String>,
+    /// The model as the upstream was asked for it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub model: Option<String>,
+    /// Whether a stream was asked for.
+    pub stream: bool,
+    /// The answer's status.
+    pub status: u16,
+    /// Upstream attempts.
+    pub attempts: usize,
+    /// How the attempts before the last one failed, and the last one if it did.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub failures: Vec<String>,
+    /// The gateway's own error code.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error: Option<&'static str>,
+    /// Tokens, where the answer told.
+    #[serde(flatten, skip_serializing_if = "Option::is_none")]
+    pub usage: Option<Usage>,
+}
+
+impl Record {
+    pub(super) const fn new(start: Millis, request_id: String) -> Self {
+        Self {
+            start,
+            request_id,
+            endpoint: "none",
+            route: None,
+            provider: None,
+            model: None,
+            stream: false,
+            status: 0,
+            attempts: 0,
+            failures: Vec::new(),
+            error: None,
+            usage: None,
+        }
+    }
+
+    pub(super) fn set_model(&mut self, model: &str) {
+        self.model = Some(model.chars().take(MAX_MODEL).collect());
+    }
+}

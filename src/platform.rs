@@ -1,0 +1,72 @@
+//! The one seam between the gateway and the runtime it happens to run on, and the plain data that crosses it.
+//!
+//! A shell implements [`Platform`]; the core is generic over it and names no runtime. There is no
+//! `spawn` here on purpose: what must outlive the answer is data that a shell acts on.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{Request, Response};
+
+/// Milliseconds since the Unix epoch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Millis(pub u64);
+
+impl Millis {
+    /// The instant `duration` later.
+    #[must_use]
+    pub fn after(self, duration: Duration) -> Self {
+        Self(self.0.saturating_add(u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)))
+    }
+
+    /// The time from `self` to `later`; zero when that is past.
+    #[must_use]
+    pub const fn until(self, later: Self) -> Duration {
+        Duration::from_millis(later.0.saturating_sub(self.0))
+    }
+}
+
+/// Why bytes did not come. Mechanical facts only, readable on any runtime; the texts are for the
+/// operator's log and never reach a caller.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// No connection: refused, unknown host, TLS failure, connect timeout.
+    Connect(String),
+    /// A connection that broke or spoke nonsense.
+    Reset(String),
+    /// A peer that stayed silent too long.
+    Timeout,
+    /// More bytes than the limit that was given.
+    TooLarge,
+}
+
+/// A runtime, as the core sees it.
+#[expect(async_fn_in_trait, reason = "no Send bound on purpose: each shell proves it for its own types")]
+pub trait Platform: Clone + 'static {
+    /// A body as the runtime delivers it. The core may hand it on without ever reading it.
+    type Stream: 'static;
+
+    /// The time now. On Workers it stands still between IO: never measure CPU with it.
+    fn now(&self) -> Millis;
+
+    /// Random bits for ids.
+    fn random(&self) -> u128;
+
+    /// Returns after `duration`.
+    async fn sleep(&self, duration: Duration);
+
+    /// Sends a request and returns when the answer's head is there. Redirects are not followed.
+    /// Dropping the future, or the stream in the answer, ends the request upstream.
+    ///
+    /// # Errors
+    /// [`Fault::Connect`] when no connection came about (within `connect_timeout` where the runtime
+    /// can tell), [`Fault::Reset`] when it broke before the head.
+    async fn fetch(&self, request: Request<Bytes>, connect_timeout: Duration) -> Result<Response<Self::Stream>, Fault>;
+
+    /// Reads a body to its end, in as few crossings as the runtime allows.
+    ///
+    /// # Errors
+    /// [`Fault::TooLarge`] beyond `limit` bytes, [`Fault::Reset`] when it breaks,
+    /// [`Fault::Timeout`] when the runtime guards bodies against stalling and this one stalled.
+    async fn collect(&self, stream: Self::Stream, limit: usize) -> Result<Bytes, Fault>;
+}

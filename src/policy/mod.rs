@@ -1,0 +1,5 @@
+//! Decisions: values in, values out. Nothing here waits, calls or asks for the time.
+
+pub mod outcome;
+pub mod plan;
+pub mod rank;
