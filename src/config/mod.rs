@@ -4,10 +4,11 @@
 //! Variables and texts reach this module as arguments; it never asks the process or the runtime.
 
 mod check;
-mod legacy;
+mod fields;
 mod parse;
 mod problem;
 mod secret;
+mod server;
 mod source;
 mod suggest;
 
@@ -18,7 +19,8 @@ use http::{HeaderMap, Uri};
 pub use self::check::table;
 pub use self::problem::{Problem, Problems};
 pub use self::secret::{Secret, TokenDigest};
-pub use self::source::{Document, VARIABLES, inline_routes, load};
+pub use self::server::{LogFormat, Server};
+pub use self::source::{Document, VARIABLES, Variables, inline_routes, load};
 use crate::dialect::providers::{Dialect, KeyHeader};
 
 /// Everything the gateway needs to know.
@@ -111,4 +113,84 @@ pub enum Cors {
     Any,
     /// These only.
     Origins(Vec<String>),
+}
+
+impl Config {
+    /// The configuration of `ai-gateway demo`: the token `demo`, answered by the gateway itself.
+    ///
+    /// # Errors
+    /// None in practice: the text is constant.
+    pub fn demo() -> Result<Self, Problems> {
+        let text = r#"[{"token":"demo","name":"demo","provider":"echo","default_model":"echo"}]"#;
+        load(Some(Document { origin: "demo".to_owned(), text: text.to_owned() }), &|_| None)
+    }
+
+    /// Everything that must never be shown.
+    pub fn secrets(&self) -> impl Iterator<Item = &Secret> {
+        self.routes.iter().flat_map(|route| route.keys.iter().chain(&route.clear_token))
+    }
+}
+
+impl Route {
+    /// Whether a client may ask for `model`: every one where there is no allow-list, else those that it names, by
+    /// the client's name or by the upstream's.
+    #[must_use]
+    pub fn allows(&self, model: &str) -> bool {
+        let named = |name: &str| self.models.iter().any(|pattern| pattern.matches(name));
+        self.models.is_empty() || named(model) || named(self.upstream_model(model))
+    }
+
+    /// The upstream's name of the client's `model`.
+    #[must_use]
+    pub fn upstream_model<'a>(&'a self, model: &'a str) -> &'a str {
+        self.aliases.iter().find(|(client, _)| client == model).map_or(model, |(_, upstream)| upstream)
+    }
+}
+
+impl ModelPattern {
+    /// A pattern as the operator wrote it.
+    #[must_use]
+    pub const fn new(pattern: String) -> Self {
+        Self(pattern)
+    }
+
+    /// Whether `model` fits, every `*` standing for any run of characters. Takes no more than the product of both lengths.
+    #[must_use]
+    pub fn matches(&self, model: &str) -> bool {
+        let (pattern, model) = (self.0.as_bytes(), model.as_bytes());
+        let (mut at, mut read) = (0, 0);
+        let mut star: Option<(usize, usize)> = None;
+        while read < model.len() {
+            if pattern.get(at) == Some(&b'*') {
+                star = Some((at, read));
+                at += 1;
+            } else if pattern.get(at) == Some(&model[read]) {
+                at += 1;
+                read += 1;
+            } else if let Some((behind, start)) = star {
+                star = Some((behind, start + 1));
+                at = behind + 1;
+                read = start + 1;
+            } else {
+                return false;
+            }
+        }
+        pattern[at..].iter().all(|byte| *byte == b'*')
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn stars_stand_for_any_run() {
+        let fits = |pattern: &str, model: &str| ModelPattern::new(pattern.into()).matches(model);
+        for (pattern, model) in [("*", ""), ("gpt-*", "gpt-4o"), ("*/gpt-*", "openai/gpt-4o"), ("a*b*c", "aXbYbZc"), ("x", "x")] {
+            assert!(fits(pattern, model), "{pattern} {model}");
+        }
+        for (pattern, model) in [("gpt-*", "agpt-4"), ("a*b", "abc"), ("", "x"), ("x", ""), ("GPT", "gpt")] {
+            assert!(!fits(pattern, model), "{pattern} {model}");
+        }
+    }
 }

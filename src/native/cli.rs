@@ -1,0 +1,178 @@
+//! Subcommands, and where the native configuration comes from.
+
+use std::fmt::Write as _;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use bytes::Bytes;
+use clap::{Args, Parser, Subcommand};
+use http::{Request, Uri};
+
+use super::client::Client;
+use super::{Native, serve};
+use crate::config::{self, Config, Document, Problems, Server, TokenDigest};
+use crate::platform::Platform;
+
+const AFTER_HELP: &str = "\
+The configuration comes from the environment: GATEWAY_ROUTES (a JSON array of routes), or GATEWAY_ROUTES_FILE \
+(the path of a file that holds it), or GATEWAY_TOKEN with an upstream key. HOST (127.0.0.1) and PORT (8000) say where \
+the gateway listens.
+
+To look around without any key:  ai-gateway demo";
+
+/// Self-hosted, OpenAI-compatible AI gateway.
+#[derive(Parser)]
+#[command(name = "ai-gateway", version, after_help = AFTER_HELP)]
+struct Cli {
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run the gateway (also what happens without a subcommand)
+    Serve,
+    /// Run with a built-in provider that echoes: no key, account or network needed; the token is `demo`
+    Demo,
+    /// Check the configuration: print every problem in it, or the table of routes with keys masked
+    Check,
+    /// Ask a running gateway whether it is well; exits 0 if it is (for container health checks)
+    Health(Health),
+    /// Make a new random token for a client and print it once, with the `token_sha256` to configure
+    Token,
+}
+
+#[derive(Args)]
+struct Health {
+    /// Where to ask [default: /health at the HOST and PORT of the environment]
+    #[arg(long)]
+    url: Option<Uri>,
+}
+
+/// Runs the program to its exit code.
+#[must_use]
+pub fn run() -> ExitCode {
+    let done = match Cli::parse().command.unwrap_or(Command::Serve) {
+        Command::Serve => configuration().and_then(|(config, server)| serve::run(config, &server)),
+        Command::Demo => demo(),
+        Command::Check => check(),
+        Command::Health(health) => health.ask(),
+        Command::Token => token(),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(message) => {
+            say(&format!("ai-gateway: {}", message.trim_end()));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Tells the person who started the program something.
+#[expect(clippy::print_stderr, reason = "the command line speaks to people on stderr")]
+pub(super) fn say(message: &str) {
+    eprintln!("{message}");
+}
+
+#[expect(clippy::print_stdout, reason = "what was asked for goes to stdout")]
+fn print(text: &str) {
+    println!("{text}");
+}
+
+#[expect(clippy::disallowed_methods, reason = "the one place where the environment is read")]
+pub(super) fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}
+
+fn configuration() -> Result<(Config, Server), String> {
+    let server = Server::load(&variable);
+    let routes = match config::inline_routes(&variable) {
+        Some(document) => Ok(Some(document)),
+        None => routes_file(),
+    };
+    match (routes.and_then(|routes| config::load(routes, &variable)), server) {
+        (Ok(config), Ok(server)) => Ok((config, server)),
+        (Err(mut problems), Err(more)) => {
+            problems.merge(more);
+            Err(problems.to_string())
+        }
+        (Err(problems), Ok(_)) | (Ok(_), Err(problems)) => Err(problems.to_string()),
+    }
+}
+
+fn routes_file() -> Result<Option<Document>, Problems> {
+    const NAME: &str = "GATEWAY_ROUTES_FILE";
+    let Some(path) = variable(NAME).filter(|path| !path.trim().is_empty()) else { return Ok(None) };
+    match std::fs::read_to_string(&path) {
+        Ok(text) => Ok(Some(Document { origin: path, text })),
+        Err(error) => Err(Problems::one(NAME, format!("{path} cannot be read: {error}"), "give the path of a JSON file that this user may read")),
+    }
+}
+
+fn demo() -> Result<(), String> {
+    let config = Config::demo().map_err(|problems| problems.to_string())?;
+    let server = Server::load(&variable).map_err(|problems| problems.to_string())?;
+    let base = format!("http://{}:{}", server.host, server.port);
+    say(&format!(
+        "The demo answers with what it is told; its token is `demo`. Try:\n\n  \
+         curl {base}/v1/chat/completions -H 'Authorization: Bearer demo' -H 'Content-Type: application/json' \\\n    \
+         -d '{{\"messages\":[{{\"role\":\"user\",\"content\":\"Hello, gateway\"}}],\"stream\":true}}'\n"
+    ));
+    serve::run(config, &server)
+}
+
+fn check() -> Result<(), String> {
+    let (config, _) = configuration()?;
+    print(&config::table(&config));
+    Ok(())
+}
+
+fn token() -> Result<(), String> {
+    const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+    let mut bits = [0_u8; 32];
+    getrandom::fill(&mut bits).map_err(|error| format!("no random bits to make a token from: {error}"))?;
+    let mut token = String::from("gw_");
+    token.extend(bits.iter().map(|byte| char::from(ALPHABET[usize::from(byte % 64)])));
+    let mut text = String::new();
+    let _ = writeln!(text, "token:        {token}");
+    let _ = write!(text, "token_sha256: {}", TokenDigest::of(token.as_bytes()).hex());
+    print(&text);
+    say("\nGive the token to the client; it is not shown again. In the route, put either `token` or `token_sha256`.");
+    Ok(())
+}
+
+impl Health {
+    fn ask(self) -> Result<(), String> {
+        let url = match self.url {
+            Some(url) => url,
+            None => {
+                let server = Server::load(&variable).map_err(|problems| problems.to_string())?;
+                let host = match server.host.as_str() {
+                    "0.0.0.0" | "::" | "[::]" => "127.0.0.1",
+                    host => host,
+                };
+                format!("http://{host}:{}/health", server.port).parse().map_err(|error| format!("HOST and PORT make no address: {error}"))?
+            }
+        };
+        let shown = url.to_string();
+        let native = Native { client: Client::new(variable("SSL_CERT_FILE").as_deref())? };
+        let mut request = Request::new(Bytes::new());
+        *request.uri_mut() = url;
+        let limit = Duration::from_secs(3);
+        let answer = runtime()?.block_on(async { tokio::time::timeout(limit, native.fetch(request, limit)).await });
+        match answer {
+            Ok(Ok(response)) if response.status().is_success() => {
+                print("ok");
+                Ok(())
+            }
+            Ok(Ok(response)) => Err(format!("{shown} answers {}", response.status())),
+            Ok(Err(fault)) => Err(format!("{shown} cannot be reached: {fault:?}")),
+            Err(_) => Err(format!("{shown} did not answer within {} seconds", limit.as_secs())),
+        }
+    }
+}
+
+/// The runtime of a whole program.
+pub(super) fn runtime() -> Result<tokio::runtime::Runtime, String> {
+    tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(|error| format!("the runtime cannot start: {error}"))
+}

@@ -1,0 +1,67 @@
+//! The native shell: sockets, clock, process and log, around the same core as the Worker.
+
+mod cli;
+mod client;
+mod log;
+mod serve;
+
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use http::{Request, Response};
+use http_body_util::BodyExt;
+use hyper::body::{Body as _, Incoming};
+
+pub use self::cli::run;
+use self::client::Client;
+use crate::platform::{Fault, Millis, Platform};
+
+/// A body that sends nothing for this long is given up.
+const BODY_IDLE: Duration = Duration::from_secs(30);
+
+/// tokio and hyper, as the core sees them.
+#[derive(Clone)]
+struct Native {
+    client: Client,
+}
+
+impl Platform for Native {
+    type Stream = Incoming;
+
+    fn now(&self) -> Millis {
+        log::now()
+    }
+
+    fn random(&self) -> u128 {
+        let mut bits = [0; 16];
+        // Without an entropy source ids repeat, which is no reason to refuse a request.
+        let _ = getrandom::fill(&mut bits);
+        u128::from_ne_bytes(bits)
+    }
+
+    async fn sleep(&self, duration: Duration) {
+        tokio::time::sleep(duration).await;
+    }
+
+    async fn fetch(&self, request: Request<Bytes>, connect_timeout: Duration) -> Result<Response<Incoming>, Fault> {
+        self.client.send(request, connect_timeout).await
+    }
+
+    async fn collect(&self, mut stream: Incoming, limit: usize) -> Result<Bytes, Fault> {
+        if stream.size_hint().lower() > limit as u64 {
+            return Err(Fault::TooLarge);
+        }
+        let mut body = BytesMut::new();
+        while let Some(frame) = tokio::time::timeout(BODY_IDLE, stream.frame()).await.map_err(|_| Fault::Timeout)? {
+            let Ok(data) = frame.map_err(|error| Fault::Reset(client::cause(&error)))?.into_data() else { continue };
+            if body.len() + data.len() > limit {
+                return Err(Fault::TooLarge);
+            }
+            if body.is_empty() && stream.is_end_stream() {
+                return Ok(data);
+            }
+            body.extend_from_slice(&data);
+        }
+        Ok(body.freeze())
+    }
+}
