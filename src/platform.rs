@@ -16,7 +16,10 @@ impl Millis {
     /// The instant `duration` later.
     #[must_use]
     pub fn after(self, duration: Duration) -> Self {
-        Self(self.0.saturating_add(u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)))
+        Self(
+            self.0
+                .saturating_add(u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)),
+        )
     }
 
     /// The time from `self` to `later`; zero when that is past.
@@ -41,7 +44,10 @@ pub enum Fault {
 }
 
 /// A runtime, as the core sees it.
-#[expect(async_fn_in_trait, reason = "no Send bound on purpose: each shell proves it for its own types")]
+#[expect(
+    async_fn_in_trait,
+    reason = "no Send bound on purpose: each shell proves it for its own types"
+)]
 pub trait Platform: Clone + 'static {
     /// A body as the runtime delivers it. The core may hand it on without ever reading it.
     type Stream: 'static;
@@ -61,7 +67,11 @@ pub trait Platform: Clone + 'static {
     /// # Errors
     /// [`Fault::Connect`] when no connection came about (within `connect_timeout` where the runtime
     /// can tell), [`Fault::Reset`] when it broke before the head.
-    async fn fetch(&self, request: Request<Bytes>, connect_timeout: Duration) -> Result<Response<Self::Stream>, Fault>;
+    async fn fetch(
+        &self,
+        request: Request<Bytes>,
+        connect_timeout: Duration,
+    ) -> Result<Response<Self::Stream>, Fault>;
 
     /// Reads a body to its end, in as few crossings as the runtime allows.
     ///

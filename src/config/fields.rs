@@ -49,21 +49,51 @@ pub(super) struct Fields<'a, 'p> {
 
 impl<'a, 'p> Fields<'a, 'p> {
     /// The members of `whole`, a part of `text`. Unknown and repeated ones are reported; `null` counts as absent.
-    pub(super) fn read(text: &'a str, path: String, whole: &'a RawValue, known: &[&str], problems: &'p mut Problems) -> Self {
+    pub(super) fn read(
+        text: &'a str,
+        path: String,
+        whole: &'a RawValue,
+        known: &[&str],
+        problems: &'p mut Problems,
+    ) -> Self {
         let members = serde_json::from_str::<Members<'a>>(whole.get());
-        let mut fields = Self { text, path, whole, members: Vec::new(), problems };
+        let mut fields = Self {
+            text,
+            path,
+            whole,
+            members: Vec::new(),
+            problems,
+        };
         match members {
             Ok(Members(members)) => {
                 for (index, (name, value)) in members.iter().enumerate() {
                     if !known.contains(&name.as_ref()) {
-                        fields.report(Some(name), Some(value), "unknown field", &did_you_mean(name, known));
+                        fields.report(
+                            Some(name),
+                            Some(value),
+                            "unknown field",
+                            &did_you_mean(name, known),
+                        );
                     } else if members[..index].iter().any(|(earlier, _)| earlier == name) {
-                        fields.report(Some(name), Some(value), "this field stands twice", "keep one of them");
+                        fields.report(
+                            Some(name),
+                            Some(value),
+                            "this field stands twice",
+                            "keep one of them",
+                        );
                     }
                 }
-                fields.members = members.into_iter().filter(|(_, value)| value.get() != "null").collect();
+                fields.members = members
+                    .into_iter()
+                    .filter(|(_, value)| value.get() != "null")
+                    .collect();
             }
-            Err(_) => fields.report(None, None, format!("expected an object, found {}", kind(whole)), "a route looks like {\"token\": \"...\", \"provider\": \"...\"}"),
+            Err(_) => fields.report(
+                None,
+                None,
+                format!("expected an object, found {}", kind(whole)),
+                "a route looks like {\"token\": \"...\", \"provider\": \"...\"}",
+            ),
         }
         fields
     }
@@ -73,7 +103,10 @@ impl<'a, 'p> Fields<'a, 'p> {
     }
 
     fn raw(&self, name: &str) -> Option<&'a RawValue> {
-        self.members.iter().find(|(member, _)| member == name).map(|(_, value)| *value)
+        self.members
+            .iter()
+            .find(|(member, _)| member == name)
+            .map(|(_, value)| *value)
     }
 
     /// Reports a problem with the field `name`, or with the whole object.
@@ -82,19 +115,44 @@ impl<'a, 'p> Fields<'a, 'p> {
         self.report(name, value, message, hint);
     }
 
-    fn report(&mut self, name: Option<&str>, value: Option<&RawValue>, message: impl Into<String>, hint: &str) {
-        let path = name.map_or_else(|| self.path.clone(), |name| if self.path == SINGLE_TOKEN { variable(name).to_owned() } else { format!("{}.{name}", self.path) });
-        let offset = value.unwrap_or(self.whole).get().as_ptr() as usize - self.text.as_ptr() as usize;
+    fn report(
+        &mut self,
+        name: Option<&str>,
+        value: Option<&RawValue>,
+        message: impl Into<String>,
+        hint: &str,
+    ) {
+        let path = name.map_or_else(
+            || self.path.clone(),
+            |name| {
+                if self.path == SINGLE_TOKEN {
+                    variable(name).to_owned()
+                } else {
+                    format!("{}.{name}", self.path)
+                }
+            },
+        );
+        let offset =
+            value.unwrap_or(self.whole).get().as_ptr() as usize - self.text.as_ptr() as usize;
         let position = (!self.path.starts_with(SINGLE_TOKEN)).then(|| place(self.text, offset));
         let hint = (!hint.is_empty()).then(|| hint.to_owned());
-        self.problems.push(Problem { path, position, message: message.into(), hint });
+        self.problems.push(Problem {
+            path,
+            position,
+            message: message.into(),
+            hint,
+        });
     }
 
     fn value<T: Deserialize<'a>>(&mut self, name: &str, expected: &str, hint: &str) -> Option<T> {
         let raw = self.raw(name)?;
         let value = serde_json::from_str(raw.get()).ok();
         if value.is_none() {
-            self.problem(Some(name), format!("expected {expected}, found {}", kind(raw)), hint);
+            self.problem(
+                Some(name),
+                format!("expected {expected}, found {}", kind(raw)),
+                hint,
+            );
         }
         value
     }
@@ -102,7 +160,11 @@ impl<'a, 'p> Fields<'a, 'p> {
     pub(super) fn string(&mut self, name: &str) -> Option<String> {
         let text: String = self.value(name, "a string", "")?;
         if text.trim().is_empty() {
-            self.problem(Some(name), "expected a string, found an empty one", "leave the field out");
+            self.problem(
+                Some(name),
+                "expected a string, found an empty one",
+                "leave the field out",
+            );
             return None;
         }
         Some(text)
@@ -117,7 +179,11 @@ impl<'a, 'p> Fields<'a, 'p> {
         if seconds > 0.0 && seconds <= 86_400.0 {
             return Some(Duration::from_secs_f64(seconds));
         }
-        self.problem(Some(name), format!("expected between 0 and 86400 seconds, found {seconds}"), "");
+        self.problem(
+            Some(name),
+            format!("expected between 0 and 86400 seconds, found {seconds}"),
+            "",
+        );
         None
     }
 
@@ -126,31 +192,54 @@ impl<'a, 'p> Fields<'a, 'p> {
         if (1..=100).contains(&count) {
             return Some(count);
         }
-        self.problem(Some(name), format!("expected between 1 and 100, found {count}"), "");
+        self.problem(
+            Some(name),
+            format!("expected between 1 and 100, found {count}"),
+            "",
+        );
         None
     }
 
     pub(super) fn strings(&mut self, name: &str) -> Vec<String> {
         let hint = "write it as an array, even if it holds one: [\"...\"]";
-        let list: Vec<String> = self.value(name, "an array of strings", hint).unwrap_or_default();
+        let list: Vec<String> = self
+            .value(name, "an array of strings", hint)
+            .unwrap_or_default();
         if list.iter().any(|entry| entry.trim().is_empty()) {
             self.problem(Some(name), "an entry is empty", "take it out");
         }
-        list.into_iter().map(|entry| entry.trim().to_owned()).filter(|entry| !entry.is_empty()).collect()
+        list.into_iter()
+            .map(|entry| entry.trim().to_owned())
+            .filter(|entry| !entry.is_empty())
+            .collect()
     }
 
     /// An object of strings, in order.
     pub(super) fn pairs(&mut self, name: &str) -> Vec<(String, String)> {
-        let Some(Members(members)) = self.value(name, "an object of strings", "{\"name\": \"value\"}") else { return Vec::new() };
+        let Some(Members(members)) =
+            self.value(name, "an object of strings", "{\"name\": \"value\"}")
+        else {
+            return Vec::new();
+        };
         let mut pairs: Vec<(String, String)> = Vec::new();
         for (key, value) in members {
             match serde_json::from_str::<String>(value.get()) {
                 _ if pairs.iter().any(|(earlier, _)| *earlier == key) => {
-                    self.report(Some(&format!("{name}.{key}")), Some(value), "this name stands twice", "keep one of them");
+                    self.report(
+                        Some(&format!("{name}.{key}")),
+                        Some(value),
+                        "this name stands twice",
+                        "keep one of them",
+                    );
                 }
                 Ok(value) if !key.trim().is_empty() => pairs.push((key.into_owned(), value)),
                 Ok(_) => self.report(Some(name), Some(value), "a name is empty", "take it out"),
-                Err(_) => self.report(Some(&format!("{name}.{key}")), Some(value), format!("expected a string, found {}", kind(value)), ""),
+                Err(_) => self.report(
+                    Some(&format!("{name}.{key}")),
+                    Some(value),
+                    format!("expected a string, found {}", kind(value)),
+                    "",
+                ),
             }
         }
         pairs
@@ -175,7 +264,10 @@ pub(super) fn kind(value: &RawValue) -> String {
 pub(super) fn place(text: &str, offset: usize) -> (usize, usize) {
     let before = &text[..offset.min(text.len())];
     let line_start = before.rfind('\n').map_or(0, |at| at + 1);
-    (before.matches('\n').count() + 1, before[line_start..].chars().count() + 1)
+    (
+        before.matches('\n').count() + 1,
+        before[line_start..].chars().count() + 1,
+    )
 }
 
 /// The variable that a field came from in a single-token configuration.

@@ -122,12 +122,20 @@ impl Config {
     /// None in practice: the text is constant.
     pub fn demo() -> Result<Self, Problems> {
         let text = r#"[{"token":"demo","name":"demo","provider":"echo","default_model":"echo"}]"#;
-        load(Some(Document { origin: "demo".to_owned(), text: text.to_owned() }), &|_| None)
+        load(
+            Some(Document {
+                origin: "demo".to_owned(),
+                text: text.to_owned(),
+            }),
+            &|_| None,
+        )
     }
 
     /// Everything that must never be shown.
     pub fn secrets(&self) -> impl Iterator<Item = &Secret> {
-        self.routes.iter().flat_map(|route| route.keys.iter().chain(&route.clear_token))
+        self.routes
+            .iter()
+            .flat_map(|route| route.keys.iter().chain(&route.clear_token))
     }
 }
 
@@ -143,7 +151,10 @@ impl Route {
     /// The upstream's name of the client's `model`.
     #[must_use]
     pub fn upstream_model<'a>(&'a self, model: &'a str) -> &'a str {
-        self.aliases.iter().find(|(client, _)| client == model).map_or(model, |(_, upstream)| upstream)
+        self.aliases
+            .iter()
+            .find(|(client, _)| client == model)
+            .map_or(model, |(_, upstream)| upstream)
     }
 }
 
@@ -186,10 +197,22 @@ mod tests {
     #[test]
     fn stars_stand_for_any_run() {
         let fits = |pattern: &str, model: &str| ModelPattern::new(pattern.into()).matches(model);
-        for (pattern, model) in [("*", ""), ("gpt-*", "gpt-4o"), ("*/gpt-*", "openai/gpt-4o"), ("a*b*c", "aXbYbZc"), ("x", "x")] {
+        for (pattern, model) in [
+            ("*", ""),
+            ("gpt-*", "gpt-4o"),
+            ("*/gpt-*", "openai/gpt-4o"),
+            ("a*b*c", "aXbYbZc"),
+            ("x", "x"),
+        ] {
             assert!(fits(pattern, model), "{pattern} {model}");
         }
-        for (pattern, model) in [("gpt-*", "agpt-4"), ("a*b", "abc"), ("", "x"), ("x", ""), ("GPT", "gpt")] {
+        for (pattern, model) in [
+            ("gpt-*", "agpt-4"),
+            ("a*b", "abc"),
+            ("", "x"),
+            ("x", ""),
+            ("GPT", "gpt"),
+        ] {
             assert!(!fits(pattern, model), "{pattern} {model}");
         }
     }

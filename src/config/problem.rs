@@ -26,7 +26,12 @@ impl Problems {
 
     pub(super) fn at(&mut self, path: &str, message: impl Into<String>, hint: &str) {
         let hint = (!hint.is_empty()).then(|| hint.to_owned());
-        self.push(Problem { path: path.to_owned(), position: None, message: message.into(), hint });
+        self.push(Problem {
+            path: path.to_owned(),
+            position: None,
+            message: message.into(),
+            hint,
+        });
     }
 
     /// A report of one problem with a file or another source of text.
@@ -58,7 +63,11 @@ impl Problems {
 impl fmt::Display for Problems {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let plural = if self.len() == 1 { "" } else { "s" };
-        writeln!(formatter, "the configuration has {} problem{plural}", self.len())?;
+        writeln!(
+            formatter,
+            "the configuration has {} problem{plural}",
+            self.len()
+        )?;
         for problem in &self.0 {
             write!(formatter, "  {}", problem.path)?;
             if let Some((line, column)) = problem.position {

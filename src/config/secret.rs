@@ -25,8 +25,16 @@ impl Secret {
     /// For the operator's eyes: at most the last four characters, none of a short secret.
     #[must_use]
     pub fn masked(&self) -> String {
-        let tail: String = self.0.chars().skip(self.0.chars().count().saturating_sub(4)).collect();
-        if self.0.chars().count() < 12 { "****".to_owned() } else { format!("****{tail}") }
+        let tail: String = self
+            .0
+            .chars()
+            .skip(self.0.chars().count().saturating_sub(4))
+            .collect();
+        if self.0.chars().count() < 12 {
+            "****".to_owned()
+        } else {
+            format!("****{tail}")
+        }
     }
 }
 
@@ -51,7 +59,10 @@ impl TokenDigest {
     #[must_use]
     pub fn from_hex(hex: &str) -> Option<Self> {
         let digits: Option<Vec<u32>> = hex.chars().map(|digit| digit.to_digit(16)).collect();
-        let bytes: Option<Vec<u8>> = digits?.chunks(2).map(|pair| u8::try_from(pair[0] * 16 + pair.get(1)?).ok()).collect();
+        let bytes: Option<Vec<u8>> = digits?
+            .chunks(2)
+            .map(|pair| u8::try_from(pair[0] * 16 + pair.get(1)?).ok())
+            .collect();
         bytes?.try_into().ok().map(Self)
     }
 
@@ -81,14 +92,21 @@ mod tests {
     #[test]
     fn a_secret_does_not_show() {
         let secret = Secret::new("sk-0123456789abcd".into());
-        assert_eq!(format!("{secret:?} {}", secret.masked()), "Secret(****) ****abcd");
+        assert_eq!(
+            format!("{secret:?} {}", secret.masked()),
+            "Secret(****) ****abcd"
+        );
         assert_eq!(Secret::new("short-key".into()).masked(), "****");
     }
 
     #[test]
     fn a_digest_is_read_back_from_its_hex() {
         let digest = TokenDigest::of(b"demo");
-        assert!(TokenDigest::from_hex(&digest.hex().to_uppercase()).unwrap().matches(&digest));
+        assert!(
+            TokenDigest::from_hex(&digest.hex().to_uppercase())
+                .unwrap()
+                .matches(&digest)
+        );
         for bad in ["", "0", "zz", &digest.hex()[1..]] {
             assert!(TokenDigest::from_hex(bad).is_none(), "{bad}");
         }

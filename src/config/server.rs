@@ -37,15 +37,32 @@ impl Server {
     pub fn load(variables: Variables<'_>) -> Result<Self, Problems> {
         let mut problems = Problems::default();
         let mut number = |name: &str, default: u64, most: u64, expected: &str| {
-            let Some(text) = set(variables, name) else { return default };
-            text.trim().parse().ok().filter(|number| *number <= most).unwrap_or_else(|| {
-                problems.at(name, format!("expected {expected}"), "");
-                default
-            })
+            let Some(text) = set(variables, name) else {
+                return default;
+            };
+            text.trim()
+                .parse()
+                .ok()
+                .filter(|number| *number <= most)
+                .unwrap_or_else(|| {
+                    problems.at(name, format!("expected {expected}"), "");
+                    default
+                })
         };
         let port = number("PORT", 8000, 65_535, "a port number from 0 to 65535");
-        let max_concurrent = number("MAX_CONCURRENT", 8192, 1_000_000, "a number of requests up to 1000000").max(1);
-        let drain = number("DRAIN_TIMEOUT", 30, 86_400, "a number of seconds up to 86400");
+        let max_concurrent = number(
+            "MAX_CONCURRENT",
+            8192,
+            1_000_000,
+            "a number of requests up to 1000000",
+        )
+        .max(1);
+        let drain = number(
+            "DRAIN_TIMEOUT",
+            30,
+            86_400,
+            "a number of seconds up to 86400",
+        );
         let log_format = match set(variables, "LOG_FORMAT").as_deref().map(str::trim) {
             None | Some("json") => LogFormat::Json,
             Some("text") => LogFormat::Text,
@@ -55,12 +72,17 @@ impl Server {
             }
         };
         let server = Self {
-            host: set(variables, "HOST").map_or_else(|| "127.0.0.1".to_owned(), |host| host.trim().to_owned()),
+            host: set(variables, "HOST")
+                .map_or_else(|| "127.0.0.1".to_owned(), |host| host.trim().to_owned()),
             port: u16::try_from(port).unwrap_or(8000),
             max_concurrent: usize::try_from(max_concurrent).unwrap_or(8192),
             drain_timeout: Duration::from_secs(drain),
             log_format,
         };
-        if problems.is_empty() { Ok(server) } else { Err(problems) }
+        if problems.is_empty() {
+            Ok(server)
+        } else {
+            Err(problems)
+        }
     }
 }

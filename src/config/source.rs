@@ -19,14 +19,43 @@ pub type Variables<'a> = &'a dyn Fn(&str) -> Option<String>;
 
 /// The variables that hold a configuration, but for the numbered parts of `GATEWAY_ROUTES`.
 pub const VARIABLES: [&str; 27] = [
-    "GATEWAY_ROUTES", "GATEWAY_TOKEN", "PROVIDER", "UPSTREAM_API_KEY", "UPSTREAM_BASE_URL", "UPSTREAM_CHAT_URL", "UPSTREAM_MODELS_URL",
-    "UPSTREAM_TIMEOUT", "DEFAULT_MODEL", "HTTP_REFERER", "X_TITLE", "CORS_ORIGINS", "BODY_LIMIT", "OPENROUTER_API_KEY",
-    "OPENAI_API_KEY", "SILICONFLOW_API_KEY", "GEMINI_API_KEY", "DEEPSEEK_API_KEY", "GROQ_API_KEY", "MISTRAL_API_KEY", "XAI_API_KEY",
-    "TOGETHER_API_KEY", "MOONSHOT_API_KEY", "ZHIPU_API_KEY", "DASHSCOPE_API_KEY", "ARK_API_KEY", "AZURE_OPENAI_API_KEY",
+    "GATEWAY_ROUTES",
+    "GATEWAY_TOKEN",
+    "PROVIDER",
+    "UPSTREAM_API_KEY",
+    "UPSTREAM_BASE_URL",
+    "UPSTREAM_CHAT_URL",
+    "UPSTREAM_MODELS_URL",
+    "UPSTREAM_TIMEOUT",
+    "DEFAULT_MODEL",
+    "HTTP_REFERER",
+    "X_TITLE",
+    "CORS_ORIGINS",
+    "BODY_LIMIT",
+    "OPENROUTER_API_KEY",
+    "OPENAI_API_KEY",
+    "SILICONFLOW_API_KEY",
+    "GEMINI_API_KEY",
+    "DEEPSEEK_API_KEY",
+    "GROQ_API_KEY",
+    "MISTRAL_API_KEY",
+    "XAI_API_KEY",
+    "TOGETHER_API_KEY",
+    "MOONSHOT_API_KEY",
+    "ZHIPU_API_KEY",
+    "DASHSCOPE_API_KEY",
+    "ARK_API_KEY",
+    "AZURE_OPENAI_API_KEY",
 ];
 
 /// The keys that a single-token configuration looks for, after the provider's own.
-const KEYS: [&str; 5] = ["UPSTREAM_API_KEY", "OPENROUTER_API_KEY", "OPENAI_API_KEY", "SILICONFLOW_API_KEY", "GEMINI_API_KEY"];
+const KEYS: [&str; 5] = [
+    "UPSTREAM_API_KEY",
+    "OPENROUTER_API_KEY",
+    "OPENAI_API_KEY",
+    "SILICONFLOW_API_KEY",
+    "GEMINI_API_KEY",
+];
 
 pub(super) fn set(variables: Variables<'_>, name: &str) -> Option<String> {
     variables(name).filter(|value| !value.trim().is_empty())
@@ -39,9 +68,14 @@ pub fn inline_routes(variables: Variables<'_>) -> Option<Document> {
     if let Some(text) = set(variables, &origin) {
         return Some(Document { origin, text });
     }
-    let parts: Vec<String> = (1..).map_while(|part| variables(&format!("GATEWAY_ROUTES_{part}"))).collect();
+    let parts: Vec<String> = (1..)
+        .map_while(|part| variables(&format!("GATEWAY_ROUTES_{part}")))
+        .collect();
     let text = parts.concat();
-    (!text.trim().is_empty()).then_some(Document { origin: "GATEWAY_ROUTES_1..".to_owned(), text })
+    (!text.trim().is_empty()).then_some(Document {
+        origin: "GATEWAY_ROUTES_1..".to_owned(),
+        text,
+    })
 }
 
 /// The configuration in `routes`, or else in the variables of a single token.
@@ -54,10 +88,20 @@ pub fn load(routes: Option<Document>, variables: Variables<'_>) -> Result<Config
         Some(document) => Some(document),
         None => single_token(variables, &mut problems),
     };
-    let routes = document.map(|document| parse::routes(&document, &mut problems)).unwrap_or_default();
+    let routes = document
+        .map(|document| parse::routes(&document, &mut problems))
+        .unwrap_or_default();
     let cors = cors(variables, &mut problems);
     let body_limit = body_limit(variables, &mut problems);
-    if problems.is_empty() { Ok(Config { routes, cors, body_limit }) } else { Err(problems) }
+    if problems.is_empty() {
+        Ok(Config {
+            routes,
+            cors,
+            body_limit,
+        })
+    } else {
+        Err(problems)
+    }
 }
 
 /// The single-token variables as a table of one route, so that every rule is written once.
@@ -69,7 +113,11 @@ fn single_token(variables: Variables<'_>, problems: &mut Problems) -> Option<Doc
     let keys = own.into_iter().chain(KEYS).find_map(get);
     let Some(token) = get("GATEWAY_TOKEN") else {
         if keys.is_some() {
-            problems.at("GATEWAY_TOKEN", "an upstream key is set, but no token for clients", "run `ai-gateway token` and set GATEWAY_TOKEN to what it prints");
+            problems.at(
+                "GATEWAY_TOKEN",
+                "an upstream key is set, but no token for clients",
+                "run `ai-gateway token` and set GATEWAY_TOKEN to what it prints",
+            );
         } else {
             let hint = "set GATEWAY_ROUTES (a JSON array of routes), or GATEWAY_TOKEN and an upstream key; `ai-gateway demo` runs without either";
             problems.at("GATEWAY_ROUTES", "nothing is configured", hint);
@@ -82,18 +130,31 @@ fn single_token(variables: Variables<'_>, problems: &mut Problems) -> Option<Doc
     put("name", "default".into());
     put("provider", provider.into());
     if let Some(keys) = keys {
-        let keys: Vec<Value> = keys.split(',').map(str::trim).filter(|key| !key.is_empty()).map(Value::from).collect();
+        let keys: Vec<Value> = keys
+            .split(',')
+            .map(str::trim)
+            .filter(|key| !key.is_empty())
+            .map(Value::from)
+            .collect();
         put("api_keys", keys.into());
     }
-    for (variable, field) in
-        [("UPSTREAM_BASE_URL", "base_url"), ("UPSTREAM_CHAT_URL", "chat_url"), ("UPSTREAM_MODELS_URL", "models_url"), ("DEFAULT_MODEL", "default_model")]
-    {
+    for (variable, field) in [
+        ("UPSTREAM_BASE_URL", "base_url"),
+        ("UPSTREAM_CHAT_URL", "chat_url"),
+        ("UPSTREAM_MODELS_URL", "models_url"),
+        ("DEFAULT_MODEL", "default_model"),
+    ] {
         if let Some(value) = get(variable) {
             put(field, value.into());
         }
     }
     if let Some(timeout) = get("UPSTREAM_TIMEOUT") {
-        put("timeout", timeout.parse::<f64>().map_or_else(|_| Value::from(timeout.clone()), Value::from));
+        put(
+            "timeout",
+            timeout
+                .parse::<f64>()
+                .map_or_else(|_| Value::from(timeout.clone()), Value::from),
+        );
     }
     let headers: Map<String, Value> = [("HTTP_REFERER", "HTTP-Referer"), ("X_TITLE", "X-Title")]
         .into_iter()
@@ -102,19 +163,32 @@ fn single_token(variables: Variables<'_>, problems: &mut Problems) -> Option<Doc
     if !headers.is_empty() {
         put("extra_headers", headers.into());
     }
-    Some(Document { origin: parse::SINGLE_TOKEN.to_owned(), text: Value::from(vec![Value::from(route)]).to_string() })
+    Some(Document {
+        origin: parse::SINGLE_TOKEN.to_owned(),
+        text: Value::from(vec![Value::from(route)]).to_string(),
+    })
 }
 
 fn cors(variables: Variables<'_>, problems: &mut Problems) -> Cors {
-    let Some(list) = set(variables, "CORS_ORIGINS") else { return Cors::Any };
-    let origins: Vec<String> = list.split(',').map(|origin| origin.trim().to_owned()).filter(|origin| !origin.is_empty()).collect();
+    let Some(list) = set(variables, "CORS_ORIGINS") else {
+        return Cors::Any;
+    };
+    let origins: Vec<String> = list
+        .split(',')
+        .map(|origin| origin.trim().to_owned())
+        .filter(|origin| !origin.is_empty())
+        .collect();
     if origins.iter().any(|origin| origin == "*") {
         return Cors::Any;
     }
     for origin in &origins {
         let rest = origin.split_once("://").map(|(_, rest)| rest);
         if !rest.is_some_and(|host| !host.is_empty() && !host.contains(['/', ' '])) {
-            problems.at("CORS_ORIGINS", format!("`{origin}` is no origin"), "an origin is a scheme and a host, as in https://chat.example");
+            problems.at(
+                "CORS_ORIGINS",
+                format!("`{origin}` is no origin"),
+                "an origin is a scheme and a host, as in https://chat.example",
+            );
         }
     }
     Cors::Origins(origins)
@@ -122,8 +196,13 @@ fn cors(variables: Variables<'_>, problems: &mut Problems) -> Cors {
 
 fn body_limit(variables: Variables<'_>, problems: &mut Problems) -> usize {
     const DEFAULT: usize = 64 * 1024 * 1024;
-    let Some(text) = set(variables, "BODY_LIMIT") else { return DEFAULT };
-    let digits = text.trim().find(|char: char| !char.is_ascii_digit()).unwrap_or(text.trim().len());
+    let Some(text) = set(variables, "BODY_LIMIT") else {
+        return DEFAULT;
+    };
+    let digits = text
+        .trim()
+        .find(|char: char| !char.is_ascii_digit())
+        .unwrap_or(text.trim().len());
     let (number, unit) = text.trim().split_at(digits);
     let factor = match unit.trim().to_ascii_lowercase().as_str() {
         "" | "b" => Some(1),
@@ -132,9 +211,18 @@ fn body_limit(variables: Variables<'_>, problems: &mut Problems) -> usize {
         "g" | "gb" | "gib" => Some(1024 * 1024 * 1024),
         _ => None,
     };
-    let bytes = number.parse::<usize>().ok().zip(factor).and_then(|(number, factor)| number.checked_mul(factor)).filter(|bytes| *bytes > 0);
+    let bytes = number
+        .parse::<usize>()
+        .ok()
+        .zip(factor)
+        .and_then(|(number, factor)| number.checked_mul(factor))
+        .filter(|bytes| *bytes > 0);
     bytes.unwrap_or_else(|| {
-        problems.at("BODY_LIMIT", "expected a number of bytes", "write 67108864 or 64MiB");
+        problems.at(
+            "BODY_LIMIT",
+            "expected a number of bytes",
+            "write 67108864 or 64MiB",
+        );
         DEFAULT
     })
 }

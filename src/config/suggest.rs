@@ -19,8 +19,18 @@ const SYNONYMS: [(&str, &str); 12] = [
 /// A hint naming the one of `known` that `word` was probably meant to be, or else all of them.
 pub(super) fn did_you_mean(word: &str, known: &[&str]) -> String {
     let word = word.to_lowercase();
-    let synonym = SYNONYMS.iter().find(|(foreign, own)| *foreign == word && known.contains(own)).map(|(_, own)| *own);
-    let near = || known.iter().copied().map(|name| (distance(&word, name), name)).min().filter(|(distance, name)| *distance <= 1 + name.len() / 4);
+    let synonym = SYNONYMS
+        .iter()
+        .find(|(foreign, own)| *foreign == word && known.contains(own))
+        .map(|(_, own)| *own);
+    let near = || {
+        known
+            .iter()
+            .copied()
+            .map(|name| (distance(&word, name), name))
+            .min()
+            .filter(|(distance, name)| *distance <= 1 + name.len() / 4)
+    };
     match synonym.or_else(|| near().map(|(_, name)| name)) {
         Some(name) => format!("did you mean `{name}`?"),
         None => format!("known are: {}", known.join(", ")),
@@ -53,6 +63,9 @@ mod tests {
         assert_eq!(did_you_mean("base_ulr", &known), "did you mean `base_url`?");
         assert_eq!(did_you_mean("api_key", &known), "did you mean `api_keys`?");
         assert_eq!(did_you_mean("URL", &known), "did you mean `base_url`?");
-        assert_eq!(did_you_mean("colour", &known), "known are: base_url, api_keys, timeout");
+        assert_eq!(
+            did_you_mean("colour", &known),
+            "known are: base_url, api_keys, timeout"
+        );
     }
 }

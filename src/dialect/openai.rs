@@ -44,7 +44,11 @@ pub fn usage(answer: &[u8]) -> Option<Usage> {
 /// Whether a body that should be JSON is plainly something else: nothing at all, or a web page.
 #[must_use]
 pub fn is_no_answer(content_type: Option<&str>, body: &[u8]) -> bool {
-    let html = content_type.is_some_and(|kind| kind.trim_start().to_ascii_lowercase().starts_with("text/html"));
+    let html = content_type.is_some_and(|kind| {
+        kind.trim_start()
+            .to_ascii_lowercase()
+            .starts_with("text/html")
+    });
     html || matches!(body.trim_ascii_start().first(), None | Some(b'<'))
 }
 
@@ -96,7 +100,13 @@ mod tests {
     #[test]
     fn usage_is_read_from_a_whole_answer() {
         let answer = br#"{"usage":{"prompt_tokens":3,"completion_tokens":4,"total_tokens":7}}"#;
-        assert_eq!(usage(answer), Some(Usage { prompt_tokens: 3, completion_tokens: 4 }));
+        assert_eq!(
+            usage(answer),
+            Some(Usage {
+                prompt_tokens: 3,
+                completion_tokens: 4
+            })
+        );
         assert_eq!(usage(b"{}"), None);
         assert_eq!(usage(b"<html>"), None);
     }

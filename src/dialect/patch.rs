@@ -53,8 +53,12 @@ impl Peek {
     /// # Errors
     /// See [`Malformed`]. Nothing is repaired.
     pub fn read(body: &[u8]) -> Result<Self, Malformed> {
-        let text = std::str::from_utf8(body)
-            .map_err(|error| Malformed::Syntax(format!("it is not UTF-8 from byte {} on", error.valid_up_to())))?;
+        let text = std::str::from_utf8(body).map_err(|error| {
+            Malformed::Syntax(format!(
+                "it is not UTF-8 from byte {} on",
+                error.valid_up_to()
+            ))
+        })?;
         let json = text.strip_prefix('\u{feff}').unwrap_or(text);
         if depth(json.as_bytes()) > MAX_DEPTH {
             return Err(Malformed::TooDeep);
@@ -65,7 +69,11 @@ impl Peek {
             start..start + value.len()
         };
         let brace = body.len() - json.trim_start().len();
-        let mut peek = Self { inside: brace + 1, empty: members.0.is_empty(), ..Self::default() };
+        let mut peek = Self {
+            inside: brace + 1,
+            empty: members.0.is_empty(),
+            ..Self::default()
+        };
         if let Some(value) = members.once("model")? {
             peek.model_span = Some(offset(value));
             peek.model = match serde_json::from_str(value) {
@@ -75,15 +83,24 @@ impl Peek {
             peek.model = peek.model.filter(|model| !model.trim().is_empty());
         }
         if let Some(value) = members.once("stream")? {
-            let stream: Option<bool> =
-                serde_json::from_str(value).map_err(|_| Malformed::WrongType("stream", "true or false"))?;
+            let stream: Option<bool> = serde_json::from_str(value)
+                .map_err(|_| Malformed::WrongType("stream", "true or false"))?;
             peek.stream = stream == Some(true);
         }
-        let named = |key| members.last(key).filter(|value| value.len() > 2 && value.starts_with('"'));
+        let named = |key| {
+            members
+                .last(key)
+                .filter(|value| value.len() > 2 && value.starts_with('"'))
+        };
         peek.conversation = named("prompt_cache_key")
             .or_else(|| named("user"))
             .map(offset)
-            .or_else(|| members.last("messages").and_then(opening).map(|opening| offset(opening)));
+            .or_else(|| {
+                members
+                    .last("messages")
+                    .and_then(opening)
+                    .map(|opening| offset(opening))
+            });
         Ok(peek)
     }
 
@@ -102,7 +119,10 @@ impl Peek {
         let value = serde_json::Value::from(model).to_string();
         let (span, text) = match &self.model_span {
             Some(span) => (span.clone(), value),
-            None => (self.inside..self.inside, format!("\"model\":{value}{}", if self.empty { "" } else { "," })),
+            None => (
+                self.inside..self.inside,
+                format!("\"model\":{value}{}", if self.empty { "" } else { "," }),
+            ),
         };
         let mut patched = BytesMut::with_capacity(body.len() + text.len());
         patched.extend_from_slice(&body[..span.start]);
@@ -118,7 +138,9 @@ struct Members<'a>(Vec<(Cow<'a, str>, &'a str)>);
 impl<'a> Members<'a> {
     fn read(json: &'a str) -> Result<Self, Malformed> {
         let mut parser = serde_json::Deserializer::from_str(json);
-        let members = parser.deserialize_any(ObjectOnly).and_then(|members| parser.end().map(|()| members));
+        let members = parser
+            .deserialize_any(ObjectOnly)
+            .and_then(|members| parser.end().map(|()| members));
         match members {
             Ok(Some(members)) => Ok(Self(members)),
             Ok(None) => Err(Malformed::NotAnObject),
@@ -127,13 +149,25 @@ impl<'a> Members<'a> {
     }
 
     fn last(&self, key: &str) -> Option<&'a str> {
-        self.0.iter().rev().find(|(name, _)| name == key).map(|(_, value)| *value)
+        self.0
+            .iter()
+            .rev()
+            .find(|(name, _)| name == key)
+            .map(|(_, value)| *value)
     }
 
     fn once(&self, key: &'static str) -> Result<Option<&'a str>, Malformed> {
-        let mut values = self.0.iter().filter(|(name, _)| name == key).map(|(_, value)| *value);
+        let mut values = self
+            .0
+            .iter()
+            .filter(|(name, _)| name == key)
+            .map(|(_, value)| *value);
         let value = values.next();
-        if values.next().is_some() { Err(Malformed::Twice(key)) } else { Ok(value) }
+        if values.next().is_some() {
+            Err(Malformed::Twice(key))
+        } else {
+            Ok(value)
+        }
     }
 }
 
@@ -237,10 +271,19 @@ impl fmt::Display for Malformed {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Syntax(why) => write!(formatter, "The request body is not valid JSON: {why}."),
-            Self::NotAnObject => formatter.write_str("The request body must be a JSON object, like {\"messages\": [...]}."),
-            Self::TooDeep => write!(formatter, "The request body nests deeper than {MAX_DEPTH} levels."),
-            Self::Twice(member) => write!(formatter, "`{member}` stands twice in the request body; send it once."),
-            Self::WrongType(member, expected) => write!(formatter, "`{member}` must be {expected}."),
+            Self::NotAnObject => formatter
+                .write_str("The request body must be a JSON object, like {\"messages\": [...]}."),
+            Self::TooDeep => write!(
+                formatter,
+                "The request body nests deeper than {MAX_DEPTH} levels."
+            ),
+            Self::Twice(member) => write!(
+                formatter,
+                "`{member}` stands twice in the request body; send it once."
+            ),
+            Self::WrongType(member, expected) => {
+                write!(formatter, "`{member}` must be {expected}.")
+            }
         }
     }
 }
@@ -259,19 +302,26 @@ mod tests {
 
     #[test]
     fn only_the_model_changes() {
-        let body = " {\"n\":1e999, \"model\" : \"a\" ,\"x\":{\"model\":\"inner\"},\"z\":[1.0,1.00]} ";
+        let body =
+            " {\"n\":1e999, \"model\" : \"a\" ,\"x\":{\"model\":\"inner\"},\"z\":[1.0,1.00]} ";
         assert_eq!(patched(body, "b"), body.replacen("\"a\"", "\"b\"", 1));
     }
 
     #[test]
     fn the_same_model_shares_the_bytes() {
         let body = Bytes::from_static(b"{\"model\":\"a\"}");
-        assert_eq!(Peek::read(&body).unwrap().with_model(&body, "a").as_ptr(), body.as_ptr());
+        assert_eq!(
+            Peek::read(&body).unwrap().with_model(&body, "a").as_ptr(),
+            body.as_ptr()
+        );
     }
 
     #[test]
     fn an_escaped_key_is_the_same_key() {
-        assert_eq!(patched(r#"{"mod\u0065l":"a"}"#, "b"), r#"{"mod\u0065l":"b"}"#);
+        assert_eq!(
+            patched(r#"{"mod\u0065l":"a"}"#, "b"),
+            r#"{"mod\u0065l":"b"}"#
+        );
     }
 
     #[test]
@@ -291,30 +341,57 @@ mod tests {
         assert!(matches!(read(""), Malformed::Syntax(_)));
         assert!(matches!(read("{\"a\":1} x"), Malformed::Syntax(_)));
         assert!(matches!(read("{\"a\":01}"), Malformed::Syntax(_)));
-        for other in ["[1,[2]]", "3", "-3", "0.5", "\"x\"", "\"\\n\"", "null", "true"] {
+        for other in [
+            "[1,[2]]", "3", "-3", "0.5", "\"x\"", "\"\\n\"", "null", "true",
+        ] {
             assert_eq!(read(other), Malformed::NotAnObject, "{other}");
         }
-        assert_eq!(read(r#"{"model":"a","mod\u0065l":"b"}"#), Malformed::Twice("model"));
-        assert_eq!(read(r#"{"model":5}"#), Malformed::WrongType("model", "a string"));
-        assert_eq!(read(r#"{"stream":"yes"}"#), Malformed::WrongType("stream", "true or false"));
-        assert!(matches!(Peek::read(b"{\"a\":\"\xff\"}").unwrap_err(), Malformed::Syntax(_)));
+        assert_eq!(
+            read(r#"{"model":"a","mod\u0065l":"b"}"#),
+            Malformed::Twice("model")
+        );
+        assert_eq!(
+            read(r#"{"model":5}"#),
+            Malformed::WrongType("model", "a string")
+        );
+        assert_eq!(
+            read(r#"{"stream":"yes"}"#),
+            Malformed::WrongType("stream", "true or false")
+        );
+        assert!(matches!(
+            Peek::read(b"{\"a\":\"\xff\"}").unwrap_err(),
+            Malformed::Syntax(_)
+        ));
     }
 
     #[test]
     fn nesting_ends_at_the_limit() {
-        let nested = |levels: usize| format!("{{\"a\":{}{}}}", "[".repeat(levels - 1), "]".repeat(levels - 1));
+        let nested = |levels: usize| {
+            format!(
+                "{{\"a\":{}{}}}",
+                "[".repeat(levels - 1),
+                "]".repeat(levels - 1)
+            )
+        };
         assert!(Peek::read(nested(MAX_DEPTH).as_bytes()).is_ok());
-        assert_eq!(Peek::read(nested(MAX_DEPTH + 1).as_bytes()).unwrap_err(), Malformed::TooDeep);
+        assert_eq!(
+            Peek::read(nested(MAX_DEPTH + 1).as_bytes()).unwrap_err(),
+            Malformed::TooDeep
+        );
         assert!(Peek::read(format!("{{\"a\":\"{}\"}}", "[".repeat(500)).as_bytes()).is_ok());
     }
 
     #[test]
     fn a_conversation_keeps_its_opening_while_it_grows() {
-        let first = br#"{"messages":[{"role":"system","content":"s"},{"role":"user","content":"u"}]}"#;
+        let first =
+            br#"{"messages":[{"role":"system","content":"s"},{"role":"user","content":"u"}]}"#;
         let later = br#"{"messages":[{"role":"system","content":"s"},{"role":"user","content":"u"},{"role":"assistant","content":"a"}]}"#;
         let of = |body: &'static [u8]| Peek::read(body).unwrap().conversation(body).unwrap();
         assert_eq!(of(first), of(later));
-        assert_eq!(of(br#"{"user":"ann","prompt_cache_key":"k","messages":[]}"#), b"\"k\"");
+        assert_eq!(
+            of(br#"{"user":"ann","prompt_cache_key":"k","messages":[]}"#),
+            b"\"k\""
+        );
     }
 
     proptest! {

@@ -18,14 +18,20 @@ use crate::error::{Error, Kind};
 pub fn request(body: &[u8]) -> Result<Vec<u8>, Error> {
     Peek::read(body).map_err(Error::from)?;
     let json = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
-    let mut members: BTreeMap<String, Box<RawValue>> =
-        serde_json::from_slice(json).map_err(|error| Error::from(Malformed::Syntax(error.to_string())))?;
+    let mut members: BTreeMap<String, Box<RawValue>> = serde_json::from_slice(json)
+        .map_err(|error| Error::from(Malformed::Syntax(error.to_string())))?;
     let message = text(&mut members, "message")?;
     let system = text(&mut members, "system")?;
     let mut messages: Vec<Value> = match members.remove("messages") {
         Some(list) => match serde_json::from_str::<Option<Vec<Value>>>(list.get()) {
             Ok(list) => list.unwrap_or_default(),
-            Err(_) => return Err(Error::new(Kind::InvalidBody, "`messages` must be an array of messages.").about("messages")),
+            Err(_) => {
+                return Err(Error::new(
+                    Kind::InvalidBody,
+                    "`messages` must be an array of messages.",
+                )
+                .about("messages"));
+            }
         },
         None => Vec::new(),
     };
@@ -78,10 +84,15 @@ pub fn reply(answer: &[u8], request_id: &str) -> Option<Vec<u8>> {
     Some(body.to_string().into_bytes())
 }
 
-fn text(members: &mut BTreeMap<String, Box<RawValue>>, name: &'static str) -> Result<Option<String>, Error> {
-    let Some(value) = members.remove(name) else { return Ok(None) };
-    let text: Option<String> =
-        serde_json::from_str(value.get()).map_err(|_| Error::from(Malformed::WrongType(name, "a string")))?;
+fn text(
+    members: &mut BTreeMap<String, Box<RawValue>>,
+    name: &'static str,
+) -> Result<Option<String>, Error> {
+    let Some(value) = members.remove(name) else {
+        return Ok(None);
+    };
+    let text: Option<String> = serde_json::from_str(value.get())
+        .map_err(|_| Error::from(Malformed::WrongType(name, "a string")))?;
     Ok(text.filter(|text| !text.is_empty()))
 }
 
@@ -91,7 +102,9 @@ impl From<Malformed> for Error {
         match malformed {
             Malformed::Syntax(_) | Malformed::TooDeep => Self::new(Kind::InvalidJson, message),
             Malformed::NotAnObject => Self::new(Kind::InvalidBody, message),
-            Malformed::Twice(member) | Malformed::WrongType(member, _) => Self::new(Kind::InvalidBody, message).about(member),
+            Malformed::Twice(member) | Malformed::WrongType(member, _) => {
+                Self::new(Kind::InvalidBody, message).about(member)
+            }
         }
     }
 }
@@ -116,7 +129,10 @@ mod tests {
     #[test]
     fn messages_are_kept_and_a_message_comes_last() {
         let messages = sent(r#"{"messages":[{"role":"user","content":"a"}],"message":"b"}"#);
-        assert_eq!(messages, json!({"messages": [{"role": "user", "content": "a"}, {"role": "user", "content": "b"}]}));
+        assert_eq!(
+            messages,
+            json!({"messages": [{"role": "user", "content": "a"}, {"role": "user", "content": "b"}]})
+        );
     }
 
     #[test]
@@ -127,8 +143,18 @@ mod tests {
 
     #[test]
     fn a_question_without_a_question_is_refused() {
-        for body in ["{}", r#"{"message":""}"#, r#"{"message":7}"#, r#"{"messages":"x"}"#, r#"{"system":"s"}"#] {
-            assert_eq!(request(body.as_bytes()).unwrap_err().kind, Kind::InvalidBody, "{body}");
+        for body in [
+            "{}",
+            r#"{"message":""}"#,
+            r#"{"message":7}"#,
+            r#"{"messages":"x"}"#,
+            r#"{"system":"s"}"#,
+        ] {
+            assert_eq!(
+                request(body.as_bytes()).unwrap_err().kind,
+                Kind::InvalidBody,
+                "{body}"
+            );
         }
         assert_eq!(request(b"hi").unwrap_err().kind, Kind::InvalidJson);
     }
@@ -136,8 +162,12 @@ mod tests {
     #[test]
     fn the_reply_is_the_first_choice() {
         let answer = r#"{"model":"m","usage":{"total_tokens":2},"choices":[{"message":{"role":"assistant","content":"hi"}}]}"#;
-        let reply: Value = serde_json::from_slice(&reply(answer.as_bytes(), "r1").unwrap()).unwrap();
-        assert_eq!(reply, json!({"reply": "hi", "model": "m", "usage": {"total_tokens": 2}, "request_id": "r1"}));
+        let reply: Value =
+            serde_json::from_slice(&reply(answer.as_bytes(), "r1").unwrap()).unwrap();
+        assert_eq!(
+            reply,
+            json!({"reply": "hi", "model": "m", "usage": {"total_tokens": 2}, "request_id": "r1"})
+        );
     }
 
     #[test]

@@ -54,8 +54,17 @@ enum Failure {
 impl<P: Platform> Gateway<P> {
     /// Asks the upstreams of the call's route, one after the other, and hands on the first answer that is meant
     /// for the client.
-    pub(super) async fn forward(&self, call: &Call<'_>, record: &mut Record) -> Result<Response<Body<P::Stream>>, Error> {
-        let mut plan = Plan::new(&self.config, call.route, &call.request_id, call.peek.conversation(&call.body));
+    pub(super) async fn forward(
+        &self,
+        call: &Call<'_>,
+        record: &mut Record,
+    ) -> Result<Response<Body<P::Stream>>, Error> {
+        let mut plan = Plan::new(
+            &self.config,
+            call.route,
+            &call.request_id,
+            call.peek.conversation(&call.body),
+        );
         let mut failure = None;
         while let Step::Try { target, limit } = plan.next(self.platform.now()) {
             let route = &self.config.routes[target.route];
@@ -78,28 +87,60 @@ impl<P: Platform> Gateway<P> {
         match failure {
             Some(Failure::Answer(response)) => Ok(self.deliver(Outcome::Refused(response), record)),
             Some(Failure::Error(error)) => Err(error),
-            None => Err(Error::new(Kind::Internal, "No upstream was tried; please report this.")),
+            None => Err(Error::new(
+                Kind::Internal,
+                "No upstream was tried; please report this.",
+            )),
         }
     }
 
-    async fn attempt(&self, call: &Call<'_>, target: Target, record: &mut Record) -> Outcome<P::Stream> {
+    async fn attempt(
+        &self,
+        call: &Call<'_>,
+        target: Target,
+        record: &mut Record,
+    ) -> Outcome<P::Stream> {
         let route = &self.config.routes[target.route];
         let model = model(call, route, target.route);
         if let Some(model) = model {
             record.set_model(model);
         }
-        let key = target.key.and_then(|key| route.keys.get(key)).map(Secret::expose);
-        let body = model.map_or_else(|| call.body.clone(), |model| call.peek.with_model(&call.body, model));
-        let Upstream::Http { base_url, chat_url, models_url } = &route.upstream else {
-            return Outcome::Whole(echo::answer(call.endpoint, &body, model, &call.request_id, self.platform.now()));
+        let key = target
+            .key
+            .and_then(|key| route.keys.get(key))
+            .map(Secret::expose);
+        let body = model.map_or_else(
+            || call.body.clone(),
+            |model| call.peek.with_model(&call.body, model),
+        );
+        let Upstream::Http {
+            base_url,
+            chat_url,
+            models_url,
+        } = &route.upstream
+        else {
+            return Outcome::Whole(echo::answer(
+                call.endpoint,
+                &body,
+                model,
+                &call.request_id,
+                self.platform.now(),
+            ));
         };
         let url = match call.endpoint {
             Endpoint::Models => with_query(models_url, call.query),
             Endpoint::Model(id) => below(models_url, id),
             Endpoint::Embeddings => format!("{base_url}/embeddings").parse().ok(),
-            Endpoint::ChatCompletions | Endpoint::SimpleChat | Endpoint::Home | Endpoint::Health => Some(chat_url.clone()),
+            Endpoint::ChatCompletions
+            | Endpoint::SimpleChat
+            | Endpoint::Home
+            | Endpoint::Health => Some(chat_url.clone()),
         };
-        let Some(url) = url else { return Outcome::Failed(Fault::Connect("the upstream's address cannot be built".into())) };
+        let Some(url) = url else {
+            return Outcome::Failed(Fault::Connect(
+                "the upstream's address cannot be built".into(),
+            ));
+        };
         let mut request = Request::new(body);
         *request.uri_mut() = url;
         *request.headers_mut() = call.headers.clone();
@@ -107,7 +148,10 @@ impl<P: Platform> Gateway<P> {
             request.headers_mut().remove(header::CONTENT_TYPE);
         } else {
             *request.method_mut() = Method::POST;
-            request.headers_mut().entry(header::CONTENT_TYPE).or_insert(HeaderValue::from_static("application/json"));
+            request
+                .headers_mut()
+                .entry(header::CONTENT_TYPE)
+                .or_insert(HeaderValue::from_static("application/json"));
         }
         headers::seal(request.headers_mut(), route, key, &call.request_id);
         match self.platform.fetch(request, route.connect_timeout).await {
@@ -133,7 +177,10 @@ impl<P: Platform> Gateway<P> {
         if !status.is_success() {
             return Outcome::Refused(Response::from_parts(head, body));
         }
-        let kind = head.headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
+        let kind = head
+            .headers
+            .get(header::CONTENT_TYPE)
+            .and_then(|kind| kind.to_str().ok());
         if status != StatusCode::NO_CONTENT && openai::is_no_answer(kind, &body) {
             return Outcome::Unusable(status);
         }
@@ -141,7 +188,11 @@ impl<P: Platform> Gateway<P> {
     }
 
     /// The outcome as the client gets it.
-    fn deliver(&self, outcome: Outcome<P::Stream>, record: &mut Record) -> Response<Body<P::Stream>> {
+    fn deliver(
+        &self,
+        outcome: Outcome<P::Stream>,
+        record: &mut Record,
+    ) -> Response<Body<P::Stream>> {
         match outcome {
             Outcome::Stream(response) => {
                 let (mut head, stream) = response.into_parts();
@@ -168,19 +219,26 @@ impl<P: Platform> Gateway<P> {
         let (mut head, body) = response.into_parts();
         head.headers = headers::released(head.headers);
         scrub::headers(&self.config, &mut head.headers);
-        let kind = head.headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
+        let kind = head
+            .headers
+            .get(header::CONTENT_TYPE)
+            .and_then(|kind| kind.to_str().ok());
         let body = if openai::is_no_answer(kind, &body) {
             let mut error = unusable(head.status);
             error.status = Some(head.status);
             record.error = Some(error.kind.facts().code);
-            head.headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+            head.headers.insert(
+                header::CONTENT_TYPE,
+                HeaderValue::from_static("application/json"),
+            );
             head.headers.remove(header::CONTENT_ENCODING);
             openai::refusal(&error).into()
         } else {
             scrub::body(&self.config, body)
         };
         if !waiting_helps(head.status, &head.headers, &body) {
-            head.headers.insert(headers::SHOULD_RETRY, HeaderValue::from_static("false"));
+            head.headers
+                .insert(headers::SHOULD_RETRY, HeaderValue::from_static("false"));
         }
         Response::from_parts(head, Body::Full(body))
     }
@@ -202,10 +260,18 @@ impl<S> Outcome<S> {
             Upstream::Http { chat_url, .. } => chat_url.host().unwrap_or_default(),
             Upstream::Echo => "",
         };
-        let clean = |text: &str| if host.is_empty() { text.to_owned() } else { text.replace(host, "upstream") };
+        let clean = |text: &str| {
+            if host.is_empty() {
+                text.to_owned()
+            } else {
+                text.replace(host, "upstream")
+            }
+        };
         let what = match self {
             Self::Refused(response) => format!("status {}", response.status().as_u16()),
-            Self::Unusable(status) if status.is_redirection() => format!("redirect {}", status.as_u16()),
+            Self::Unusable(status) if status.is_redirection() => {
+                format!("redirect {}", status.as_u16())
+            }
             Self::Unusable(status) => format!("no usable body under status {}", status.as_u16()),
             Self::Failed(Fault::Connect(why)) => format!("connect: {}", clean(why)),
             Self::Failed(Fault::Reset(why)) => format!("reset: {}", clean(why)),
@@ -230,12 +296,15 @@ impl<S> Outcome<S> {
             Self::Unusable(status) => Failure::Error(unusable(status)),
             Self::Failed(Fault::Timeout) => {
                 let seconds = route.timeout.as_secs_f64();
-                let message = format!("The upstream did not answer within {seconds} seconds. Try a shorter request, or ask the operator for a longer `timeout`.");
+                let message = format!(
+                    "The upstream did not answer within {seconds} seconds. Try a shorter request, or ask the operator for a longer `timeout`."
+                );
                 Failure::Error(Error::new(Kind::UpstreamTimeout, message))
             }
-            Self::Failed(Fault::TooLarge) => {
-                Failure::Error(Error::new(Kind::UpstreamInvalidResponse, "The upstream's answer is too large to pass on; ask for a stream."))
-            }
+            Self::Failed(Fault::TooLarge) => Failure::Error(Error::new(
+                Kind::UpstreamInvalidResponse,
+                "The upstream's answer is too large to pass on; ask for a stream.",
+            )),
             Self::Failed(_) | Self::Stream(_) | Self::Whole(_) => Failure::Error(unreachable()),
         }
     }
@@ -278,14 +347,18 @@ pub(super) fn default_model(route: &Route) -> Option<&str> {
 /// Whether the same request may succeed later without anyone doing anything.
 fn waiting_helps(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> bool {
     match status {
-        StatusCode::TOO_MANY_REQUESTS => memchr::memmem::find(body, b"insufficient_quota").is_none(),
+        StatusCode::TOO_MANY_REQUESTS => {
+            memchr::memmem::find(body, b"insufficient_quota").is_none()
+        }
         StatusCode::SERVICE_UNAVAILABLE => headers.contains_key(header::RETRY_AFTER),
         _ => false,
     }
 }
 
 fn with_query(url: &Uri, query: Option<&str>) -> Option<Uri> {
-    let Some(query) = query else { return Some(url.clone()) };
+    let Some(query) = query else {
+        return Some(url.clone());
+    };
     let separator = if url.query().is_some() { '&' } else { '?' };
     format!("{url}{separator}{query}").parse().ok()
 }
@@ -293,9 +366,14 @@ fn with_query(url: &Uri, query: Option<&str>) -> Option<Uri> {
 /// The address of the model `id` below the list of models, whose query is kept.
 fn below(url: &Uri, id: &str) -> Option<Uri> {
     let text = url.to_string();
-    let (path, query) = text.split_once('?').map_or((text.as_str(), None), |(path, query)| (path, Some(query)));
+    let (path, query) = text
+        .split_once('?')
+        .map_or((text.as_str(), None), |(path, query)| (path, Some(query)));
     let path = format!("{}/{id}", path.trim_end_matches('/'));
-    query.map_or_else(|| path.clone(), |query| format!("{path}?{query}")).parse().ok()
+    query
+        .map_or_else(|| path.clone(), |query| format!("{path}?{query}"))
+        .parse()
+        .ok()
 }
 
 fn rejected(status: StatusCode) -> Error {
@@ -307,7 +385,10 @@ fn rejected(status: StatusCode) -> Error {
 }
 
 fn unreachable() -> Error {
-    Error::new(Kind::UpstreamUnreachable, "The upstream could not be reached. Try again later; the operator finds the reason in the gateway's log.")
+    Error::new(
+        Kind::UpstreamUnreachable,
+        "The upstream could not be reached. Try again later; the operator finds the reason in the gateway's log.",
+    )
 }
 
 fn unusable(status: StatusCode) -> Error {
@@ -316,7 +397,10 @@ fn unusable(status: StatusCode) -> Error {
     } else {
         "answered without a usable body (a web page, or nothing)"
     };
-    let message = format!("The upstream {what} (status {}). The operator should check the route's `base_url`.", status.as_u16());
+    let message = format!(
+        "The upstream {what} (status {}). The operator should check the route's `base_url`.",
+        status.as_u16()
+    );
     Error::new(Kind::UpstreamInvalidResponse, message)
 }
 
@@ -328,10 +412,22 @@ mod tests {
     fn addresses_keep_their_queries() {
         let plain: Uri = "https://a.example/v1/models".parse().unwrap();
         let versioned: Uri = "https://a.example/v1/models?api-version=1".parse().unwrap();
-        assert_eq!(with_query(&plain, Some("a=b")).unwrap(), "https://a.example/v1/models?a=b");
-        assert_eq!(with_query(&versioned, Some("a=b")).unwrap(), "https://a.example/v1/models?api-version=1&a=b");
+        assert_eq!(
+            with_query(&plain, Some("a=b")).unwrap(),
+            "https://a.example/v1/models?a=b"
+        );
+        assert_eq!(
+            with_query(&versioned, Some("a=b")).unwrap(),
+            "https://a.example/v1/models?api-version=1&a=b"
+        );
         assert_eq!(with_query(&versioned, None).unwrap(), versioned);
-        assert_eq!(below(&plain, "x/y:z").unwrap(), "https://a.example/v1/models/x/y:z");
-        assert_eq!(below(&versioned, "x").unwrap(), "https://a.example/v1/models/x?api-version=1");
+        assert_eq!(
+            below(&plain, "x/y:z").unwrap(),
+            "https://a.example/v1/models/x/y:z"
+        );
+        assert_eq!(
+            below(&versioned, "x").unwrap(),
+            "https://a.example/v1/models/x?api-version=1"
+        );
     }
 }

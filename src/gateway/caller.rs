@@ -8,14 +8,38 @@ use crate::error::{Error, Kind};
 /// The route of the first known token, in the order `x-api-key`, `authorization: Bearer`, `x-goog-api-key`, `api-key`.
 /// Clients fill several of these with values of their own: one known token suffices.
 pub(super) fn route(config: &Config, headers: &HeaderMap) -> Result<usize, Error> {
-    let all = |name: &str| headers.get_all(name).into_iter().map(HeaderValue::as_bytes).collect::<Vec<_>>();
-    let bearer = all(header::AUTHORIZATION.as_str()).into_iter().filter_map(bearer);
-    let tokens = all("x-api-key").into_iter().chain(bearer).chain(all("x-goog-api-key")).chain(all("api-key"));
+    let all = |name: &str| {
+        headers
+            .get_all(name)
+            .into_iter()
+            .map(HeaderValue::as_bytes)
+            .collect::<Vec<_>>()
+    };
+    let bearer = all(header::AUTHORIZATION.as_str())
+        .into_iter()
+        .filter_map(bearer);
+    let tokens = all("x-api-key")
+        .into_iter()
+        .chain(bearer)
+        .chain(all("x-goog-api-key"))
+        .chain(all("api-key"));
     for token in tokens {
         let digest = TokenDigest::of(token.trim_ascii());
         // Every route is compared, so that the time taken tells nothing about which one matched.
-        let matches = |found: Option<usize>, (index, token): (usize, &TokenDigest)| if token.matches(&digest) { Some(index) } else { found };
-        if let Some(index) = config.routes.iter().map(|route| &route.token).enumerate().fold(None, matches) {
+        let matches = |found: Option<usize>, (index, token): (usize, &TokenDigest)| {
+            if token.matches(&digest) {
+                Some(index)
+            } else {
+                found
+            }
+        };
+        if let Some(index) = config
+            .routes
+            .iter()
+            .map(|route| &route.token)
+            .enumerate()
+            .fold(None, matches)
+        {
             return Ok(index);
         }
     }
@@ -26,7 +50,8 @@ pub(super) fn route(config: &Config, headers: &HeaderMap) -> Result<usize, Error
 fn bearer(value: &[u8]) -> Option<&[u8]> {
     let value = value.trim_ascii();
     let (scheme, token) = value.split_at_checked(b"bearer".len())?;
-    (scheme.eq_ignore_ascii_case(b"bearer") && token.first().is_some_and(u8::is_ascii_whitespace)).then_some(token)
+    (scheme.eq_ignore_ascii_case(b"bearer") && token.first().is_some_and(u8::is_ascii_whitespace))
+        .then_some(token)
 }
 
 #[cfg(test)]
@@ -36,28 +61,61 @@ mod tests {
 
     fn found(headers: &[(&'static str, &'static str)]) -> Option<usize> {
         let json = r#"[{"token":"one","provider":"echo"},{"token":"two","provider":"echo"}]"#;
-        let config = load(Some(Document { origin: "test".into(), text: json.into() }), &|_| None).unwrap();
-        let headers = headers.iter().map(|(name, value)| (name.parse().unwrap(), HeaderValue::from_static(value))).collect();
+        let config = load(
+            Some(Document {
+                origin: "test".into(),
+                text: json.into(),
+            }),
+            &|_| None,
+        )
+        .unwrap();
+        let headers = headers
+            .iter()
+            .map(|(name, value)| (name.parse().unwrap(), HeaderValue::from_static(value)))
+            .collect();
         route(&config, &headers).ok()
     }
 
     #[test]
     fn every_header_may_carry_the_token() {
-        for headers in [("x-api-key", "two"), ("authorization", "bearer two"), ("authorization", "BEARER   two "), ("x-goog-api-key", "two"), ("api-key", "two")] {
+        for headers in [
+            ("x-api-key", "two"),
+            ("authorization", "bearer two"),
+            ("authorization", "BEARER   two "),
+            ("x-goog-api-key", "two"),
+            ("api-key", "two"),
+        ] {
             assert_eq!(found(&[headers]), Some(1), "{headers:?}");
         }
     }
 
     #[test]
     fn one_known_token_suffices_and_the_order_decides_between_two() {
-        assert_eq!(found(&[("authorization", "Bearer sk-else"), ("api-key", "two")]), Some(1));
-        assert_eq!(found(&[("authorization", "Bearer two"), ("x-api-key", "one")]), Some(0));
-        assert_eq!(found(&[("x-api-key", "nobody"), ("x-api-key", "two")]), Some(1));
+        assert_eq!(
+            found(&[("authorization", "Bearer sk-else"), ("api-key", "two")]),
+            Some(1)
+        );
+        assert_eq!(
+            found(&[("authorization", "Bearer two"), ("x-api-key", "one")]),
+            Some(0)
+        );
+        assert_eq!(
+            found(&[("x-api-key", "nobody"), ("x-api-key", "two")]),
+            Some(1)
+        );
     }
 
     #[test]
     fn anything_else_is_nobody() {
-        for value in ["Basic two", "two", "Bearer", "Bearertwo", "Bearer Two", "Bearer two,one", ""] {
+        for value in [
+            "Basic two",
+            "two",
+            "Bearer",
+            "Bearertwo",
+            "Bearer Two",
+            "Bearer two,one",
+            "",
+        ] {
             assert_eq!(found(&[("authorization", value)]), None, "{value}");
         }
         assert_eq!(found(&[]), None);

@@ -29,14 +29,27 @@ const MAX_DIMENSIONS: usize = 4096;
 const MAX_INPUTS: usize = 2048;
 
 /// The answer to a request whose body was read before.
-pub(super) fn answer<S>(endpoint: &Endpoint, body: &[u8], model: Option<&str>, id: &str, now: Millis) -> Response<Body<S>> {
+pub(super) fn answer<S>(
+    endpoint: &Endpoint,
+    body: &[u8],
+    model: Option<&str>,
+    id: &str,
+    now: Millis,
+) -> Response<Body<S>> {
     let model = model.unwrap_or(MODEL);
     let answer = match endpoint {
-        Endpoint::Models => Ok(json_answer(StatusCode::OK, json!({"object": "list", "data": [entry(MODEL)]}).to_string())),
-        Endpoint::Model(id) if id == MODEL => Ok(json_answer(StatusCode::OK, entry(MODEL).to_string())),
+        Endpoint::Models => Ok(json_answer(
+            StatusCode::OK,
+            json!({"object": "list", "data": [entry(MODEL)]}).to_string(),
+        )),
+        Endpoint::Model(id) if id == MODEL => {
+            Ok(json_answer(StatusCode::OK, entry(MODEL).to_string()))
+        }
         Endpoint::Model(id) => Err(super::models::not_found(id)),
         Endpoint::Embeddings => embeddings(body, model),
-        Endpoint::ChatCompletions | Endpoint::SimpleChat | Endpoint::Home | Endpoint::Health => chat(body, model, id, now),
+        Endpoint::ChatCompletions | Endpoint::SimpleChat | Endpoint::Home | Endpoint::Health => {
+            chat(body, model, id, now)
+        }
     };
     answer.unwrap_or_else(|error| refusal(&error))
 }
@@ -75,9 +88,25 @@ fn chat<S>(body: &[u8], model: &str, id: &str, now: Millis) -> Result<Response<B
         let hint = "`messages` must be an array of messages, like [{\"role\": \"user\", \"content\": \"hi\"}].";
         Error::new(Kind::InvalidBody, hint).about("messages")
     })?;
-    let text = |message: &Message<'_>| message.content.as_ref().map(Content::text).unwrap_or_default();
-    let reply = chat.messages.iter().rev().find(|message| message.role == "user").map(text).unwrap_or_default();
-    let prompt_tokens: usize = chat.messages.iter().map(|message| words(&text(message)).len()).sum();
+    let text = |message: &Message<'_>| {
+        message
+            .content
+            .as_ref()
+            .map(Content::text)
+            .unwrap_or_default()
+    };
+    let reply = chat
+        .messages
+        .iter()
+        .rev()
+        .find(|message| message.role == "user")
+        .map(text)
+        .unwrap_or_default();
+    let prompt_tokens: usize = chat
+        .messages
+        .iter()
+        .map(|message| words(&text(message)).len())
+        .sum();
     let words = words(&reply);
     let usage = json!({
         "prompt_tokens": prompt_tokens,
@@ -99,7 +128,9 @@ fn chat<S>(body: &[u8], model: &str, id: &str, now: Millis) -> Result<Response<B
         });
         return Ok(json_answer(StatusCode::OK, answer.to_string()));
     }
-    let with_usage = chat.stream_options.is_some_and(|options| options.include_usage == Some(true));
+    let with_usage = chat
+        .stream_options
+        .is_some_and(|options| options.include_usage == Some(true));
     let event = |choices: Value, usage: Option<&Value>| {
         let mut chunk = json!({"id": id, "object": "chat.completion.chunk", "created": created, "model": model, "choices": choices});
         if with_usage {
@@ -108,8 +139,15 @@ fn chat<S>(body: &[u8], model: &str, id: &str, now: Millis) -> Result<Response<B
         Bytes::from(format!("data: {chunk}\n\n"))
     };
     let choice = |delta: Value, finish: Option<&str>| json!([{"index": 0, "delta": delta, "logprobs": null, "finish_reason": finish}]);
-    let mut chunks = vec![event(choice(json!({"role": "assistant", "content": ""}), None), None)];
-    chunks.extend(words.iter().map(|word| event(choice(json!({"content": word}), None), None)));
+    let mut chunks = vec![event(
+        choice(json!({"role": "assistant", "content": ""}), None),
+        None,
+    )];
+    chunks.extend(
+        words
+            .iter()
+            .map(|word| event(choice(json!({"content": word}), None), None)),
+    );
     chunks.push(event(choice(json!({}), Some("stop")), None));
     if with_usage {
         chunks.push(event(json!([]), Some(&usage)));
@@ -132,7 +170,9 @@ fn words(text: &str) -> Vec<&str> {
     for (at, now) in text.char_indices() {
         let unspaced = |char: char| char >= '\u{2e80}';
         let breaks = before.is_some_and(|before| {
-            (before.is_whitespace() && !now.is_whitespace()) || (unspaced(before) && !now.is_whitespace()) || (unspaced(now) && !before.is_whitespace())
+            (before.is_whitespace() && !now.is_whitespace())
+                || (unspaced(before) && !now.is_whitespace())
+                || (unspaced(now) && !before.is_whitespace())
         });
         if breaks {
             words.push(&text[start..at]);
@@ -155,19 +195,43 @@ fn embeddings<S>(body: &[u8], model: &str) -> Result<Response<Body<S>>, Error> {
         #[serde(default)]
         dimensions: Option<usize>,
     }
-    let invalid = |param: &'static str, expected: &str| Error::new(Kind::InvalidBody, format!("`{param}` must be {expected}.")).about(param);
-    let request: Request = serde_json::from_slice(body).map_err(|_| invalid("input", "a string, or an array of strings or of token numbers"))?;
+    let invalid = |param: &'static str, expected: &str| {
+        Error::new(Kind::InvalidBody, format!("`{param}` must be {expected}.")).about(param)
+    };
+    let request: Request = serde_json::from_slice(body).map_err(|_| {
+        invalid(
+            "input",
+            "a string, or an array of strings or of token numbers",
+        )
+    })?;
     let dimensions = request.dimensions.unwrap_or(DIMENSIONS);
     if !(1..=MAX_DIMENSIONS).contains(&dimensions) {
-        return Err(invalid("dimensions", &format!("between 1 and {MAX_DIMENSIONS}")));
+        return Err(invalid(
+            "dimensions",
+            &format!("between 1 and {MAX_DIMENSIONS}"),
+        ));
     }
     let inputs = match request.input {
         Value::Array(list) if list.is_empty() || list.len() > MAX_INPUTS => {
-            return Err(invalid("input", &format!("an array of 1 to {MAX_INPUTS} inputs")));
+            return Err(invalid(
+                "input",
+                &format!("an array of 1 to {MAX_INPUTS} inputs"),
+            ));
         }
-        Value::Array(list) if list.iter().any(|input| input.is_string() || input.is_array()) => list,
+        Value::Array(list)
+            if list
+                .iter()
+                .any(|input| input.is_string() || input.is_array()) =>
+        {
+            list
+        }
         input @ (Value::String(_) | Value::Array(_)) => vec![input],
-        _ => return Err(invalid("input", "a string, or an array of strings or of token numbers")),
+        _ => {
+            return Err(invalid(
+                "input",
+                "a string, or an array of strings or of token numbers",
+            ));
+        }
     };
     let in_base64 = request.encoding_format.as_deref() == Some("base64");
     let data: Vec<Value> = inputs
@@ -176,30 +240,55 @@ fn embeddings<S>(body: &[u8], model: &str) -> Result<Response<Body<S>>, Error> {
         .map(|(index, input)| {
             let vector = embedding(&input.to_string(), dimensions);
             let vector = if in_base64 {
-                STANDARD.encode(vector.iter().flat_map(|value| value.to_le_bytes()).collect::<Vec<u8>>()).into()
+                STANDARD
+                    .encode(
+                        vector
+                            .iter()
+                            .flat_map(|value| value.to_le_bytes())
+                            .collect::<Vec<u8>>(),
+                    )
+                    .into()
             } else {
                 Value::from(vector)
             };
             json!({"object": "embedding", "index": index, "embedding": vector})
         })
         .collect();
-    let tokens: usize = inputs.iter().map(|input| input.as_str().map_or(1, |text| words(text).len())).sum();
+    let tokens: usize = inputs
+        .iter()
+        .map(|input| input.as_str().map_or(1, |text| words(text).len()))
+        .sum();
     let usage = json!({"prompt_tokens": tokens, "total_tokens": tokens});
-    Ok(json_answer(StatusCode::OK, json!({"object": "list", "data": data, "model": model, "usage": usage}).to_string()))
+    Ok(json_answer(
+        StatusCode::OK,
+        json!({"object": "list", "data": data, "model": model, "usage": usage}).to_string(),
+    ))
 }
 
 /// A unit vector drawn from the hash of `input`.
 fn embedding(input: &str, dimensions: usize) -> Vec<f32> {
     let mut vector = Vec::with_capacity(dimensions);
     for block in 0_u32.. {
-        let digest = Sha256::new().chain_update(block.to_be_bytes()).chain_update(input).finalize();
-        vector.extend(digest.chunks_exact(2).map(|pair| f32::from(i16::from_be_bytes([pair[0], pair[1]]))));
+        let digest = Sha256::new()
+            .chain_update(block.to_be_bytes())
+            .chain_update(input)
+            .finalize();
+        vector.extend(
+            digest
+                .chunks_exact(2)
+                .map(|pair| f32::from(i16::from_be_bytes([pair[0], pair[1]]))),
+        );
         if vector.len() >= dimensions {
             break;
         }
     }
     vector.truncate(dimensions);
-    let length = vector.iter().map(|value| value * value).sum::<f32>().sqrt().max(1.0);
+    let length = vector
+        .iter()
+        .map(|value| value * value)
+        .sum::<f32>()
+        .sqrt()
+        .max(1.0);
     vector.iter().map(|value| value / length).collect()
 }
 
@@ -218,10 +307,17 @@ mod tests {
     fn a_stream_tells_the_role_first_and_the_usage_last() {
         let body = br#"{"messages":[{"role":"user","content":[{"type":"text","text":"a b"}]}],"stream":true,"stream_options":{"include_usage":true}}"#;
         let response: Response<Body<()>> = chat(body, "m", "1", Millis(5000)).unwrap();
-        let Body::Paced { chunks, .. } = response.into_body() else { panic!("not a stream") };
-        let events: Vec<String> = chunks.iter().map(|chunk| String::from_utf8(chunk.to_vec()).unwrap()).collect();
+        let Body::Paced { chunks, .. } = response.into_body() else {
+            panic!("not a stream")
+        };
+        let events: Vec<String> = chunks
+            .iter()
+            .map(|chunk| String::from_utf8(chunk.to_vec()).unwrap())
+            .collect();
         assert_eq!(events.len(), 6);
-        assert!(events[0].contains(r#""role":"assistant""#) && events[0].contains(r#""usage":null"#));
+        assert!(
+            events[0].contains(r#""role":"assistant""#) && events[0].contains(r#""usage":null"#)
+        );
         assert!(events[1].contains(r#""content":"a ""#) && events[2].contains(r#""content":"b""#));
         assert!(events[3].contains(r#""finish_reason":"stop""#));
         assert!(events[4].contains(r#""choices":[]"#) && events[4].contains(r#""total_tokens":4"#));

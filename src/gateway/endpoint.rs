@@ -65,15 +65,22 @@ fn unknown(path: &str) -> Error {
     } else {
         "this gateway has /health, /v1/models, /v1/chat/completions, /v1/embeddings and /chat"
     };
-    Error::new(Kind::NotFound, format!("There is nothing at this path; {hint}."))
+    Error::new(
+        Kind::NotFound,
+        format!("There is nothing at this path; {hint}."),
+    )
 }
 
 /// Whether a path means the same to everyone who reads it: no empty or dot segments, however they are
 /// spelled, and no control characters or backslashes.
 fn is_plain(path: &str) -> bool {
     let decoded = decode(path);
-    !decoded.iter().any(|byte| byte.is_ascii_control() || *byte == b'\\')
-        && decoded.split(|byte| *byte == b'/').all(|segment| !matches!(segment, b"" | b"." | b".."))
+    !decoded
+        .iter()
+        .any(|byte| byte.is_ascii_control() || *byte == b'\\')
+        && decoded
+            .split(|byte| *byte == b'/')
+            .all(|segment| !matches!(segment, b"" | b"." | b".."))
 }
 
 /// `path` with its percent-escapes resolved; what is not an escape stays.
@@ -105,11 +112,30 @@ mod tests {
     fn the_table_is_the_whole_truth() {
         let get = |path| Endpoint::of(&Method::GET, path);
         assert_eq!(get("/").unwrap(), Endpoint::Home);
-        assert_eq!(get("/v1/models/openai/gpt-4o:free").unwrap(), Endpoint::Model("openai/gpt-4o:free".into()));
-        assert_eq!(get("/v1/models/openai%2Fgpt-4o").unwrap(), Endpoint::Model("openai%2Fgpt-4o".into()));
+        assert_eq!(
+            get("/v1/models/openai/gpt-4o:free").unwrap(),
+            Endpoint::Model("openai/gpt-4o:free".into())
+        );
+        assert_eq!(
+            get("/v1/models/openai%2Fgpt-4o").unwrap(),
+            Endpoint::Model("openai%2Fgpt-4o".into())
+        );
         for path in [
-            "/models", "/v1", "/v1/", "//v1/models", "/v1//models", "/v1/../health", "/V1/models", "/v1/models/", "/v1/models//x",
-            "/v1/models/../chat", "/v1/models/%2e%2E/x", "/v1/models/a%2f%2e%2e%2fb", "/v1/models/a%00b", "/v1/models/a%5Cb", "/health/",
+            "/models",
+            "/v1",
+            "/v1/",
+            "//v1/models",
+            "/v1//models",
+            "/v1/../health",
+            "/V1/models",
+            "/v1/models/",
+            "/v1/models//x",
+            "/v1/models/../chat",
+            "/v1/models/%2e%2E/x",
+            "/v1/models/a%2f%2e%2e%2fb",
+            "/v1/models/a%00b",
+            "/v1/models/a%5Cb",
+            "/health/",
         ] {
             assert_eq!(get(path).unwrap_err().kind, Kind::NotFound, "{path}");
         }
@@ -118,7 +144,10 @@ mod tests {
     #[test]
     fn another_method_is_told_which_ones_there_are() {
         let error = Endpoint::of(&Method::GET, "/v1/chat/completions").unwrap_err();
-        assert_eq!((error.kind, error.allow), (Kind::MethodNotAllowed, Some("POST, OPTIONS")));
+        assert_eq!(
+            (error.kind, error.allow),
+            (Kind::MethodNotAllowed, Some("POST, OPTIONS"))
+        );
         assert!(Endpoint::of(&Method::HEAD, "/health").is_ok());
     }
 

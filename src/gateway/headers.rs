@@ -17,21 +17,49 @@ const ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering")
 const API_KEY: HeaderName = HeaderName::from_static("api-key");
 
 /// What of the client's request the upstream gets to see, besides what the gateway sets itself.
-const FORWARDED: [&str; 7] =
-    ["content-type", "accept", "user-agent", "openai-beta", "idempotency-key", "anthropic-version", "anthropic-beta"];
+const FORWARDED: [&str; 7] = [
+    "content-type",
+    "accept",
+    "user-agent",
+    "openai-beta",
+    "idempotency-key",
+    "anthropic-version",
+    "anthropic-beta",
+];
 
 /// What of the upstream's answer the client never sees: hop-by-hop (RFC 9110 section 7.6.1), what the runtime writes
 /// itself, and what tells about the upstream's account or edge.
 const WITHHELD: [&str; 16] = [
-    "connection", "keep-alive", "proxy-authenticate", "proxy-authorization", "proxy-connection", "te", "trailer",
-    "transfer-encoding", "upgrade", "content-length", "set-cookie", "server", "alt-svc", "strict-transport-security",
-    "openai-organization", "openai-project",
+    "connection",
+    "keep-alive",
+    "proxy-authenticate",
+    "proxy-authorization",
+    "proxy-connection",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+    "content-length",
+    "set-cookie",
+    "server",
+    "alt-svc",
+    "strict-transport-security",
+    "openai-organization",
+    "openai-project",
 ];
 
 /// The size of a request's head, in bytes as HTTP/1.1 would write it.
 pub(super) fn size(head: &Parts) -> usize {
-    let fields: usize = head.headers.iter().map(|(name, value)| name.as_str().len() + value.len() + 4).sum();
-    fields + head.uri.path_and_query().map_or(0, |target| target.as_str().len())
+    let fields: usize = head
+        .headers
+        .iter()
+        .map(|(name, value)| name.as_str().len() + value.len() + 4)
+        .sum();
+    fields
+        + head
+            .uri
+            .path_and_query()
+            .map_or(0, |target| target.as_str().len())
 }
 
 /// The client's own request id, where it has one that is safe to repeat.
@@ -45,11 +73,18 @@ pub(super) fn request_id(headers: &HeaderMap) -> Option<String> {
 pub(super) fn new_request_id(now: Millis, random: u128) -> String {
     let mut bits = [0; 10];
     bits.copy_from_slice(&random.to_be_bytes()[..10]);
-    Builder::from_unix_timestamp_millis(now.0, &bits).into_uuid().to_string()
+    Builder::from_unix_timestamp_millis(now.0, &bits)
+        .into_uuid()
+        .to_string()
 }
 
 pub(super) fn content_length(headers: &HeaderMap) -> Option<u64> {
-    headers.get(header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
+    headers
+        .get(header::CONTENT_LENGTH)?
+        .to_str()
+        .ok()?
+        .parse()
+        .ok()
 }
 
 /// Whether a content type says JSON: `application/json`, `application/problem+json`, with or without parameters.
@@ -59,11 +94,17 @@ pub(super) fn is_json(kind: &[u8]) -> bool {
 }
 
 pub(super) fn is_event_stream(headers: &HeaderMap) -> bool {
-    headers.get(header::CONTENT_TYPE).is_some_and(|kind| essence(kind.as_bytes()) == b"text/event-stream")
+    headers
+        .get(header::CONTENT_TYPE)
+        .is_some_and(|kind| essence(kind.as_bytes()) == b"text/event-stream")
 }
 
 fn essence(kind: &[u8]) -> Vec<u8> {
-    kind.split(|byte| *byte == b';').next().unwrap_or_default().trim_ascii().to_ascii_lowercase()
+    kind.split(|byte| *byte == b';')
+        .next()
+        .unwrap_or_default()
+        .trim_ascii()
+        .to_ascii_lowercase()
 }
 
 /// The client's headers that go upstream.
@@ -79,13 +120,19 @@ pub(super) fn forwarded(client: &HeaderMap) -> HeaderMap {
 
 /// Adds what the gateway sets on every request of `route`: the key, the request id, the operator's own headers.
 pub(super) fn seal(headers: &mut HeaderMap, route: &Route, key: Option<&str>, request_id: &str) {
-    headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+    headers.insert(
+        header::ACCEPT_ENCODING,
+        HeaderValue::from_static("identity"),
+    );
     if let Ok(id) = HeaderValue::try_from(request_id) {
         headers.insert(REQUEST_ID, id);
     }
     if let Some(key) = key {
         let (name, value) = match route.key_header {
-            KeyHeader::Bearer => (header::AUTHORIZATION, HeaderValue::try_from(format!("Bearer {key}"))),
+            KeyHeader::Bearer => (
+                header::AUTHORIZATION,
+                HeaderValue::try_from(format!("Bearer {key}")),
+            ),
             KeyHeader::ApiKey => (API_KEY, HeaderValue::try_from(key)),
         };
         if let Ok(mut value) = value {
@@ -115,7 +162,11 @@ pub(super) fn released(mut upstream: HeaderMap) -> HeaderMap {
     }
     let edge: Vec<HeaderName> = upstream
         .keys()
-        .filter(|name| ["cf-", "access-control-", "x-gateway-"].iter().any(|prefix| name.as_str().starts_with(prefix)))
+        .filter(|name| {
+            ["cf-", "access-control-", "x-gateway-"]
+                .iter()
+                .any(|prefix| name.as_str().starts_with(prefix))
+        })
         .cloned()
         .collect();
     for name in edge {
@@ -129,8 +180,14 @@ pub(super) fn released(mut upstream: HeaderMap) -> HeaderMap {
 
 /// Sets what keeps intermediaries from buffering, changing or compressing an event stream.
 pub(super) fn streaming(headers: &mut HeaderMap) {
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/event-stream; charset=utf-8"));
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache, no-transform"));
+    headers.insert(
+        header::CONTENT_TYPE,
+        HeaderValue::from_static("text/event-stream; charset=utf-8"),
+    );
+    headers.insert(
+        header::CACHE_CONTROL,
+        HeaderValue::from_static("no-cache, no-transform"),
+    );
     headers.insert(ACCEL_BUFFERING, HeaderValue::from_static("no"));
 }
 
@@ -141,33 +198,65 @@ mod tests {
     fn map(headers: &[(&'static str, &'static str)]) -> HeaderMap {
         let mut map = HeaderMap::new();
         for (name, value) in headers {
-            map.append(HeaderName::from_static(name), HeaderValue::from_static(value));
+            map.append(
+                HeaderName::from_static(name),
+                HeaderValue::from_static(value),
+            );
         }
         map
     }
 
     #[test]
     fn only_safe_request_ids_are_kept() {
-        assert_eq!(request_id(&map(&[("x-request-id", "a.B_9:-")])).as_deref(), Some("a.B_9:-"));
+        assert_eq!(
+            request_id(&map(&[("x-request-id", "a.B_9:-")])).as_deref(),
+            Some("a.B_9:-")
+        );
         for id in ["", "a b", "a\tb", "é", "a/b"] {
-            assert_eq!(request_id(&[(REQUEST_ID, HeaderValue::from_bytes(id.as_bytes()).unwrap())].into_iter().collect()), None, "{id}");
+            assert_eq!(
+                request_id(
+                    &[(REQUEST_ID, HeaderValue::from_bytes(id.as_bytes()).unwrap())]
+                        .into_iter()
+                        .collect()
+                ),
+                None,
+                "{id}"
+            );
         }
         let long = HeaderValue::try_from("x".repeat(129)).unwrap();
-        assert_eq!(request_id(&[(REQUEST_ID, long)].into_iter().collect()), None);
+        assert_eq!(
+            request_id(&[(REQUEST_ID, long)].into_iter().collect()),
+            None
+        );
     }
 
     #[test]
     fn new_request_ids_are_uuids_of_version_7() {
         let id = new_request_id(Millis(0x0123_4567_89ab), u128::MAX);
         assert_eq!(&id[..15], "01234567-89ab-7");
-        assert!(request_id(&[(REQUEST_ID, HeaderValue::try_from(id).unwrap())].into_iter().collect()).is_some());
+        assert!(
+            request_id(
+                &[(REQUEST_ID, HeaderValue::try_from(id).unwrap())]
+                    .into_iter()
+                    .collect()
+            )
+            .is_some()
+        );
     }
 
     #[test]
     fn the_upstream_sees_the_allow_list_only() {
         let client = map(&[
-            ("user-agent", "x"), ("x-stainless-os", "Linux"), ("cookie", "a=b"), ("authorization", "Bearer t"), ("x-forwarded-for", "1"),
-            ("cf-ray", "1"), ("openai-organization", "org"), ("host", "h"), ("openai-beta", "b"), ("accept-encoding", "br"),
+            ("user-agent", "x"),
+            ("x-stainless-os", "Linux"),
+            ("cookie", "a=b"),
+            ("authorization", "Bearer t"),
+            ("x-forwarded-for", "1"),
+            ("cf-ray", "1"),
+            ("openai-organization", "org"),
+            ("host", "h"),
+            ("openai-beta", "b"),
+            ("accept-encoding", "br"),
         ]);
         let passed = forwarded(&client);
         let mut names: Vec<&str> = passed.keys().map(HeaderName::as_str).collect();
@@ -178,13 +267,28 @@ mod tests {
     #[test]
     fn the_client_does_not_see_what_is_withheld() {
         let upstream = map(&[
-            ("connection", "close, X-Hop"), ("x-hop", "1"), ("set-cookie", "a"), ("set-cookie", "b"), ("cf-ray", "1"), ("server", "nginx"),
-            ("x-request-id", "up"), ("x-ratelimit-remaining", "1"), ("retry-after", "2"), ("access-control-allow-origin", "x"),
+            ("connection", "close, X-Hop"),
+            ("x-hop", "1"),
+            ("set-cookie", "a"),
+            ("set-cookie", "b"),
+            ("cf-ray", "1"),
+            ("server", "nginx"),
+            ("x-request-id", "up"),
+            ("x-ratelimit-remaining", "1"),
+            ("retry-after", "2"),
+            ("access-control-allow-origin", "x"),
         ]);
         let released = released(upstream);
         let mut names: Vec<&str> = released.keys().map(HeaderName::as_str).collect();
         names.sort_unstable();
-        assert_eq!(names, ["retry-after", "x-ratelimit-remaining", "x-upstream-request-id"]);
+        assert_eq!(
+            names,
+            [
+                "retry-after",
+                "x-ratelimit-remaining",
+                "x-upstream-request-id"
+            ]
+        );
     }
 
     #[test]

@@ -68,7 +68,11 @@ impl<P: Platform> Gateway<P> {
     /// A gateway that serves `config` on `platform`.
     #[must_use]
     pub fn new(config: Arc<Config>, platform: P) -> Self {
-        Self { config, platform, draining: Arc::default() }
+        Self {
+            config,
+            platform,
+            draining: Arc::default(),
+        }
     }
 
     /// From now on `/health` says that this process is about to leave. Requests are served as before.
@@ -92,7 +96,11 @@ impl<P: Platform> Gateway<P> {
 
     fn record(&self, headers: &HeaderMap) -> Record {
         let now = self.platform.now();
-        Record::new(now, headers::request_id(headers).unwrap_or_else(|| headers::new_request_id(now, self.platform.random())))
+        Record::new(
+            now,
+            headers::request_id(headers)
+                .unwrap_or_else(|| headers::new_request_id(now, self.platform.random())),
+        )
     }
 
     fn finish(
@@ -124,7 +132,10 @@ impl<P: Platform> Gateway<P> {
         record: &mut Record,
     ) -> Result<Response<Body<P::Stream>>, Error> {
         if headers::size(head) > HEAD_LIMIT {
-            let message = format!("The request's headers are larger than {} KiB; send fewer or shorter ones.", HEAD_LIMIT / 1024);
+            let message = format!(
+                "The request's headers are larger than {} KiB; send fewer or shorter ones.",
+                HEAD_LIMIT / 1024
+            );
             return Err(Error::new(Kind::HeadersTooLarge, message));
         }
         if head.method == Method::OPTIONS {
@@ -136,13 +147,20 @@ impl<P: Platform> Gateway<P> {
         match endpoint {
             Endpoint::Home => return Ok(pages::home(&head.headers)),
             Endpoint::Health => return Ok(pages::health(self.draining.load(Ordering::Relaxed))),
-            Endpoint::Models | Endpoint::Model(_) | Endpoint::ChatCompletions | Endpoint::Embeddings | Endpoint::SimpleChat => {}
+            Endpoint::Models
+            | Endpoint::Model(_)
+            | Endpoint::ChatCompletions
+            | Endpoint::Embeddings
+            | Endpoint::SimpleChat => {}
         }
         let index = caller::route(&self.config, &head.headers)?;
         let route = &self.config.routes[index];
         record.route = Some(route.name.clone());
-        if head.headers.contains_key(header::TRANSFER_ENCODING) && head.headers.contains_key(header::CONTENT_LENGTH) {
-            let message = "The request has both Transfer-Encoding and Content-Length; send one of them.";
+        if head.headers.contains_key(header::TRANSFER_ENCODING)
+            && head.headers.contains_key(header::CONTENT_LENGTH)
+        {
+            let message =
+                "The request has both Transfer-Encoding and Content-Length; send one of them.";
             return Err(Error::new(Kind::MalformedRequest, message));
         }
         let mut call = Call {
@@ -158,33 +176,59 @@ impl<P: Platform> Gateway<P> {
             return self.models(&call, record).await;
         }
         let body = self.body(head, stream).await?;
-        call.body = if matches!(endpoint, Endpoint::SimpleChat) { simple_chat::request(&body)?.into() } else { body };
+        call.body = if matches!(endpoint, Endpoint::SimpleChat) {
+            simple_chat::request(&body)?.into()
+        } else {
+            body
+        };
         call.peek = Peek::read(&call.body)?;
         record.stream = call.peek.stream;
         self.check_model(&call)?;
         let response = self.forward(&call, record).await?;
-        if matches!(endpoint, Endpoint::SimpleChat) { simple_reply(response, &call.request_id) } else { Ok(response) }
+        if matches!(endpoint, Endpoint::SimpleChat) {
+            simple_reply(response, &call.request_id)
+        } else {
+            Ok(response)
+        }
     }
 
     /// The JSON body of a request.
     async fn body(&self, head: &Parts, stream: P::Stream) -> Result<Bytes, Error> {
-        let kind = head.headers.get(header::CONTENT_TYPE).map(HeaderValue::as_bytes);
+        let kind = head
+            .headers
+            .get(header::CONTENT_TYPE)
+            .map(HeaderValue::as_bytes);
         if !kind.is_none_or(headers::is_json) {
-            let hint = "The request's content-type is not JSON; send `Content-Type: application/json`.";
+            let hint =
+                "The request's content-type is not JSON; send `Content-Type: application/json`.";
             return Err(Error::new(Kind::UnsupportedMediaType, hint));
         }
         let limit = self.config.body_limit;
-        let too_large = || Error::new(Kind::RequestTooLarge, format!("The request body is larger than {limit} bytes, the most this gateway takes."));
+        let too_large = || {
+            Error::new(
+                Kind::RequestTooLarge,
+                format!(
+                    "The request body is larger than {limit} bytes, the most this gateway takes."
+                ),
+            )
+        };
         if headers::content_length(&head.headers).is_some_and(|length| length > limit as u64) {
             return Err(too_large());
         }
-        self.platform.collect(stream, limit).await.map_err(|fault| match fault {
-            Fault::TooLarge => too_large(),
-            Fault::Timeout => Error::new(Kind::RequestTimeout, "The request body stopped arriving; send it again."),
-            Fault::Connect(_) | Fault::Reset(_) => {
-                Error::new(Kind::MalformedRequest, "The request body ended early or is not well-formed; send it again.")
-            }
-        })
+        self.platform
+            .collect(stream, limit)
+            .await
+            .map_err(|fault| match fault {
+                Fault::TooLarge => too_large(),
+                Fault::Timeout => Error::new(
+                    Kind::RequestTimeout,
+                    "The request body stopped arriving; send it again.",
+                ),
+                Fault::Connect(_) | Fault::Reset(_) => Error::new(
+                    Kind::MalformedRequest,
+                    "The request body ended early or is not well-formed; send it again.",
+                ),
+            })
     }
 
     /// Whether this token may use the model that the request names, and whether there is one at all.
@@ -197,7 +241,11 @@ impl<P: Platform> Gateway<P> {
             let hint = "The request names no `model` and this token has no default one. Add `\"model\": \"...\"`; GET /v1/models lists them.";
             return Err(Error::new(Kind::MissingModel, hint).about("model"));
         };
-        if route.allows(model) { Ok(()) } else { Err(models::not_found(model)) }
+        if route.allows(model) {
+            Ok(())
+        } else {
+            Err(models::not_found(model))
+        }
     }
 }
 
@@ -206,9 +254,16 @@ fn refusal<S>(error: &Error) -> Response<Body<S>> {
     let mut response = json(error.status(), openai::refusal(error));
     let headers = response.headers_mut();
     match error.kind {
-        Kind::InvalidApiKey => drop(headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"))),
-        Kind::Overloaded => drop(headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"))),
-        Kind::UpstreamAuthFailed | Kind::UpstreamInvalidResponse | Kind::UpstreamTimeout | Kind::UpstreamUnreachable => {
+        Kind::InvalidApiKey => {
+            drop(headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer")))
+        }
+        Kind::Overloaded => {
+            drop(headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1")))
+        }
+        Kind::UpstreamAuthFailed
+        | Kind::UpstreamInvalidResponse
+        | Kind::UpstreamTimeout
+        | Kind::UpstreamUnreachable => {
             headers.insert(headers::SHOULD_RETRY, HeaderValue::from_static("false"));
         }
         _ => {}
@@ -223,23 +278,40 @@ fn json<S>(status: StatusCode, body: impl Into<Bytes>) -> Response<Body<S>> {
     with_type(status, "application/json", body)
 }
 
-fn with_type<S>(status: StatusCode, kind: &'static str, body: impl Into<Bytes>) -> Response<Body<S>> {
+fn with_type<S>(
+    status: StatusCode,
+    kind: &'static str,
+    body: impl Into<Bytes>,
+) -> Response<Body<S>> {
     let mut response = Response::new(Body::Full(body.into()));
     *response.status_mut() = status;
-    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
+    response
+        .headers_mut()
+        .insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
     response
 }
 
 /// The answer of `POST /chat` from that of Chat Completions. Streams and errors stay as they are.
-fn simple_reply<S>(response: Response<Body<S>>, request_id: &str) -> Result<Response<Body<S>>, Error> {
+fn simple_reply<S>(
+    response: Response<Body<S>>,
+    request_id: &str,
+) -> Result<Response<Body<S>>, Error> {
     let (mut head, body) = response.into_parts();
-    let Body::Full(answer) = &body else { return Ok(Response::from_parts(head, body)) };
+    let Body::Full(answer) = &body else {
+        return Ok(Response::from_parts(head, body));
+    };
     if !head.status.is_success() {
         return Ok(Response::from_parts(head, body));
     }
     let reply = simple_chat::reply(answer, request_id).ok_or_else(|| {
-        Error::new(Kind::UpstreamInvalidResponse, "The upstream's answer holds no reply; try another model or POST /v1/chat/completions.")
+        Error::new(
+            Kind::UpstreamInvalidResponse,
+            "The upstream's answer holds no reply; try another model or POST /v1/chat/completions.",
+        )
     })?;
-    head.headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    head.headers.insert(
+        header::CONTENT_TYPE,
+        HeaderValue::from_static("application/json"),
+    );
     Ok(Response::from_parts(head, Body::Full(reply.into())))
 }

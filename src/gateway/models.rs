@@ -14,13 +14,19 @@ use crate::error::{Error, Kind};
 use crate::platform::Platform;
 
 impl<P: Platform> Gateway<P> {
-    pub(super) async fn models(&self, call: &Call<'_>, record: &mut Record) -> Result<Response<Body<P::Stream>>, Error> {
+    pub(super) async fn models(
+        &self,
+        call: &Call<'_>,
+        record: &mut Record,
+    ) -> Result<Response<Body<P::Stream>>, Error> {
         let route = &self.config.routes[call.route];
         if route.models.is_empty() && route.aliases.is_empty() {
             return self.forward(call, record).await;
         }
         if let Endpoint::Model(id) = call.endpoint {
-            return self.one(call, &String::from_utf8_lossy(&decode(id)), record).await;
+            return self
+                .one(call, &String::from_utf8_lossy(&decode(id)), record)
+                .await;
         }
         let response = self.forward(call, record).await?;
         let (head, body) = response.into_parts();
@@ -34,7 +40,12 @@ impl<P: Platform> Gateway<P> {
     }
 
     /// One model of a route with an allow-list or aliases. The client's name stays in the answer.
-    async fn one(&self, call: &Call<'_>, name: &str, record: &mut Record) -> Result<Response<Body<P::Stream>>, Error> {
+    async fn one(
+        &self,
+        call: &Call<'_>,
+        name: &str,
+        record: &mut Record,
+    ) -> Result<Response<Body<P::Stream>>, Error> {
         let route = &self.config.routes[call.route];
         if !route.allows(name) {
             return Err(not_found(name));
@@ -53,7 +64,9 @@ impl<P: Platform> Gateway<P> {
             ..*call
         };
         let (head, body) = self.forward(&renamed, record).await?.into_parts();
-        let Body::Full(model) = &body else { return Ok(Response::from_parts(head, body)) };
+        let Body::Full(model) = &body else {
+            return Ok(Response::from_parts(head, body));
+        };
         match serde_json::from_slice::<Value>(model) {
             Ok(Value::Object(mut model)) if head.status.is_success() => {
                 model.insert("id".into(), name.into());
@@ -67,12 +80,17 @@ impl<P: Platform> Gateway<P> {
 /// The refusal of a model that the route does not have.
 pub(super) fn not_found(model: &str) -> Error {
     let shown: String = model.chars().take(80).collect();
-    let message = format!("The model `{shown}` is not available for this token; GET /v1/models lists those that are.");
+    let message = format!(
+        "The model `{shown}` is not available for this token; GET /v1/models lists those that are."
+    );
     Error::new(Kind::ModelNotFound, message).about("model")
 }
 
 fn not_a_list() -> Error {
-    Error::new(Kind::UpstreamInvalidResponse, "The upstream's list of models cannot be read; the operator should check `models_url`.")
+    Error::new(
+        Kind::UpstreamInvalidResponse,
+        "The upstream's list of models cannot be read; the operator should check `models_url`.",
+    )
 }
 
 /// The upstream's list with only the models that `route` allows, each entry as the upstream wrote it, and one entry per alias.
@@ -93,14 +111,21 @@ fn filtered(list: &[u8], route: &Route) -> Option<String> {
         .filter_map(|entry| id(entry).map(|id| (id, entry.get().to_owned())))
         .filter(|(id, _)| route.allows(id))
         .collect();
-    for (alias, _) in route.aliases.iter().filter(|(alias, _)| route.allows(alias)) {
+    for (alias, _) in route
+        .aliases
+        .iter()
+        .filter(|(alias, _)| route.allows(alias))
+    {
         if entries.iter().all(|(id, _)| id != alias) {
             let entry = serde_json::json!({"id": alias, "object": "model", "created": 0, "owned_by": "ai-gateway"});
             entries.push((alias.clone(), entry.to_string()));
         }
     }
     let data: Vec<String> = entries.into_iter().map(|(_, entry)| entry).collect();
-    Some(format!("{{\"object\":\"list\",\"data\":[{}]}}", data.join(",")))
+    Some(format!(
+        "{{\"object\":\"list\",\"data\":[{}]}}",
+        data.join(",")
+    ))
 }
 
 #[cfg(test)]
@@ -111,7 +136,14 @@ mod tests {
     #[test]
     fn a_list_keeps_what_is_allowed_as_it_stands_and_gains_the_aliases() {
         let json = r#"[{"token":"t-1","provider":"echo","models":["gpt-*","fast"],"aliases":{"fast":"gpt-mini","gpt-4o":"x"}}]"#;
-        let config = load(Some(Document { origin: "test".into(), text: json.into() }), &|_| None).unwrap();
+        let config = load(
+            Some(Document {
+                origin: "test".into(),
+                text: json.into(),
+            }),
+            &|_| None,
+        )
+        .unwrap();
         let list = br#"{"object":"list","extra":1,"data":[{"id":"gpt-4o","n":1.00},{"id":"o1"},{"noid":1},{"id":"gpt-mini"}]}"#;
         assert_eq!(
             filtered(list, &config.routes[0]).unwrap(),

@@ -9,7 +9,9 @@ const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 /// Name, version and the way in: JSON, or a small page for a browser. No route, provider or model.
 pub(super) fn home<S>(headers: &HeaderMap) -> Response<Body<S>> {
-    let accept = headers.get(header::ACCEPT).map_or(&b""[..], HeaderValue::as_bytes);
+    let accept = headers
+        .get(header::ACCEPT)
+        .map_or(&b""[..], HeaderValue::as_bytes);
     let mut response = if memchr::memmem::find(accept, b"text/html").is_some() {
         let page = include_str!("home.html").replace("{version}", VERSION);
         with_type(StatusCode::OK, "text/html; charset=utf-8", page)
@@ -23,14 +25,25 @@ pub(super) fn home<S>(headers: &HeaderMap) -> Response<Body<S>> {
         });
         json_answer(StatusCode::OK, body.to_string())
     };
-    response.headers_mut().insert(header::VARY, HeaderValue::from_static("accept"));
+    response
+        .headers_mut()
+        .insert(header::VARY, HeaderValue::from_static("accept"));
     response
 }
 
 /// Whether this process takes requests. Says nothing about upstreams and never asks one.
 pub(super) fn health<S>(draining: bool) -> Response<Body<S>> {
-    let (status, word) = if draining { (StatusCode::SERVICE_UNAVAILABLE, "draining") } else { (StatusCode::OK, "ok") };
-    let mut response = json_answer(status, json!({"status": word, "version": VERSION}).to_string());
-    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    let (status, word) = if draining {
+        (StatusCode::SERVICE_UNAVAILABLE, "draining")
+    } else {
+        (StatusCode::OK, "ok")
+    };
+    let mut response = json_answer(
+        status,
+        json!({"status": word, "version": VERSION}).to_string(),
+    );
+    response
+        .headers_mut()
+        .insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response
 }

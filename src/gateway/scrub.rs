@@ -12,7 +12,10 @@ const REDACTED: &[u8] = b"[redacted]";
 const SHORTEST: usize = 4;
 
 fn secrets(config: &Config) -> impl Iterator<Item = &[u8]> {
-    config.secrets().map(|secret| secret.expose().as_bytes()).filter(|secret| secret.len() >= SHORTEST)
+    config
+        .secrets()
+        .map(|secret| secret.expose().as_bytes())
+        .filter(|secret| secret.len() >= SHORTEST)
 }
 
 /// `body` without any configured secret; the same bytes where it holds none.
@@ -37,7 +40,11 @@ pub(super) fn body(config: &Config, mut body: Bytes) -> Bytes {
 /// Drops every header whose value holds a configured secret.
 pub(super) fn headers(config: &Config, headers: &mut HeaderMap) {
     let tells = |value: &[u8]| secrets(config).any(|secret| memmem::find(value, secret).is_some());
-    let telling: Vec<_> = headers.iter().filter(|(_, value)| tells(value.as_bytes())).map(|(name, _)| name.clone()).collect();
+    let telling: Vec<_> = headers
+        .iter()
+        .filter(|(_, value)| tells(value.as_bytes()))
+        .map(|(name, _)| name.clone())
+        .collect();
     for name in telling {
         headers.remove(name);
     }
@@ -51,9 +58,22 @@ mod tests {
     #[test]
     fn every_secret_goes_and_nothing_else_does() {
         let json = r#"[{"token":"gw-token-1","base_url":"https://a.example","api_keys":["sk-one-1","sk-two-2"]}]"#;
-        let config = load(Some(Document { origin: "test".into(), text: json.into() }), &|_| None).unwrap();
-        let clean = body(&config, Bytes::from_static(b"sk-one-1: bad key sk-two-2sk-two-2, gw-token-1!"));
-        assert_eq!(clean, "[redacted]: bad key [redacted][redacted], [redacted]!");
+        let config = load(
+            Some(Document {
+                origin: "test".into(),
+                text: json.into(),
+            }),
+            &|_| None,
+        )
+        .unwrap();
+        let clean = body(
+            &config,
+            Bytes::from_static(b"sk-one-1: bad key sk-two-2sk-two-2, gw-token-1!"),
+        );
+        assert_eq!(
+            clean,
+            "[redacted]: bad key [redacted][redacted], [redacted]!"
+        );
         let harmless = Bytes::from_static(b"sk-one is fine");
         assert_eq!(body(&config, harmless.clone()).as_ptr(), harmless.as_ptr());
         let mut map = HeaderMap::new();

@@ -42,27 +42,40 @@ pub(super) struct Client {
 impl Client {
     /// A client that trusts the Mozilla roots, and those in the PEM file `extra_roots` as well.
     pub(super) fn new(extra_roots: Option<&str>) -> Result<Self, String> {
-        let mut roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
+        let mut roots = RootCertStore {
+            roots: webpki_roots::TLS_SERVER_ROOTS.to_vec(),
+        };
         if let Some(path) = extra_roots {
-            let unusable = |why: String| format!("SSL_CERT_FILE names {path}, which cannot be used: {why}");
-            for certificate in CertificateDer::pem_file_iter(path).map_err(|error| unusable(error.to_string()))? {
+            let unusable =
+                |why: String| format!("SSL_CERT_FILE names {path}, which cannot be used: {why}");
+            for certificate in
+                CertificateDer::pem_file_iter(path).map_err(|error| unusable(error.to_string()))?
+            {
                 let certificate = certificate.map_err(|error| unusable(error.to_string()))?;
                 // A store with a certificate or two that rustls does not take is still a store.
                 let _ = roots.add(certificate);
             }
         }
-        let tls = ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
-            .with_safe_default_protocol_versions()
-            .map_err(|error| error.to_string())?
-            .with_root_certificates(roots)
-            .with_no_client_auth();
+        let tls =
+            ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+                .with_safe_default_protocol_versions()
+                .map_err(|error| error.to_string())?
+                .with_root_certificates(roots)
+                .with_no_client_auth();
         let mut http = HttpConnector::new();
         http.enforce_http(false);
         http.set_nodelay(true);
         http.set_keepalive(Some(Duration::from_secs(60)));
         let matcher = Arc::new(Matcher::from_env());
-        let connector = Connector { http, matcher: Arc::clone(&matcher) };
-        let connector = HttpsConnectorBuilder::new().with_tls_config(tls).https_or_http().enable_all_versions().wrap_connector(connector);
+        let connector = Connector {
+            http,
+            matcher: Arc::clone(&matcher),
+        };
+        let connector = HttpsConnectorBuilder::new()
+            .with_tls_config(tls)
+            .https_or_http()
+            .enable_all_versions()
+            .wrap_connector(connector);
         let inner = legacy::Client::builder(TokioExecutor::new())
             .pool_timer(TokioTimer::new())
             .pool_idle_timeout(POOL_IDLE)
@@ -71,18 +84,31 @@ impl Client {
     }
 
     /// Sends a request and returns when the head of the answer is there.
-    pub(super) async fn send(&self, request: Request<Bytes>, connect_timeout: Duration) -> Result<Response<Incoming>, Fault> {
+    pub(super) async fn send(
+        &self,
+        request: Request<Bytes>,
+        connect_timeout: Duration,
+    ) -> Result<Response<Incoming>, Fault> {
         let mut request = request.map(Full::new);
         if request.uri().scheme_str() == Some("http")
             && let Some(proxy) = self.matcher.intercept(request.uri())
             && let Some(credentials) = proxy.basic_auth()
         {
-            request.headers_mut().insert(http::header::PROXY_AUTHORIZATION, credentials.clone());
+            request
+                .headers_mut()
+                .insert(http::header::PROXY_AUTHORIZATION, credentials.clone());
         }
-        CONNECT_TIMEOUT.scope(connect_timeout, self.inner.request(request)).await.map_err(|error| {
-            let cause = cause(&error);
-            if error.is_connect() { Fault::Connect(cause) } else { Fault::Reset(cause) }
-        })
+        CONNECT_TIMEOUT
+            .scope(connect_timeout, self.inner.request(request))
+            .await
+            .map_err(|error| {
+                let cause = cause(&error);
+                if error.is_connect() {
+                    Fault::Connect(cause)
+                } else {
+                    Fault::Reset(cause)
+                }
+            })
     }
 }
 
@@ -108,10 +134,21 @@ struct Connector {
 }
 
 impl Connector {
-    async fn connect(mut http: HttpConnector, proxy: Option<Intercept>, uri: Uri) -> Result<Stream, BoxError> {
-        let Some(proxy) = proxy else { return Ok(Stream { io: http.call(uri).await?, proxied: false }) };
+    async fn connect(
+        mut http: HttpConnector,
+        proxy: Option<Intercept>,
+        uri: Uri,
+    ) -> Result<Stream, BoxError> {
+        let Some(proxy) = proxy else {
+            return Ok(Stream {
+                io: http.call(uri).await?,
+                proxied: false,
+            });
+        };
         let address = proxy.uri().clone();
-        let socks = address.scheme_str().is_some_and(|scheme| scheme.starts_with("socks5"));
+        let socks = address
+            .scheme_str()
+            .is_some_and(|scheme| scheme.starts_with("socks5"));
         let io = if socks {
             let local_dns = address.scheme_str() == Some("socks5");
             let mut socks = SocksV5::new(address, http).local_dns(local_dns);
@@ -126,7 +163,10 @@ impl Connector {
             }
             tunnel.call(uri).await?
         } else {
-            return Ok(Stream { io: http.call(address).await?, proxied: true });
+            return Ok(Stream {
+                io: http.call(address).await?,
+                proxied: true,
+            });
         };
         Ok(Stream { io, proxied: false })
     }
@@ -145,8 +185,15 @@ impl Service<Uri> for Connector {
         let connecting = Self::connect(self.http.clone(), self.matcher.intercept(&uri), uri);
         match CONNECT_TIMEOUT.try_with(|limit| *limit) {
             Ok(limit) => Box::pin(async move {
-                let late = |_| BoxError::from(format!("no connection within {} seconds", limit.as_secs_f64()));
-                tokio::time::timeout(limit, connecting).await.map_err(late)?
+                let late = |_| {
+                    BoxError::from(format!(
+                        "no connection within {} seconds",
+                        limit.as_secs_f64()
+                    ))
+                };
+                tokio::time::timeout(limit, connecting)
+                    .await
+                    .map_err(late)?
             }),
             Err(_) => Box::pin(connecting),
         }
@@ -166,21 +213,35 @@ impl Connection for Stream {
 }
 
 impl Read for Stream {
-    fn poll_read(mut self: Pin<&mut Self>, context: &mut Context<'_>, buffer: ReadBufCursor<'_>) -> Poll<std::io::Result<()>> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: ReadBufCursor<'_>,
+    ) -> Poll<std::io::Result<()>> {
         Pin::new(&mut self.io).poll_read(context, buffer)
     }
 }
 
 impl Write for Stream {
-    fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<std::io::Result<usize>> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<std::io::Result<usize>> {
         Pin::new(&mut self.io).poll_write(context, bytes)
     }
 
-    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<std::io::Result<()>> {
+    fn poll_flush(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<std::io::Result<()>> {
         Pin::new(&mut self.io).poll_flush(context)
     }
 
-    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<std::io::Result<()>> {
+    fn poll_shutdown(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<std::io::Result<()>> {
         Pin::new(&mut self.io).poll_shutdown(context)
     }
 

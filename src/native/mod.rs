@@ -43,7 +43,11 @@ impl Platform for Native {
         tokio::time::sleep(duration).await;
     }
 
-    async fn fetch(&self, request: Request<Bytes>, connect_timeout: Duration) -> Result<Response<Incoming>, Fault> {
+    async fn fetch(
+        &self,
+        request: Request<Bytes>,
+        connect_timeout: Duration,
+    ) -> Result<Response<Incoming>, Fault> {
         self.client.send(request, connect_timeout).await
     }
 
@@ -52,8 +56,16 @@ impl Platform for Native {
             return Err(Fault::TooLarge);
         }
         let mut body = BytesMut::new();
-        while let Some(frame) = tokio::time::timeout(BODY_IDLE, stream.frame()).await.map_err(|_| Fault::Timeout)? {
-            let Ok(data) = frame.map_err(|error| Fault::Reset(client::cause(&error)))?.into_data() else { continue };
+        while let Some(frame) = tokio::time::timeout(BODY_IDLE, stream.frame())
+            .await
+            .map_err(|_| Fault::Timeout)?
+        {
+            let Ok(data) = frame
+                .map_err(|error| Fault::Reset(client::cause(&error)))?
+                .into_data()
+            else {
+                continue;
+            };
             if body.len() + data.len() > limit {
                 return Err(Fault::TooLarge);
             }

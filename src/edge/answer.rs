@@ -1,0 +1,108 @@
+//! The core's answers in the runtime's types. An upstream's stream is handed back unread.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::stream;
+use http::{HeaderMap, Response, StatusCode};
+use worker::Delay;
+use worker::js_sys::Uint8Array;
+use worker::wasm_bindgen::JsValue;
+use worker::web_sys::{self, ResponseInit};
+
+use super::Stream;
+use crate::config::Problems;
+use crate::dialect::openai;
+use crate::error::{Error, Kind};
+use crate::gateway::Body;
+
+/// An answer, ready to be returned.
+pub(super) fn outgoing(response: Response<Body<Stream>>) -> worker::Result<web_sys::Response> {
+    let (head, body) = response.into_parts();
+    let init = init(head.status, &head.headers)?;
+    match body {
+        Body::Full(bytes) if bytes.is_empty() => {
+            Ok(web_sys::Response::new_with_opt_str_and_init(None, &init)?)
+        }
+        Body::Full(bytes) => {
+            let array = Uint8Array::from(bytes.as_ref());
+            Ok(web_sys::Response::new_with_opt_js_u8_array_and_init(
+                Some(&array),
+                &init,
+            )?)
+        }
+        Body::Paced { chunks, pause } => paced(chunks, pause, &head.headers),
+        Body::Untouched(mut stream) => {
+            let answer = web_sys::Response::new_with_opt_readable_stream_and_init(
+                stream.body.take().as_ref(),
+                &init,
+            )?;
+            // From here on the runtime ends the request upstream when the client leaves.
+            if let Some(guard) = stream.guard.take() {
+                guard.disarm();
+            }
+            Ok(answer)
+        }
+    }
+}
+
+fn paced(
+    chunks: Vec<Bytes>,
+    pause: Duration,
+    headers: &HeaderMap,
+) -> worker::Result<web_sys::Response> {
+    let events = stream::unfold(
+        (chunks.into_iter(), true),
+        move |(mut chunks, first)| async move {
+            let chunk = chunks.next()?;
+            if !first {
+                Delay::from(pause).await;
+            }
+            Some((Ok::<_, worker::Error>(chunk.to_vec()), (chunks, false)))
+        },
+    );
+    let mut answer = worker::Response::from_stream(events)?;
+    for (name, value) in headers {
+        if let Ok(value) = value.to_str() {
+            answer.headers_mut().set(name.as_str(), value)?;
+        }
+    }
+    Ok(answer.into())
+}
+
+/// The answer of a Worker whose configuration has problems. They are told to the log, their number to the client.
+pub(super) fn unconfigured(problems: &Problems) -> worker::Result<web_sys::Response> {
+    worker::console_error!("{problems}");
+    let plural = if problems.len() == 1 { "" } else { "s" };
+    let message = format!(
+        "The gateway's configuration has {} problem{plural}; its log (`wrangler tail`) lists what to change.",
+        problems.len()
+    );
+    let mut response: Response<Body<Stream>> = Response::new(Body::Full(
+        openai::refusal(&Error::new(Kind::Configuration, message)).into(),
+    ));
+    *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
+    let headers = response.headers_mut();
+    headers.insert(
+        http::header::CONTENT_TYPE,
+        http::HeaderValue::from_static("application/json"),
+    );
+    headers.insert(
+        http::header::ACCESS_CONTROL_ALLOW_ORIGIN,
+        http::HeaderValue::from_static("*"),
+    );
+    outgoing(response)
+}
+
+fn init(status: StatusCode, headers: &HeaderMap) -> worker::Result<ResponseInit> {
+    let js = web_sys::Headers::new()?;
+    for (name, value) in headers {
+        // A ByteString: one character a byte.
+        let value: String = value.as_bytes().iter().copied().map(char::from).collect();
+        js.append(name.as_str(), &value)?;
+    }
+    let init = ResponseInit::new();
+    init.set_status(status.as_u16());
+    init.set_headers(&JsValue::from(js));
+    Ok(init)
+}

@@ -1,0 +1,98 @@
+//! The way to upstreams: the runtime's `fetch`, ended when nobody waits for it any more.
+
+use bytes::Bytes;
+use http::{Request, Response, StatusCode};
+use worker::js_sys::{Function, Promise, Reflect, Uint8Array};
+use worker::wasm_bindgen::{JsCast, JsValue};
+use worker::wasm_bindgen_futures::JsFuture;
+use worker::web_sys::{self, AbortController, AbortSignal, RequestInit, RequestRedirect};
+
+use super::{Stream, headers};
+use crate::platform::Fault;
+
+/// Ends a request when it is dropped.
+pub(super) struct AbortOnDrop(Option<AbortController>);
+
+impl AbortOnDrop {
+    /// Lets the request live on: its body is complete, or somebody else's.
+    pub(super) fn disarm(mut self) {
+        self.0 = None;
+    }
+}
+
+impl Drop for AbortOnDrop {
+    fn drop(&mut self) {
+        if let Some(controller) = self.0.take() {
+            controller.abort();
+        }
+    }
+}
+
+/// Sends a request; it ends when `client` says that the client has left, or when the future is dropped.
+pub(super) async fn send(
+    request: Request<Bytes>,
+    client: &AbortSignal,
+) -> Result<Response<Stream>, Fault> {
+    let defect = |_| Fault::Connect("the request cannot be built".into());
+    let controller = AbortController::new().map_err(defect)?;
+    let abort = Reflect::get(&controller, &"abort".into())
+        .map_err(defect)?
+        .unchecked_into::<Function>()
+        .bind0(&controller);
+    client
+        .add_event_listener_with_callback("abort", &abort)
+        .map_err(defect)?;
+    let signal = controller.signal();
+    let guard = AbortOnDrop(Some(controller));
+
+    let (head, body) = request.into_parts();
+    let sent = web_sys::Headers::new().map_err(defect)?;
+    for (name, value) in &head.headers {
+        if let Ok(value) = value.to_str() {
+            sent.append(name.as_str(), value).map_err(defect)?;
+        }
+    }
+    let init = RequestInit::new();
+    init.set_method(head.method.as_str());
+    init.set_headers(&sent);
+    init.set_redirect(RequestRedirect::Manual);
+    init.set_signal(Some(&signal));
+    if !body.is_empty() {
+        init.set_body(&Uint8Array::from(body.as_ref()));
+    }
+    let fetch: Function = Reflect::get(&worker::js_sys::global(), &"fetch".into())
+        .map_err(defect)?
+        .unchecked_into();
+    let url = JsValue::from(head.uri.to_string());
+    let promise: Promise = fetch
+        .call2(&JsValue::UNDEFINED, &url, &init)
+        .map_err(defect)?
+        .unchecked_into();
+    let answer: web_sys::Response = JsFuture::from(promise)
+        .await
+        .map_err(|error| fault(&error))?
+        .unchecked_into();
+
+    let mut response = Response::new(Stream {
+        body: answer.body(),
+        guard: Some(guard),
+    });
+    *response.status_mut() = StatusCode::from_u16(answer.status())
+        .map_err(|_| Fault::Reset("a status that HTTP does not have".into()))?;
+    *response.headers_mut() = headers(&answer.headers());
+    Ok(response)
+}
+
+/// What the runtime says about a failed `fetch`, without the addresses that it may name.
+fn fault(error: &JsValue) -> Fault {
+    let message = Reflect::get(error, &"message".into())
+        .ok()
+        .and_then(|message| message.as_string())
+        .unwrap_or_default();
+    let lower = message.to_lowercase();
+    if lower.contains("refused") || lower.contains("dns") || lower.contains("connect(") {
+        Fault::Connect("no connection".into())
+    } else {
+        Fault::Reset("the connection broke".into())
+    }
+}

@@ -1,0 +1,104 @@
+//! The configuration of an isolate: read from variables, secrets and KV, parsed only when its text has changed.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use worker::Env;
+use worker::js_sys::{Date, Reflect};
+
+use crate::config::{self, Config, Document, Problems, VARIABLES};
+
+const ROUTES: &str = "GATEWAY_ROUTES";
+const KV_BINDING: &str = "GATEWAY_KV";
+
+/// How long a table from KV is used before KV is asked again, in milliseconds.
+const KV_FRESH: f64 = 60_000.0;
+
+type Variables = BTreeMap<String, String>;
+
+struct Parsed {
+    variables: Variables,
+    table: Option<String>,
+    read_at: f64,
+    result: Result<Arc<Config>, Problems>,
+}
+
+thread_local! {
+    static PARSED: RefCell<Option<Parsed>> = const { RefCell::new(None) };
+}
+
+/// The configuration as it is now.
+pub(super) async fn config(env: &Env) -> Result<Arc<Config>, Problems> {
+    let variables = variables(env);
+    let inline = config::inline_routes(&|name| variables.get(name).cloned());
+    let uses_kv = inline.is_none() && Reflect::has(env, &KV_BINDING.into()).unwrap_or(false);
+    let now = Date::now();
+    let known = PARSED.with_borrow(|parsed| {
+        let parsed = parsed
+            .as_ref()
+            .filter(|parsed| parsed.variables == variables)?;
+        (!uses_kv || now - parsed.read_at < KV_FRESH).then(|| parsed.result.clone())
+    });
+    if let Some(known) = known {
+        return known;
+    }
+    let table = if uses_kv { from_kv(env).await? } else { None };
+    let unchanged = PARSED.with_borrow_mut(|parsed| {
+        let parsed = parsed
+            .as_mut()
+            .filter(|parsed| parsed.variables == variables && parsed.table == table)?;
+        parsed.read_at = now;
+        Some(parsed.result.clone())
+    });
+    if let Some(unchanged) = unchanged {
+        return unchanged;
+    }
+    let document = inline.or_else(|| {
+        table.clone().map(|text| Document {
+            origin: format!("{KV_BINDING}:{ROUTES}"),
+            text,
+        })
+    });
+    let result = config::load(document, &|name| variables.get(name).cloned()).map(Arc::new);
+    PARSED.set(Some(Parsed {
+        variables,
+        table,
+        read_at: now,
+        result: result.clone(),
+    }));
+    result
+}
+
+fn variables(env: &Env) -> Variables {
+    let text = |name: &str| {
+        Reflect::get(env, &name.into())
+            .ok()
+            .and_then(|value| value.as_string())
+    };
+    let parts = (1..)
+        .map(|part| format!("{ROUTES}_{part}"))
+        .map_while(|name| text(&name).map(|value| (name, value)));
+    VARIABLES
+        .iter()
+        .filter_map(|name| Some(((*name).to_owned(), text(name)?)))
+        .chain(parts)
+        .collect()
+}
+
+async fn from_kv(env: &Env) -> Result<Option<String>, Problems> {
+    let unreadable = |error: &dyn std::fmt::Display| {
+        Problems::one(
+            KV_BINDING,
+            format!("the KV namespace cannot be read: {error}"),
+            "check the binding in wrangler.toml",
+        )
+    };
+    let kv = env.kv(KV_BINDING).map_err(|error| unreadable(&error))?;
+    let table = kv
+        .get(ROUTES)
+        .text()
+        .await
+        .map_err(|error| unreadable(&error))?;
+    Ok(table.filter(|text| !text.trim().is_empty()))
+}
