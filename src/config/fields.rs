@@ -102,6 +102,11 @@ impl<'a, 'p> Fields<'a, 'p> {
         self.raw(name).is_some()
     }
 
+    pub(super) fn is_array(&self, name: &str) -> bool {
+        self.raw(name)
+            .is_some_and(|value| value.get().starts_with('['))
+    }
+
     fn raw(&self, name: &str) -> Option<&'a RawValue> {
         self.members
             .iter()

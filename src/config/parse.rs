@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderName, HeaderValue, Uri};
 use serde_json::value::RawValue;
 
@@ -224,7 +223,10 @@ fn provider(fields: &mut Fields<'_, '_>) -> (String, Option<&'static Provider>) 
         );
     } else if row.is_none() && !fields.has("base_url") {
         let known: Vec<&str> = PROVIDERS.iter().map(|provider| provider.name).collect();
-        let hint = format!("{}; or give its `base_url`", did_you_mean(&name, &known));
+        let hint = format!(
+            "{} Otherwise give its `base_url`.",
+            did_you_mean(&name, &known)
+        );
         fields.problem(
             Some("provider"),
             format!("unknown provider `{}`", shown(&name)),
@@ -348,7 +350,6 @@ fn url(fields: &mut Fields<'_, '_>, name: &str, text: &str) -> Option<Uri> {
     if text.contains('#') {
         fields.problem(Some(name), "it holds a fragment (`#`)", "take it out");
     }
-    let _: Option<&PathAndQuery> = uri.path_and_query();
     Some(uri)
 }
 
@@ -396,7 +397,7 @@ fn keys(fields: &mut Fields<'_, '_>, optional: bool) -> Vec<Secret> {
             "`api_keys` are missing",
             "the upstream's keys: [\"...\"]",
         );
-    } else if keys.is_empty() && !optional {
+    } else if keys.is_empty() && !optional && fields.is_array("api_keys") {
         fields.problem(
             Some("api_keys"),
             "there is no usable key",
