@@ -464,7 +464,7 @@ fn link(drafts: Vec<Draft>, origin: &str, problems: &mut Problems) -> Vec<Route>
                     "name another route",
                 ),
                 Some(target) if targets.contains(&target) => {
-                    problems.at(&path, format!("`{name}` stands twice"), "keep one of them")
+                    problems.at(&path, format!("`{name}` stands twice"), "keep one of them");
                 }
                 Some(target) => targets.push(target),
                 None => problems.at(

@@ -202,7 +202,7 @@ fn body_limit(variables: Variables<'_>, problems: &mut Problems) -> usize {
     let digits = text
         .trim()
         .find(|char: char| !char.is_ascii_digit())
-        .unwrap_or(text.trim().len());
+        .unwrap_or_else(|| text.trim().len());
     let (number, unit) = text.trim().split_at(digits);
     let factor = match unit.trim().to_ascii_lowercase().as_str() {
         "" | "b" => Some(1),

@@ -95,12 +95,7 @@ impl Peek {
         peek.conversation = named("prompt_cache_key")
             .or_else(|| named("user"))
             .map(offset)
-            .or_else(|| {
-                members
-                    .last("messages")
-                    .and_then(opening)
-                    .map(|opening| offset(opening))
-            });
+            .or_else(|| members.last("messages").and_then(opening).map(offset));
         Ok(peek)
     }
 

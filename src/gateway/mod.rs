@@ -255,10 +255,10 @@ fn refusal<S>(error: &Error) -> Response<Body<S>> {
     let headers = response.headers_mut();
     match error.kind {
         Kind::InvalidApiKey => {
-            drop(headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer")))
+            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
         Kind::Overloaded => {
-            drop(headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1")))
+            headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
         }
         Kind::UpstreamAuthFailed
         | Kind::UpstreamInvalidResponse
