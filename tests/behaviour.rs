@@ -1,5 +1,11 @@
 //! What a client sees and what an upstream sees, written once and run against both runtimes: the native binary and the
 //! Worker in bare workerd. The upstream records what it gets and answers as told.
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test that cannot set up fails"
+)]
 
 use std::ffi::OsString;
 use std::fs;
