@@ -73,46 +73,24 @@ impl Kind {
             Self::InvalidApiKey => (StatusCode::UNAUTHORIZED, INVALID, "invalid_api_key"),
             Self::NotFound => (StatusCode::NOT_FOUND, INVALID, "not_found"),
             Self::ModelNotFound => (StatusCode::NOT_FOUND, INVALID, "model_not_found"),
-            Self::MethodNotAllowed => (
-                StatusCode::METHOD_NOT_ALLOWED,
-                INVALID,
-                "method_not_allowed",
-            ),
+            Self::MethodNotAllowed => (StatusCode::METHOD_NOT_ALLOWED, INVALID, "method_not_allowed"),
             Self::RequestTimeout => (StatusCode::REQUEST_TIMEOUT, INVALID, "request_timeout"),
             Self::RequestTooLarge => (StatusCode::PAYLOAD_TOO_LARGE, INVALID, "request_too_large"),
-            Self::UnsupportedMediaType => (
-                StatusCode::UNSUPPORTED_MEDIA_TYPE,
-                INVALID,
-                "unsupported_media_type",
-            ),
+            Self::UnsupportedMediaType => (StatusCode::UNSUPPORTED_MEDIA_TYPE, INVALID, "unsupported_media_type"),
             Self::HeadersTooLarge => (
                 StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
                 INVALID,
                 "headers_too_large",
             ),
-            Self::Configuration => (
-                StatusCode::INTERNAL_SERVER_ERROR,
-                SERVER,
-                "configuration_error",
-            ),
+            Self::Configuration => (StatusCode::INTERNAL_SERVER_ERROR, SERVER, "configuration_error"),
             Self::Internal => (StatusCode::INTERNAL_SERVER_ERROR, SERVER, "internal_error"),
-            Self::UpstreamUnreachable => {
-                (StatusCode::BAD_GATEWAY, UPSTREAM, "upstream_unreachable")
-            }
+            Self::UpstreamUnreachable => (StatusCode::BAD_GATEWAY, UPSTREAM, "upstream_unreachable"),
             Self::UpstreamAuthFailed => (StatusCode::BAD_GATEWAY, UPSTREAM, "upstream_auth_failed"),
-            Self::UpstreamInvalidResponse => (
-                StatusCode::BAD_GATEWAY,
-                UPSTREAM,
-                "upstream_invalid_response",
-            ),
+            Self::UpstreamInvalidResponse => (StatusCode::BAD_GATEWAY, UPSTREAM, "upstream_invalid_response"),
             Self::Overloaded => (StatusCode::SERVICE_UNAVAILABLE, UPSTREAM, "overloaded"),
             Self::UpstreamTimeout => (StatusCode::GATEWAY_TIMEOUT, UPSTREAM, "upstream_timeout"),
         };
-        Facts {
-            status,
-            class,
-            code,
-        }
+        Facts { status, class, code }
     }
 }
 

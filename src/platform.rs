@@ -67,11 +67,7 @@ pub trait Platform: Clone + 'static {
     /// # Errors
     /// [`Fault::Connect`] when no connection came about (within `connect_timeout` where the runtime
     /// can tell), [`Fault::Reset`] when it broke before the head.
-    async fn fetch(
-        &self,
-        request: Request<Bytes>,
-        connect_timeout: Duration,
-    ) -> Result<Response<Self::Stream>, Fault>;
+    async fn fetch(&self, request: Request<Bytes>, connect_timeout: Duration) -> Result<Response<Self::Stream>, Fault>;
 
     /// Reads a body to its end, in as few crossings as the runtime allows.
     ///

@@ -68,7 +68,10 @@ fn read_request(stream: &mut TcpStream) -> Option<(String, Vec<u8>)> {
 
 fn answer(status: &str, headers: &str, body: &str) -> Option<Vec<u8>> {
     let length = body.len();
-    Some(format!("HTTP/1.1 {status}\r\n{headers}content-length: {length}\r\nconnection: close\r\n\r\n{body}").into_bytes())
+    Some(
+        format!("HTTP/1.1 {status}\r\n{headers}content-length: {length}\r\nconnection: close\r\n\r\n{body}")
+            .into_bytes(),
+    )
 }
 
 const JSON: &str = "content-type: application/json\r\n";
@@ -89,9 +92,7 @@ enum Runtime {
 /// The command that serves the Worker with `variables` as its bindings.
 fn workerd(folder: &Path, port: u16, variables: &[(&str, &str)]) -> Command {
     let built = |name| {
-        std::env::var_os(name).unwrap_or_else(|| {
-            panic!("{name} is not set: run scripts/test, which builds the Worker")
-        })
+        std::env::var_os(name).unwrap_or_else(|| panic!("{name} is not set: run scripts/test, which builds the Worker"))
     };
     let quoted = |text: &str| format!("{text:?}");
     let bindings: Vec<String> = variables
@@ -113,11 +114,7 @@ fn workerd(folder: &Path, port: u16, variables: &[(&str, &str)]) -> Command {
 
 impl Gateway {
     fn start(runtime: Runtime, variables: &[(&str, &str)]) -> Self {
-        let port = TcpListener::bind("127.0.0.1:0")
-            .unwrap()
-            .local_addr()
-            .unwrap()
-            .port();
+        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let folder = tempfile::tempdir().unwrap();
         let mut command = match runtime {
             Runtime::Native => {
@@ -130,11 +127,7 @@ impl Gateway {
             }
             Runtime::Worker => workerd(folder.path(), port, variables),
         };
-        let process = command
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
+        let process = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
         let gateway = Self {
             process,
             address: format!("127.0.0.1:{port}"),
@@ -157,9 +150,7 @@ impl Gateway {
     /// Sends raw bytes and reads the whole answer: head in lower case, body de-chunked.
     fn raw(&self, request: &[u8]) -> (u16, String, Vec<u8>) {
         let mut stream = TcpStream::connect(&self.address).unwrap();
-        stream
-            .set_read_timeout(Some(Duration::from_secs(60)))
-            .unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
         // The gateway may answer and close before it has read everything.
         let _ = stream.write_all(request);
         let mut bytes = Vec::new();
@@ -181,10 +172,7 @@ impl Gateway {
 
     fn get(&self, path: &str) -> (u16, String, Vec<u8>) {
         self.raw(
-            format!(
-                "GET {path} HTTP/1.1\r\nhost: g\r\nx-api-key: gw-token\r\nconnection: close\r\n\r\n"
-            )
-            .as_bytes(),
+            format!("GET {path} HTTP/1.1\r\nhost: g\r\nx-api-key: gw-token\r\nconnection: close\r\n\r\n").as_bytes(),
         )
     }
 
@@ -193,10 +181,7 @@ impl Gateway {
         let head = format!(
             "POST {path} HTTP/1.1\r\nhost: g\r\nauthorization: Bearer gw-token\r\ncontent-type: application/json\r\n"
         );
-        self.raw(
-            format!("{head}{headers}content-length: {length}\r\nconnection: close\r\n\r\n{body}")
-                .as_bytes(),
-        )
+        self.raw(format!("{head}{headers}content-length: {length}\r\nconnection: close\r\n\r\n{body}").as_bytes())
     }
 
     fn chat(&self, body: &str) -> (u16, String, Vec<u8>) {
@@ -227,10 +212,7 @@ fn dechunk(mut bytes: &[u8]) -> Vec<u8> {
 fn code(body: &[u8]) -> String {
     let body: Value = serde_json::from_slice(body).expect("not JSON");
     let error = body["error"].as_object().expect("no error object");
-    assert_eq!(
-        error.keys().collect::<Vec<_>>(),
-        ["code", "message", "param", "type"]
-    );
+    assert_eq!(error.keys().collect::<Vec<_>>(), ["code", "message", "param", "type"]);
     error["code"].as_str().unwrap().to_owned()
 }
 
@@ -271,27 +253,19 @@ fn the_body_goes_upstream_as_it_came_but_for_its_model(runtime: Runtime) {
         json!({"base_url": base_url, "api_keys": ["up-key-1"], "aliases": {"fast": "real"}}),
     );
     let (status, head, body) = gateway.chat(r#"{"z":1.00, "model":"fast","x":"é"}"#);
-    assert_eq!(
-        (status, body.as_slice()),
-        (200, br#"{"choices":[]}"#.as_slice())
-    );
+    assert_eq!((status, body.as_slice()), (200, br#"{"choices":[]}"#.as_slice()));
     assert!(head.contains("x-gateway-attempts: 1") && head.contains("x-request-id: "));
     let (head, body) = seen.lock().unwrap()[0].clone();
     assert_eq!(
         String::from_utf8(body).unwrap(),
         r#"{"z":1.00, "model":"real","x":"é"}"#
     );
-    assert!(
-        head.starts_with("post /v1/chat/completions http/1.1")
-            && head.contains("authorization: bearer up-key-1")
-    );
+    assert!(head.starts_with("post /v1/chat/completions http/1.1") && head.contains("authorization: bearer up-key-1"));
     assert!(!head.contains("gw-token"));
 }
 
 fn failing_keys_are_stepped_over_unnoticed(runtime: Runtime) {
-    for failure in [
-        "401 No", "402 Pay", "403 No", "429 Slow", "500 Oops", "529 Busy", "",
-    ] {
+    for failure in ["401 No", "402 Pay", "403 No", "429 Slow", "500 Oops", "529 Busy", ""] {
         let (base_url, seen) = upstream(move |head| match head.contains("good-key") {
             true => answer("200 OK", JSON, "{}"),
             false if failure.is_empty() => None,
@@ -341,23 +315,12 @@ fn when_everything_failed_the_client_learns_the_cause(runtime: Runtime) {
             "upstream_invalid_response",
         ),
         (answer("200 OK", JSON, ""), 502, "upstream_invalid_response"),
-        (
-            answer("503 Busy", "", "<html>"),
-            503,
-            "upstream_invalid_response",
-        ),
-        (
-            Some(b"garbage\r\n\r\n".to_vec()),
-            502,
-            "upstream_unreachable",
-        ),
+        (answer("503 Busy", "", "<html>"), 503, "upstream_invalid_response"),
+        (Some(b"garbage\r\n\r\n".to_vec()), 502, "upstream_unreachable"),
         (None, 502, "upstream_unreachable"),
     ] {
         let (base_url, _) = upstream(move |_| reply.clone());
-        let gateway = Gateway::with_route(
-            runtime,
-            json!({"base_url": base_url, "api_keys": ["up-key-1"]}),
-        );
+        let gateway = Gateway::with_route(runtime, json!({"base_url": base_url, "api_keys": ["up-key-1"]}));
         let (got, head, body) = gateway.chat(r#"{"model":"m"}"#);
         assert_eq!((got, code(&body).as_str()), (status, expected));
         assert!(head.contains("x-should-retry: false"));
@@ -365,13 +328,7 @@ fn when_everything_failed_the_client_learns_the_cause(runtime: Runtime) {
 }
 
 fn a_rate_limit_on_every_key_keeps_its_retry_after(runtime: Runtime) {
-    let (base_url, _) = upstream(|_| {
-        answer(
-            "429 Slow",
-            &format!("{JSON}retry-after: 7\r\n"),
-            r#"{"error":{}}"#,
-        )
-    });
+    let (base_url, _) = upstream(|_| answer("429 Slow", &format!("{JSON}retry-after: 7\r\n"), r#"{"error":{}}"#));
     let gateway = Gateway::with_route(
         runtime,
         json!({"base_url": base_url, "api_keys": ["up-key-1", "up-key-2"]}),
@@ -400,10 +357,7 @@ fn a_stream_passes_byte_for_byte(runtime: Runtime) {
         let head = "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\nset-cookie: a=b\r\nx-request-id: up-1\r\nconnection: close\r\n\r\n";
         Some(format!("{head}{STREAM}").into_bytes())
     });
-    let gateway = Gateway::with_route(
-        runtime,
-        json!({"base_url": base_url, "api_keys": ["up-key-1"]}),
-    );
+    let gateway = Gateway::with_route(runtime, json!({"base_url": base_url, "api_keys": ["up-key-1"]}));
     let (status, head, body) = gateway.chat(r#"{"model":"m","stream":true}"#);
     assert_eq!((status, body.as_slice()), (200, STREAM.as_bytes()));
     for line in [
@@ -457,13 +411,10 @@ fn bad_input_meets_a_clear_error(runtime: Runtime) {
     let (status, head, body) = gateway.get("/chat");
     assert_eq!((status, code(&body).as_str()), (405, "method_not_allowed"));
     assert!(head.contains("allow: post, options"));
-    let (status, _, body) = gateway.post(
-        "/chat",
-        &format!("x-large: {}\r\n", "x".repeat(40_000)),
-        "{}",
-    );
+    let (status, _, body) = gateway.post("/chat", &format!("x-large: {}\r\n", "x".repeat(40_000)), "{}");
     assert_eq!((status, code(&body).as_str()), (431, "headers_too_large"));
-    let (status, head, body) = gateway.raw(b"GET /v1/models HTTP/1.1\r\nhost: g\r\nauthorization: Basic Zzz\r\nconnection: close\r\n\r\n");
+    let (status, head, body) =
+        gateway.raw(b"GET /v1/models HTTP/1.1\r\nhost: g\r\nauthorization: Basic Zzz\r\nconnection: close\r\n\r\n");
     assert_eq!((status, code(&body).as_str()), (401, "invalid_api_key"));
     assert!(head.contains("www-authenticate: bearer"));
 }
@@ -474,14 +425,10 @@ fn two_tokens_reach_two_upstreams(runtime: Runtime) {
     let routes = json!([{"token": "gw-one", "base_url": first, "api_keys": ["k1"]}, {"token": "gw-two", "base_url": second, "api_keys": ["k2"]}]);
     let gateway = Gateway::start(runtime, &[("GATEWAY_ROUTES", &routes.to_string())]);
     for (token, id) in [("gw-one", "a"), ("gw-two", "b")] {
-        let request = format!(
-            "GET /v1/models HTTP/1.1\r\nhost: g\r\nauthorization: Bearer {token}\r\nconnection: close\r\n\r\n"
-        );
+        let request =
+            format!("GET /v1/models HTTP/1.1\r\nhost: g\r\nauthorization: Bearer {token}\r\nconnection: close\r\n\r\n");
         let (_, _, body) = gateway.raw(request.as_bytes());
-        assert_eq!(
-            body,
-            format!("{{\"data\":[{{\"id\":\"{id}\"}}]}}").into_bytes()
-        );
+        assert_eq!(body, format!("{{\"data\":[{{\"id\":\"{id}\"}}]}}").into_bytes());
     }
 }
 

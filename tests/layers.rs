@@ -8,15 +8,10 @@ use std::path::{Path, PathBuf};
 const LAYERS: [(&str, &[&str]); 4] = [
     ("dialect", &["dialect", "error"]),
     ("config", &["config", "dialect", "error"]),
-    (
-        "policy",
-        &["policy", "config", "platform", "dialect", "error"],
-    ),
+    ("policy", &["policy", "config", "platform", "dialect", "error"]),
     (
         "gateway",
-        &[
-            "gateway", "policy", "config", "platform", "dialect", "error",
-        ],
+        &["gateway", "policy", "config", "platform", "dialect", "error"],
     ),
 ];
 

@@ -39,21 +39,12 @@ pub fn table(config: &Config) -> String {
 }
 
 fn row(config: &Config, route: &Route) -> [String; 9] {
-    let mut keys: Vec<String> = route
-        .keys
-        .iter()
-        .take(SHOWN_KEYS)
-        .map(super::Secret::masked)
-        .collect();
+    let mut keys: Vec<String> = route.keys.iter().take(SHOWN_KEYS).map(super::Secret::masked).collect();
     if route.keys.len() > SHOWN_KEYS {
         keys.push(format!("+{}", route.keys.len() - SHOWN_KEYS));
     }
     let dash = |text: String| {
-        if text.is_empty() {
-            "-".to_owned()
-        } else {
-            text
-        }
+        if text.is_empty() { "-".to_owned() } else { text }
     };
     let fallbacks: Vec<&str> = route
         .fallbacks
@@ -62,10 +53,10 @@ fn row(config: &Config, route: &Route) -> [String; 9] {
         .collect();
     [
         route.name.clone(),
-        route.clear_token.as_ref().map_or_else(
-            || format!("sha256:{}", &route.token.hex()[..8]),
-            super::Secret::masked,
-        ),
+        route
+            .clear_token
+            .as_ref()
+            .map_or_else(|| format!("sha256:{}", &route.token.hex()[..8]), super::Secret::masked),
         route.provider.clone(),
         match &route.upstream {
             Upstream::Echo => "built in".to_owned(),

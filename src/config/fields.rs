@@ -68,25 +68,12 @@ impl<'a, 'p> Fields<'a, 'p> {
             Ok(Members(members)) => {
                 for (index, (name, value)) in members.iter().enumerate() {
                     if !known.contains(&name.as_ref()) {
-                        fields.report(
-                            Some(name),
-                            Some(value),
-                            "unknown field",
-                            &did_you_mean(name, known),
-                        );
+                        fields.report(Some(name), Some(value), "unknown field", &did_you_mean(name, known));
                     } else if members[..index].iter().any(|(earlier, _)| earlier == name) {
-                        fields.report(
-                            Some(name),
-                            Some(value),
-                            "this field stands twice",
-                            "keep one of them",
-                        );
+                        fields.report(Some(name), Some(value), "this field stands twice", "keep one of them");
                     }
                 }
-                fields.members = members
-                    .into_iter()
-                    .filter(|(_, value)| value.get() != "null")
-                    .collect();
+                fields.members = members.into_iter().filter(|(_, value)| value.get() != "null").collect();
             }
             Err(_) => fields.report(
                 None,
@@ -103,8 +90,7 @@ impl<'a, 'p> Fields<'a, 'p> {
     }
 
     pub(super) fn is_array(&self, name: &str) -> bool {
-        self.raw(name)
-            .is_some_and(|value| value.get().starts_with('['))
+        self.raw(name).is_some_and(|value| value.get().starts_with('['))
     }
 
     fn raw(&self, name: &str) -> Option<&'a RawValue> {
@@ -120,13 +106,7 @@ impl<'a, 'p> Fields<'a, 'p> {
         self.report(name, value, message, hint);
     }
 
-    fn report(
-        &mut self,
-        name: Option<&str>,
-        value: Option<&RawValue>,
-        message: impl Into<String>,
-        hint: &str,
-    ) {
+    fn report(&mut self, name: Option<&str>, value: Option<&RawValue>, message: impl Into<String>, hint: &str) {
         let path = name.map_or_else(
             || self.path.clone(),
             |name| {
@@ -137,8 +117,7 @@ impl<'a, 'p> Fields<'a, 'p> {
                 }
             },
         );
-        let offset =
-            value.unwrap_or(self.whole).get().as_ptr() as usize - self.text.as_ptr() as usize;
+        let offset = value.unwrap_or(self.whole).get().as_ptr() as usize - self.text.as_ptr() as usize;
         let position = (!self.path.starts_with(SINGLE_TOKEN)).then(|| place(self.text, offset));
         let hint = (!hint.is_empty()).then(|| hint.to_owned());
         self.problems.push(Problem {
@@ -153,11 +132,7 @@ impl<'a, 'p> Fields<'a, 'p> {
         let raw = self.raw(name)?;
         let value = serde_json::from_str(raw.get()).ok();
         if value.is_none() {
-            self.problem(
-                Some(name),
-                format!("expected {expected}, found {}", kind(raw)),
-                hint,
-            );
+            self.problem(Some(name), format!("expected {expected}, found {}", kind(raw)), hint);
         }
         value
     }
@@ -197,19 +172,13 @@ impl<'a, 'p> Fields<'a, 'p> {
         if (1..=100).contains(&count) {
             return Some(count);
         }
-        self.problem(
-            Some(name),
-            format!("expected between 1 and 100, found {count}"),
-            "",
-        );
+        self.problem(Some(name), format!("expected between 1 and 100, found {count}"), "");
         None
     }
 
     pub(super) fn strings(&mut self, name: &str) -> Vec<String> {
         let hint = "write it as an array, even if it holds one: [\"...\"]";
-        let list: Vec<String> = self
-            .value(name, "an array of strings", hint)
-            .unwrap_or_default();
+        let list: Vec<String> = self.value(name, "an array of strings", hint).unwrap_or_default();
         if list.iter().any(|entry| entry.trim().is_empty()) {
             self.problem(Some(name), "an entry is empty", "take it out");
         }
@@ -221,9 +190,7 @@ impl<'a, 'p> Fields<'a, 'p> {
 
     /// An object of strings, in order.
     pub(super) fn pairs(&mut self, name: &str) -> Vec<(String, String)> {
-        let Some(Members(members)) =
-            self.value(name, "an object of strings", "{\"name\": \"value\"}")
-        else {
+        let Some(Members(members)) = self.value(name, "an object of strings", "{\"name\": \"value\"}") else {
             return Vec::new();
         };
         let mut pairs: Vec<(String, String)> = Vec::new();

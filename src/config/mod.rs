@@ -3,6 +3,7 @@
 //!
 //! Variables and texts reach this module as arguments; it never asks the process or the runtime.
 
+mod address;
 mod check;
 mod fields;
 mod parse;

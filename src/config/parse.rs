@@ -2,15 +2,15 @@
 
 use std::time::Duration;
 
-use http::{HeaderMap, HeaderName, HeaderValue, Uri};
 use serde_json::value::RawValue;
 
+use super::address::{extra_headers, upstream};
 use super::fields::Fields;
 use super::problem::{Problem, Problems};
 use super::secret::{Secret, TokenDigest};
 use super::suggest::did_you_mean;
 use super::{Document, ModelPattern, Rotation, Route, Upstream};
-use crate::dialect::providers::{self, CUSTOM, Dialect, ECHO, KeyHeader, PROVIDERS, Provider};
+use crate::dialect::providers::{self, CUSTOM, Dialect, KeyHeader, PROVIDERS, Provider};
 
 /// The origin of a document that was made from the single-token variables.
 pub(super) const SINGLE_TOKEN: &str = "the single-token variables";
@@ -54,10 +54,7 @@ struct Draft {
 
 /// The routes in `document`. Where problems were added, what is returned is of no use.
 pub(super) fn routes(document: &Document, problems: &mut Problems) -> Vec<Route> {
-    let text = document
-        .text
-        .strip_prefix('\u{feff}')
-        .unwrap_or(&document.text);
+    let text = document.text.strip_prefix('\u{feff}').unwrap_or(&document.text);
     let list: Vec<&RawValue> = match serde_json::from_str(text) {
         Ok(list) => list,
         Err(error) => {
@@ -77,7 +74,11 @@ pub(super) fn routes(document: &Document, problems: &mut Problems) -> Vec<Route>
         }
     };
     if list.is_empty() {
-        problems.at(&document.origin, "expected at least one route, found an empty array", "a route looks like {\"token\": \"...\", \"provider\": \"...\", \"api_keys\": [\"...\"]}");
+        problems.at(
+            &document.origin,
+            "expected at least one route, found an empty array",
+            "a route looks like {\"token\": \"...\", \"provider\": \"...\", \"api_keys\": [\"...\"]}",
+        );
     }
     let known: Vec<&str> = FIELDS.iter().copied().chain([FALLBACKS]).collect();
     let mut drafts: Vec<Draft> = Vec::with_capacity(list.len());
@@ -89,9 +90,7 @@ pub(super) fn routes(document: &Document, problems: &mut Problems) -> Vec<Route>
         };
         let mut fields = Fields::read(text, path, value, &known, problems);
         let draft = draft(&mut fields, index);
-        if drafts
-            .iter()
-            .any(|earlier| earlier.route.token == draft.route.token)
+        if drafts.iter().any(|earlier| earlier.route.token == draft.route.token)
             && (fields.has("token") || fields.has("token_sha256"))
         {
             fields.problem(
@@ -100,10 +99,7 @@ pub(super) fn routes(document: &Document, problems: &mut Problems) -> Vec<Route>
                 "give each route its own; `ai-gateway token` makes one",
             );
         }
-        if drafts
-            .iter()
-            .any(|earlier| earlier.route.name == draft.route.name)
-        {
+        if drafts.iter().any(|earlier| earlier.route.name == draft.route.name) {
             fields.problem(
                 Some("name"),
                 format!("another route is called `{}` as well", draft.route.name),
@@ -117,9 +113,7 @@ pub(super) fn routes(document: &Document, problems: &mut Problems) -> Vec<Route>
 
 fn draft(fields: &mut Fields<'_, '_>, index: usize) -> Draft {
     let (token, clear_token) = token(fields);
-    let name = fields
-        .string("name")
-        .unwrap_or_else(|| format!("route-{}", index + 1));
+    let name = fields.string("name").unwrap_or_else(|| format!("route-{}", index + 1));
     let (provider, row) = provider(fields);
     dialect(fields);
     let (upstream, local) = upstream(fields, row);
@@ -153,17 +147,11 @@ fn draft(fields: &mut Fields<'_, '_>, index: usize) -> Draft {
             keys,
             key_header: row.map_or(KeyHeader::Bearer, |row| row.key_header),
             default_model: fields.string("default_model"),
-            models: fields
-                .strings("models")
-                .into_iter()
-                .map(ModelPattern::new)
-                .collect(),
+            models: fields.strings("models").into_iter().map(ModelPattern::new).collect(),
             aliases: fields.pairs("aliases"),
             timeout,
             idle_timeout: fields.seconds("idle_timeout").unwrap_or(timeout),
-            connect_timeout: fields
-                .seconds("connect_timeout")
-                .unwrap_or(DEFAULT_CONNECT_TIMEOUT),
+            connect_timeout: fields.seconds("connect_timeout").unwrap_or(DEFAULT_CONNECT_TIMEOUT),
             extra_headers: extra_headers(fields),
             max_attempts: 1,
             rotation,
@@ -176,11 +164,7 @@ fn draft(fields: &mut Fields<'_, '_>, index: usize) -> Draft {
 fn token(fields: &mut Fields<'_, '_>) -> (TokenDigest, Option<Secret>) {
     const MAKE: &str = "`ai-gateway token` makes one";
     if fields.has("token") && fields.has("token_sha256") {
-        fields.problem(
-            Some("token_sha256"),
-            "there is a `token` as well",
-            "keep one of them",
-        );
+        fields.problem(Some("token_sha256"), "there is a `token` as well", "keep one of them");
     }
     if let Some(hex) = fields.string("token_sha256") {
         return (
@@ -201,19 +185,13 @@ fn token(fields: &mut Fields<'_, '_>) -> (TokenDigest, Option<Secret>) {
         .chars()
         .any(|char| char.is_whitespace() || char.is_control() || !char.is_ascii())
     {
-        fields.problem(
-            Some("token"),
-            "a token holds only visible ASCII characters",
-            MAKE,
-        );
+        fields.problem(Some("token"), "a token holds only visible ASCII characters", MAKE);
     }
     (TokenDigest::of(token.as_bytes()), Some(Secret::new(token)))
 }
 
 fn provider(fields: &mut Fields<'_, '_>) -> (String, Option<&'static Provider>) {
-    let name = fields
-        .string("provider")
-        .unwrap_or_else(|| CUSTOM.to_owned());
+    let name = fields.string("provider").unwrap_or_else(|| CUSTOM.to_owned());
     let row = providers::named(&name);
     if PLANNED.contains(&name.as_str()) {
         fields.problem(
@@ -223,15 +201,8 @@ fn provider(fields: &mut Fields<'_, '_>) -> (String, Option<&'static Provider>) 
         );
     } else if row.is_none() && !fields.has("base_url") {
         let known: Vec<&str> = PROVIDERS.iter().map(|provider| provider.name).collect();
-        let hint = format!(
-            "{} Otherwise give its `base_url`.",
-            did_you_mean(&name, &known)
-        );
-        fields.problem(
-            Some("provider"),
-            format!("unknown provider `{}`", shown(&name)),
-            &hint,
-        );
+        let hint = format!("{} Otherwise give its `base_url`.", did_you_mean(&name, &known));
+        fields.problem(Some("provider"), format!("unknown provider `{}`", shown(&name)), &hint);
     }
     (name, row)
 }
@@ -248,125 +219,9 @@ fn dialect(fields: &mut Fields<'_, '_>) {
         }
         Some(other) => {
             let hint = did_you_mean(other, &["openai", "anthropic", "gemini"]);
-            fields.problem(
-                Some("dialect"),
-                format!("unknown dialect `{}`", shown(other)),
-                &hint,
-            );
+            fields.problem(Some("dialect"), format!("unknown dialect `{}`", shown(other)), &hint);
         }
     }
-}
-
-/// The upstream, and whether it is a local one.
-fn upstream(fields: &mut Fields<'_, '_>, row: Option<&'static Provider>) -> (Upstream, bool) {
-    if row.is_some_and(|row| row.name == ECHO) {
-        return (Upstream::Echo, true);
-    }
-    let written = fields.string("base_url");
-    if written.is_none() && !fields.has("base_url") && row.is_some_and(|row| row.base_url.is_none())
-    {
-        fields.problem(
-            None,
-            "a `base_url` is missing",
-            "the address of the API, as in https://api.example/v1",
-        );
-    }
-    let base = written
-        .or_else(|| row.and_then(|row| row.base_url).map(str::to_owned))
-        .unwrap_or_default();
-    let base = base.trim().trim_end_matches('/').to_owned();
-    for suffix in ["/chat/completions", "/models"] {
-        if let Some(rest) = base.strip_suffix(suffix) {
-            let hint = if rest.contains('@') {
-                "leave it out".to_owned()
-            } else {
-                format!("write {}", shown(rest))
-            };
-            fields.problem(
-                Some("base_url"),
-                format!("it ends in {suffix}, which the gateway adds itself"),
-                &hint,
-            );
-        }
-    }
-    let base_uri = url(fields, "base_url", &base);
-    if base_uri.as_ref().is_some_and(|uri| uri.query().is_some()) {
-        fields.problem(
-            Some("base_url"),
-            "it has a query",
-            "put a query into `chat_url` and `models_url`",
-        );
-    }
-    let mut address = |name: &str, path: &str| {
-        let full = fields
-            .string(name)
-            .unwrap_or_else(|| format!("{base}{path}"));
-        if fields.has(name) {
-            url(fields, name, &full)
-        } else {
-            full.parse().ok()
-        }
-    };
-    let chat_url = address("chat_url", "/chat/completions").unwrap_or_default();
-    let models_url = address("models_url", "/models").unwrap_or_default();
-    let local = chat_url.host().is_some_and(is_local);
-    (
-        Upstream::Http {
-            base_url: base,
-            chat_url,
-            models_url,
-        },
-        local,
-    )
-}
-
-fn url(fields: &mut Fields<'_, '_>, name: &str, text: &str) -> Option<Uri> {
-    if text.is_empty() {
-        return None;
-    }
-    let uri = text.trim().parse::<Uri>().ok().filter(|uri| {
-        matches!(uri.scheme_str(), Some("http" | "https"))
-            && uri.host().is_some_and(|host| !host.is_empty())
-    });
-    let Some(uri) = uri else {
-        fields.problem(
-            Some(name),
-            "expected an http or https URL",
-            "write the whole address, as in https://api.example/v1",
-        );
-        return None;
-    };
-    if uri
-        .authority()
-        .is_some_and(|authority| authority.as_str().contains('@'))
-    {
-        fields.problem(
-            Some(name),
-            "it holds a user name or password",
-            "keys belong into `api_keys` or `extra_headers`",
-        );
-        return None;
-    }
-    if text.contains('#') {
-        fields.problem(Some(name), "it holds a fragment (`#`)", "take it out");
-    }
-    Some(uri)
-}
-
-fn is_local(host: &str) -> bool {
-    let host = host.trim_start_matches('[').trim_end_matches(']');
-    if let Ok(address) = host.parse::<std::net::IpAddr>() {
-        return match address {
-            std::net::IpAddr::V4(address) => {
-                address.is_loopback() || address.is_private() || address.is_link_local()
-            }
-            std::net::IpAddr::V6(address) => address.is_loopback() || address.is_unique_local(),
-        };
-    }
-    !host.contains('.')
-        || host.ends_with(".local")
-        || host.ends_with(".internal")
-        || host.ends_with(".localhost")
 }
 
 fn keys(fields: &mut Fields<'_, '_>, optional: bool) -> Vec<Secret> {
@@ -392,11 +247,7 @@ fn keys(fields: &mut Fields<'_, '_>, optional: bool) -> Vec<Secret> {
         }
     }
     if keys.is_empty() && !optional && !fields.has("api_keys") {
-        fields.problem(
-            None,
-            "`api_keys` are missing",
-            "the upstream's keys: [\"...\"]",
-        );
+        fields.problem(None, "`api_keys` are missing", "the upstream's keys: [\"...\"]");
     } else if keys.is_empty() && !optional && fields.is_array("api_keys") {
         fields.problem(
             Some("api_keys"),
@@ -407,50 +258,9 @@ fn keys(fields: &mut Fields<'_, '_>, optional: bool) -> Vec<Secret> {
     keys
 }
 
-fn extra_headers(fields: &mut Fields<'_, '_>) -> HeaderMap {
-    const FORBIDDEN: [&str; 8] = [
-        "host",
-        "content-length",
-        "connection",
-        "transfer-encoding",
-        "te",
-        "trailer",
-        "upgrade",
-        "keep-alive",
-    ];
-    let mut headers = HeaderMap::new();
-    for (name, value) in fields.pairs("extra_headers") {
-        let field = format!("extra_headers.{}", shown(&name));
-        match (
-            HeaderName::from_bytes(name.as_bytes()),
-            HeaderValue::from_str(&value),
-        ) {
-            (Ok(name), _) if FORBIDDEN.contains(&name.as_str()) => fields.problem(
-                Some(&field),
-                "this header belongs to the connection",
-                "take it out",
-            ),
-            (Ok(name), Ok(mut value)) => {
-                value.set_sensitive(true);
-                headers.insert(name, value);
-            }
-            (Err(_), _) => fields.problem(Some(&field), "this is no name of a header", ""),
-            (_, Err(_)) => fields.problem(
-                Some(&field),
-                "the value cannot stand in a header",
-                "use visible ASCII characters",
-            ),
-        }
-    }
-    headers
-}
-
 /// Turns the names of fallbacks into indices and settles what depends on them.
 fn link(drafts: Vec<Draft>, origin: &str, problems: &mut Problems) -> Vec<Route> {
-    let names: Vec<String> = drafts
-        .iter()
-        .map(|draft| draft.route.name.clone())
-        .collect();
+    let names: Vec<String> = drafts.iter().map(|draft| draft.route.name.clone()).collect();
     let known: Vec<&str> = names.iter().map(String::as_str).collect();
     let mut links: Vec<Vec<usize>> = Vec::with_capacity(drafts.len());
     for (index, draft) in drafts.iter().enumerate() {
@@ -458,11 +268,9 @@ fn link(drafts: Vec<Draft>, origin: &str, problems: &mut Problems) -> Vec<Route>
         let mut targets = Vec::new();
         for name in &draft.fallbacks {
             match known.iter().position(|known| known == name) {
-                Some(target) if target == index => problems.at(
-                    &path,
-                    format!("`{name}` falls back to itself"),
-                    "name another route",
-                ),
+                Some(target) if target == index => {
+                    problems.at(&path, format!("`{name}` falls back to itself"), "name another route")
+                }
                 Some(target) if targets.contains(&target) => {
                     problems.at(&path, format!("`{name}` stands twice"), "keep one of them");
                 }
@@ -487,19 +295,10 @@ fn link(drafts: Vec<Draft>, origin: &str, problems: &mut Problems) -> Vec<Route>
             break;
         }
     }
-    let key_counts: Vec<usize> = drafts
-        .iter()
-        .map(|draft| draft.route.keys.len().max(1))
-        .collect();
+    let key_counts: Vec<usize> = drafts.iter().map(|draft| draft.route.keys.len().max(1)).collect();
     let settle = |(index, draft): (usize, Draft)| {
-        let keys = key_counts[index]
-            + links[index]
-                .iter()
-                .map(|fallback| key_counts[*fallback])
-                .sum::<usize>();
-        let max_attempts = draft
-            .max_attempts
-            .unwrap_or_else(|| keys.min(DEFAULT_MAX_ATTEMPTS));
+        let keys = key_counts[index] + links[index].iter().map(|fallback| key_counts[*fallback]).sum::<usize>();
+        let max_attempts = draft.max_attempts.unwrap_or_else(|| keys.min(DEFAULT_MAX_ATTEMPTS));
         Route {
             max_attempts,
             fallbacks: links[index].clone(),
@@ -529,11 +328,8 @@ fn cycle(links: &[Vec<usize>], start: usize) -> Option<Vec<usize>> {
 }
 
 /// A value as a report may show it: cut, and without control characters.
-fn shown(text: &str) -> String {
-    text.chars()
-        .take(60)
-        .filter(|char| !char.is_control())
-        .collect()
+pub(super) fn shown(text: &str) -> String {
+    text.chars().take(60).filter(|char| !char.is_control()).collect()
 }
 
 fn syntax_hint(text: &str) -> &'static str {

@@ -63,11 +63,7 @@ impl Problems {
 impl fmt::Display for Problems {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let plural = if self.len() == 1 { "" } else { "s" };
-        writeln!(
-            formatter,
-            "the configuration has {} problem{plural}",
-            self.len()
-        )?;
+        writeln!(formatter, "the configuration has {} problem{plural}", self.len())?;
         for problem in &self.0 {
             write!(formatter, "  {}", problem.path)?;
             if let Some((line, column)) = problem.position {

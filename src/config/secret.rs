@@ -25,11 +25,7 @@ impl Secret {
     /// For the operator's eyes: at most the last four characters, none of a short secret.
     #[must_use]
     pub fn masked(&self) -> String {
-        let tail: String = self
-            .0
-            .chars()
-            .skip(self.0.chars().count().saturating_sub(4))
-            .collect();
+        let tail: String = self.0.chars().skip(self.0.chars().count().saturating_sub(4)).collect();
         if self.0.chars().count() < 12 {
             "****".to_owned()
         } else {
@@ -92,10 +88,7 @@ mod tests {
     #[test]
     fn a_secret_does_not_show() {
         let secret = Secret::new("sk-0123456789abcd".into());
-        assert_eq!(
-            format!("{secret:?} {}", secret.masked()),
-            "Secret(****) ****abcd"
-        );
+        assert_eq!(format!("{secret:?} {}", secret.masked()), "Secret(****) ****abcd");
         assert_eq!(Secret::new("short-key".into()).masked(), "****");
     }
 

@@ -50,19 +50,8 @@ impl Server {
                 })
         };
         let port = number("PORT", 8000, 65_535, "a port number from 0 to 65535");
-        let max_concurrent = number(
-            "MAX_CONCURRENT",
-            8192,
-            1_000_000,
-            "a number of requests up to 1000000",
-        )
-        .max(1);
-        let drain = number(
-            "DRAIN_TIMEOUT",
-            30,
-            86_400,
-            "a number of seconds up to 86400",
-        );
+        let max_concurrent = number("MAX_CONCURRENT", 8192, 1_000_000, "a number of requests up to 1000000").max(1);
+        let drain = number("DRAIN_TIMEOUT", 30, 86_400, "a number of seconds up to 86400");
         let log_format = match set(variables, "LOG_FORMAT").as_deref().map(str::trim) {
             None | Some("json") => LogFormat::Json,
             Some("text") => LogFormat::Text,
@@ -72,17 +61,12 @@ impl Server {
             }
         };
         let server = Self {
-            host: set(variables, "HOST")
-                .map_or_else(|| "127.0.0.1".to_owned(), |host| host.trim().to_owned()),
+            host: set(variables, "HOST").map_or_else(|| "127.0.0.1".to_owned(), |host| host.trim().to_owned()),
             port: u16::try_from(port).unwrap_or(8000),
             max_concurrent: usize::try_from(max_concurrent).unwrap_or(8192),
             drain_timeout: Duration::from_secs(drain),
             log_format,
         };
-        if problems.is_empty() {
-            Ok(server)
-        } else {
-            Err(problems)
-        }
+        if problems.is_empty() { Ok(server) } else { Err(problems) }
     }
 }

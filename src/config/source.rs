@@ -218,11 +218,7 @@ fn body_limit(variables: Variables<'_>, problems: &mut Problems) -> usize {
         .and_then(|(number, factor)| number.checked_mul(factor))
         .filter(|bytes| *bytes > 0);
     bytes.unwrap_or_else(|| {
-        problems.at(
-            "BODY_LIMIT",
-            "expected a number of bytes",
-            "write 67108864 or 64MiB",
-        );
+        problems.at("BODY_LIMIT", "expected a number of bytes", "write 67108864 or 64MiB");
         DEFAULT
     })
 }

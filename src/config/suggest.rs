@@ -63,9 +63,6 @@ mod tests {
         assert_eq!(did_you_mean("base_ulr", &known), "did you mean `base_url`?");
         assert_eq!(did_you_mean("api_key", &known), "did you mean `api_keys`?");
         assert_eq!(did_you_mean("URL", &known), "did you mean `base_url`?");
-        assert_eq!(
-            did_you_mean("colour", &known),
-            "known are: base_url, api_keys, timeout"
-        );
+        assert_eq!(did_you_mean("colour", &known), "known are: base_url, api_keys, timeout");
     }
 }

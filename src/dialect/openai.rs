@@ -44,11 +44,7 @@ pub fn usage(answer: &[u8]) -> Option<Usage> {
 /// Whether a body that should be JSON is plainly something else: nothing at all, or a web page.
 #[must_use]
 pub fn is_no_answer(content_type: Option<&str>, body: &[u8]) -> bool {
-    let html = content_type.is_some_and(|kind| {
-        kind.trim_start()
-            .to_ascii_lowercase()
-            .starts_with("text/html")
-    });
+    let html = content_type.is_some_and(|kind| kind.trim_start().to_ascii_lowercase().starts_with("text/html"));
     html || matches!(body.trim_ascii_start().first(), None | Some(b'<'))
 }
 

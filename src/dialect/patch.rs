@@ -53,12 +53,8 @@ impl Peek {
     /// # Errors
     /// See [`Malformed`]. Nothing is repaired.
     pub fn read(body: &[u8]) -> Result<Self, Malformed> {
-        let text = std::str::from_utf8(body).map_err(|error| {
-            Malformed::Syntax(format!(
-                "it is not UTF-8 from byte {} on",
-                error.valid_up_to()
-            ))
-        })?;
+        let text = std::str::from_utf8(body)
+            .map_err(|error| Malformed::Syntax(format!("it is not UTF-8 from byte {} on", error.valid_up_to())))?;
         let json = text.strip_prefix('\u{feff}').unwrap_or(text);
         if depth(json.as_bytes()) > MAX_DEPTH {
             return Err(Malformed::TooDeep);
@@ -83,8 +79,8 @@ impl Peek {
             peek.model = peek.model.filter(|model| !model.trim().is_empty());
         }
         if let Some(value) = members.once("stream")? {
-            let stream: Option<bool> = serde_json::from_str(value)
-                .map_err(|_| Malformed::WrongType("stream", "true or false"))?;
+            let stream: Option<bool> =
+                serde_json::from_str(value).map_err(|_| Malformed::WrongType("stream", "true or false"))?;
             peek.stream = stream == Some(true);
         }
         let named = |key| {
@@ -152,11 +148,7 @@ impl<'a> Members<'a> {
     }
 
     fn once(&self, key: &'static str) -> Result<Option<&'a str>, Malformed> {
-        let mut values = self
-            .0
-            .iter()
-            .filter(|(name, _)| name == key)
-            .map(|(_, value)| *value);
+        let mut values = self.0.iter().filter(|(name, _)| name == key).map(|(_, value)| *value);
         let value = values.next();
         if values.next().is_some() {
             Err(Malformed::Twice(key))
@@ -225,9 +217,8 @@ fn opening(messages: &str) -> Option<&str> {
         role: Cow<'a, str>,
     }
     let list: Vec<&RawValue> = serde_json::from_str(messages).ok()?;
-    let is_user = |raw: &&&RawValue| {
-        serde_json::from_str::<Message<'_>>(raw.get()).is_ok_and(|message| message.role == "user")
-    };
+    let is_user =
+        |raw: &&&RawValue| serde_json::from_str::<Message<'_>>(raw.get()).is_ok_and(|message| message.role == "user");
     let last = list.iter().find(is_user).or_else(|| list.last())?.get();
     let end = last.as_ptr() as usize + last.len() - messages.as_ptr() as usize;
     messages.get(..end)
@@ -266,16 +257,11 @@ impl fmt::Display for Malformed {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Syntax(why) => write!(formatter, "The request body is not valid JSON: {why}."),
-            Self::NotAnObject => formatter
-                .write_str("The request body must be a JSON object, like {\"messages\": [...]}."),
-            Self::TooDeep => write!(
-                formatter,
-                "The request body nests deeper than {MAX_DEPTH} levels."
-            ),
-            Self::Twice(member) => write!(
-                formatter,
-                "`{member}` stands twice in the request body; send it once."
-            ),
+            Self::NotAnObject => {
+                formatter.write_str("The request body must be a JSON object, like {\"messages\": [...]}.")
+            }
+            Self::TooDeep => write!(formatter, "The request body nests deeper than {MAX_DEPTH} levels."),
+            Self::Twice(member) => write!(formatter, "`{member}` stands twice in the request body; send it once."),
             Self::WrongType(member, expected) => {
                 write!(formatter, "`{member}` must be {expected}.")
             }
@@ -297,8 +283,7 @@ mod tests {
 
     #[test]
     fn only_the_model_changes() {
-        let body =
-            " {\"n\":1e999, \"model\" : \"a\" ,\"x\":{\"model\":\"inner\"},\"z\":[1.0,1.00]} ";
+        let body = " {\"n\":1e999, \"model\" : \"a\" ,\"x\":{\"model\":\"inner\"},\"z\":[1.0,1.00]} ";
         assert_eq!(patched(body, "b"), body.replacen("\"a\"", "\"b\"", 1));
     }
 
@@ -313,10 +298,7 @@ mod tests {
 
     #[test]
     fn an_escaped_key_is_the_same_key() {
-        assert_eq!(
-            patched(r#"{"mod\u0065l":"a"}"#, "b"),
-            r#"{"mod\u0065l":"b"}"#
-        );
+        assert_eq!(patched(r#"{"mod\u0065l":"a"}"#, "b"), r#"{"mod\u0065l":"b"}"#);
     }
 
     #[test]
@@ -336,19 +318,11 @@ mod tests {
         assert!(matches!(read(""), Malformed::Syntax(_)));
         assert!(matches!(read("{\"a\":1} x"), Malformed::Syntax(_)));
         assert!(matches!(read("{\"a\":01}"), Malformed::Syntax(_)));
-        for other in [
-            "[1,[2]]", "3", "-3", "0.5", "\"x\"", "\"\\n\"", "null", "true",
-        ] {
+        for other in ["[1,[2]]", "3", "-3", "0.5", "\"x\"", "\"\\n\"", "null", "true"] {
             assert_eq!(read(other), Malformed::NotAnObject, "{other}");
         }
-        assert_eq!(
-            read(r#"{"model":"a","mod\u0065l":"b"}"#),
-            Malformed::Twice("model")
-        );
-        assert_eq!(
-            read(r#"{"model":5}"#),
-            Malformed::WrongType("model", "a string")
-        );
+        assert_eq!(read(r#"{"model":"a","mod\u0065l":"b"}"#), Malformed::Twice("model"));
+        assert_eq!(read(r#"{"model":5}"#), Malformed::WrongType("model", "a string"));
         assert_eq!(
             read(r#"{"stream":"yes"}"#),
             Malformed::WrongType("stream", "true or false")
@@ -361,13 +335,7 @@ mod tests {
 
     #[test]
     fn nesting_ends_at_the_limit() {
-        let nested = |levels: usize| {
-            format!(
-                "{{\"a\":{}{}}}",
-                "[".repeat(levels - 1),
-                "]".repeat(levels - 1)
-            )
-        };
+        let nested = |levels: usize| format!("{{\"a\":{}{}}}", "[".repeat(levels - 1), "]".repeat(levels - 1));
         assert!(Peek::read(nested(MAX_DEPTH).as_bytes()).is_ok());
         assert_eq!(
             Peek::read(nested(MAX_DEPTH + 1).as_bytes()).unwrap_err(),
@@ -378,15 +346,11 @@ mod tests {
 
     #[test]
     fn a_conversation_keeps_its_opening_while_it_grows() {
-        let first =
-            br#"{"messages":[{"role":"system","content":"s"},{"role":"user","content":"u"}]}"#;
+        let first = br#"{"messages":[{"role":"system","content":"s"},{"role":"user","content":"u"}]}"#;
         let later = br#"{"messages":[{"role":"system","content":"s"},{"role":"user","content":"u"},{"role":"assistant","content":"a"}]}"#;
         let of = |body: &'static [u8]| Peek::read(body).unwrap().conversation(body).unwrap();
         assert_eq!(of(first), of(later));
-        assert_eq!(
-            of(br#"{"user":"ann","prompt_cache_key":"k","messages":[]}"#),
-            b"\"k\""
-        );
+        assert_eq!(of(br#"{"user":"ann","prompt_cache_key":"k","messages":[]}"#), b"\"k\"");
     }
 
     proptest! {

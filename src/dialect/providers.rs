@@ -39,11 +39,7 @@ pub const ECHO: &str = "echo";
 /// The provider of a route that names none.
 pub const CUSTOM: &str = "custom";
 
-const fn hosted(
-    name: &'static str,
-    base_url: &'static str,
-    key_variable: &'static str,
-) -> Provider {
+const fn hosted(name: &'static str, base_url: &'static str, key_variable: &'static str) -> Provider {
     Provider {
         name,
         base_url: Some(base_url),
@@ -67,16 +63,8 @@ const fn local(name: &'static str, base_url: Option<&'static str>) -> Provider {
 
 /// The table. Addresses are the providers' documented OpenAI-compatible ones.
 pub static PROVIDERS: &[Provider] = &[
-    hosted(
-        "openrouter",
-        "https://openrouter.ai/api/v1",
-        "OPENROUTER_API_KEY",
-    ),
-    hosted(
-        "siliconflow",
-        "https://api.siliconflow.cn/v1",
-        "SILICONFLOW_API_KEY",
-    ),
+    hosted("openrouter", "https://openrouter.ai/api/v1", "OPENROUTER_API_KEY"),
+    hosted("siliconflow", "https://api.siliconflow.cn/v1", "SILICONFLOW_API_KEY"),
     hosted(
         "gemini",
         "https://generativelanguage.googleapis.com/v1beta/openai",
@@ -87,27 +75,15 @@ pub static PROVIDERS: &[Provider] = &[
     hosted("groq", "https://api.groq.com/openai/v1", "GROQ_API_KEY"),
     hosted("mistral", "https://api.mistral.ai/v1", "MISTRAL_API_KEY"),
     hosted("xai", "https://api.x.ai/v1", "XAI_API_KEY"),
-    hosted(
-        "together",
-        "https://api.together.xyz/v1",
-        "TOGETHER_API_KEY",
-    ),
+    hosted("together", "https://api.together.xyz/v1", "TOGETHER_API_KEY"),
     hosted("moonshot", "https://api.moonshot.cn/v1", "MOONSHOT_API_KEY"),
-    hosted(
-        "zhipu",
-        "https://open.bigmodel.cn/api/paas/v4",
-        "ZHIPU_API_KEY",
-    ),
+    hosted("zhipu", "https://open.bigmodel.cn/api/paas/v4", "ZHIPU_API_KEY"),
     hosted(
         "dashscope",
         "https://dashscope.aliyuncs.com/compatible-mode/v1",
         "DASHSCOPE_API_KEY",
     ),
-    hosted(
-        "volcengine",
-        "https://ark.cn-beijing.volces.com/api/v3",
-        "ARK_API_KEY",
-    ),
+    hosted("volcengine", "https://ark.cn-beijing.volces.com/api/v3", "ARK_API_KEY"),
     // https://{resource}.openai.azure.com/openai/v1: the resource is the operator's.
     Provider {
         name: "azure",

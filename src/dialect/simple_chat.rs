@@ -18,19 +18,17 @@ use crate::error::{Error, Kind};
 pub fn request(body: &[u8]) -> Result<Vec<u8>, Error> {
     Peek::read(body).map_err(Error::from)?;
     let json = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
-    let mut members: BTreeMap<String, Box<RawValue>> = serde_json::from_slice(json)
-        .map_err(|error| Error::from(Malformed::Syntax(error.to_string())))?;
+    let mut members: BTreeMap<String, Box<RawValue>> =
+        serde_json::from_slice(json).map_err(|error| Error::from(Malformed::Syntax(error.to_string())))?;
     let message = text(&mut members, "message")?;
     let system = text(&mut members, "system")?;
     let mut messages: Vec<Value> = match members.remove("messages") {
         Some(list) => match serde_json::from_str::<Option<Vec<Value>>>(list.get()) {
             Ok(list) => list.unwrap_or_default(),
             Err(_) => {
-                return Err(Error::new(
-                    Kind::InvalidBody,
-                    "`messages` must be an array of messages.",
-                )
-                .about("messages"));
+                return Err(
+                    Error::new(Kind::InvalidBody, "`messages` must be an array of messages.").about("messages"),
+                );
             }
         },
         None => Vec::new(),
@@ -84,15 +82,12 @@ pub fn reply(answer: &[u8], request_id: &str) -> Option<Vec<u8>> {
     Some(body.to_string().into_bytes())
 }
 
-fn text(
-    members: &mut BTreeMap<String, Box<RawValue>>,
-    name: &'static str,
-) -> Result<Option<String>, Error> {
+fn text(members: &mut BTreeMap<String, Box<RawValue>>, name: &'static str) -> Result<Option<String>, Error> {
     let Some(value) = members.remove(name) else {
         return Ok(None);
     };
-    let text: Option<String> = serde_json::from_str(value.get())
-        .map_err(|_| Error::from(Malformed::WrongType(name, "a string")))?;
+    let text: Option<String> =
+        serde_json::from_str(value.get()).map_err(|_| Error::from(Malformed::WrongType(name, "a string")))?;
     Ok(text.filter(|text| !text.is_empty()))
 }
 
@@ -150,20 +145,16 @@ mod tests {
             r#"{"messages":"x"}"#,
             r#"{"system":"s"}"#,
         ] {
-            assert_eq!(
-                request(body.as_bytes()).unwrap_err().kind,
-                Kind::InvalidBody,
-                "{body}"
-            );
+            assert_eq!(request(body.as_bytes()).unwrap_err().kind, Kind::InvalidBody, "{body}");
         }
         assert_eq!(request(b"hi").unwrap_err().kind, Kind::InvalidJson);
     }
 
     #[test]
     fn the_reply_is_the_first_choice() {
-        let answer = r#"{"model":"m","usage":{"total_tokens":2},"choices":[{"message":{"role":"assistant","content":"hi"}}]}"#;
-        let reply: Value =
-            serde_json::from_slice(&reply(answer.as_bytes(), "r1").unwrap()).unwrap();
+        let answer =
+            r#"{"model":"m","usage":{"total_tokens":2},"choices":[{"message":{"role":"assistant","content":"hi"}}]}"#;
+        let reply: Value = serde_json::from_slice(&reply(answer.as_bytes(), "r1").unwrap()).unwrap();
         assert_eq!(
             reply,
             json!({"reply": "hi", "model": "m", "usage": {"total_tokens": 2}, "request_id": "r1"})

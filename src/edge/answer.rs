@@ -21,9 +21,7 @@ pub(super) fn outgoing(response: Response<Body<Stream>>) -> worker::Result<web_s
     let (head, body) = response.into_parts();
     let init = init(head.status, &head.headers)?;
     match body {
-        Body::Full(bytes) if bytes.is_empty() => {
-            Ok(web_sys::Response::new_with_opt_str_and_init(None, &init)?)
-        }
+        Body::Full(bytes) if bytes.is_empty() => Ok(web_sys::Response::new_with_opt_str_and_init(None, &init)?),
         Body::Full(bytes) => {
             let array = Uint8Array::from(bytes.as_ref());
             Ok(web_sys::Response::new_with_opt_js_u8_array_and_init(
@@ -33,10 +31,7 @@ pub(super) fn outgoing(response: Response<Body<Stream>>) -> worker::Result<web_s
         }
         Body::Paced { chunks, pause } => paced(chunks, pause, &head.headers),
         Body::Untouched(mut stream) => {
-            let answer = web_sys::Response::new_with_opt_readable_stream_and_init(
-                stream.body.take().as_ref(),
-                &init,
-            )?;
+            let answer = web_sys::Response::new_with_opt_readable_stream_and_init(stream.body.take().as_ref(), &init)?;
             // From here on the runtime ends the request upstream when the client leaves.
             if let Some(guard) = stream.guard.take() {
                 guard.disarm();
@@ -46,21 +41,14 @@ pub(super) fn outgoing(response: Response<Body<Stream>>) -> worker::Result<web_s
     }
 }
 
-fn paced(
-    chunks: Vec<Bytes>,
-    pause: Duration,
-    headers: &HeaderMap,
-) -> worker::Result<web_sys::Response> {
-    let events = stream::unfold(
-        (chunks.into_iter(), true),
-        move |(mut chunks, first)| async move {
-            let chunk = chunks.next()?;
-            if !first {
-                Delay::from(pause).await;
-            }
-            Some((Ok::<_, worker::Error>(chunk.to_vec()), (chunks, false)))
-        },
-    );
+fn paced(chunks: Vec<Bytes>, pause: Duration, headers: &HeaderMap) -> worker::Result<web_sys::Response> {
+    let events = stream::unfold((chunks.into_iter(), true), move |(mut chunks, first)| async move {
+        let chunk = chunks.next()?;
+        if !first {
+            Delay::from(pause).await;
+        }
+        Some((Ok::<_, worker::Error>(chunk.to_vec()), (chunks, false)))
+    });
     let mut answer = worker::Response::from_stream(events)?;
     for (name, value) in headers {
         if let Ok(value) = value.to_str() {

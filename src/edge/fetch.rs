@@ -29,10 +29,7 @@ impl Drop for AbortOnDrop {
 }
 
 /// Sends a request; it ends when `client` says that the client has left, or when the future is dropped.
-pub(super) async fn send(
-    request: Request<Bytes>,
-    client: &AbortSignal,
-) -> Result<Response<Stream>, Fault> {
+pub(super) async fn send(request: Request<Bytes>, client: &AbortSignal) -> Result<Response<Stream>, Fault> {
     let defect = |_| Fault::Connect("the request cannot be built".into());
     let controller = AbortController::new().map_err(defect)?;
     let abort = Reflect::get(&controller, &"abort".into())
@@ -77,8 +74,8 @@ pub(super) async fn send(
         body: answer.body(),
         guard: Some(guard),
     });
-    *response.status_mut() = StatusCode::from_u16(answer.status())
-        .map_err(|_| Fault::Reset("a status that HTTP does not have".into()))?;
+    *response.status_mut() =
+        StatusCode::from_u16(answer.status()).map_err(|_| Fault::Reset("a status that HTTP does not have".into()))?;
     *response.headers_mut() = headers(&answer.headers());
     Ok(response)
 }

@@ -24,11 +24,7 @@ const BODY_IDLE: Duration = Duration::from_secs(30);
 
 /// Answers one request.
 #[worker::event(fetch)]
-async fn fetch(
-    request: web_sys::Request,
-    env: Env,
-    _context: Context,
-) -> worker::Result<web_sys::Response> {
+async fn fetch(request: web_sys::Request, env: Env, _context: Context) -> worker::Result<web_sys::Response> {
     let config = match settings::config(&env).await {
         Ok(config) => config,
         Err(problems) => return answer::unconfigured(&problems),
@@ -78,11 +74,7 @@ impl Platform for Edge {
         Delay::from(duration).await;
     }
 
-    async fn fetch(
-        &self,
-        request: Request<Bytes>,
-        _connect_timeout: Duration,
-    ) -> Result<Response<Stream>, Fault> {
+    async fn fetch(&self, request: Request<Bytes>, _connect_timeout: Duration) -> Result<Response<Stream>, Fault> {
         fetch::send(request, &self.client).await
     }
 
@@ -99,9 +91,7 @@ impl Platform for Edge {
                 Either::Left((result, _)) => result.map_err(broken)?,
                 Either::Right(((), _)) => return Err(Fault::Timeout),
             };
-            let get = |name: &str| {
-                worker::js_sys::Reflect::get(&result, &name.into()).unwrap_or_default()
-            };
+            let get = |name: &str| worker::js_sys::Reflect::get(&result, &name.into()).unwrap_or_default();
             if get("done").is_truthy() {
                 break;
             }
@@ -132,9 +122,7 @@ fn incoming(request: &web_sys::Request) -> worker::Result<Request<Stream>> {
         .splitn(4, '/')
         .nth(3)
         .map_or_else(|| "/".to_owned(), |rest| format!("/{rest}"));
-    *core.uri_mut() = path
-        .parse()
-        .unwrap_or_else(|_| http::Uri::from_static("/%00"));
+    *core.uri_mut() = path.parse().unwrap_or_else(|_| http::Uri::from_static("/%00"));
     *core.method_mut() = Method::from_bytes(request.method().as_bytes()).unwrap_or(Method::GET);
     *core.headers_mut() = headers(&request.headers());
     Ok(core)
@@ -154,10 +142,7 @@ fn headers(js: &web_sys::Headers) -> HeaderMap {
             .chars()
             .filter_map(|char| u8::try_from(u32::from(char)).ok())
             .collect();
-        if let (Ok(name), Ok(value)) = (
-            HeaderName::from_bytes(name.as_bytes()),
-            HeaderValue::from_bytes(&bytes),
-        ) {
+        if let (Ok(name), Ok(value)) = (HeaderName::from_bytes(name.as_bytes()), HeaderValue::from_bytes(&bytes)) {
             headers.append(name, value);
         }
     }

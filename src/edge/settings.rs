@@ -35,9 +35,7 @@ pub(super) async fn config(env: &Env) -> Result<Arc<Config>, Problems> {
     let uses_kv = inline.is_none() && Reflect::has(env, &KV_BINDING.into()).unwrap_or(false);
     let now = Date::now();
     let known = PARSED.with_borrow(|parsed| {
-        let parsed = parsed
-            .as_ref()
-            .filter(|parsed| parsed.variables == variables)?;
+        let parsed = parsed.as_ref().filter(|parsed| parsed.variables == variables)?;
         (!uses_kv || now - parsed.read_at < KV_FRESH).then(|| parsed.result.clone())
     });
     if let Some(known) = known {
@@ -71,11 +69,7 @@ pub(super) async fn config(env: &Env) -> Result<Arc<Config>, Problems> {
 }
 
 fn variables(env: &Env) -> Variables {
-    let text = |name: &str| {
-        Reflect::get(env, &name.into())
-            .ok()
-            .and_then(|value| value.as_string())
-    };
+    let text = |name: &str| Reflect::get(env, &name.into()).ok().and_then(|value| value.as_string());
     let parts = (1..)
         .map(|part| format!("{ROUTES}_{part}"))
         .map_while(|name| text(&name).map(|value| (name, value)));
@@ -95,10 +89,6 @@ async fn from_kv(env: &Env) -> Result<Option<String>, Problems> {
         )
     };
     let kv = env.kv(KV_BINDING).map_err(|error| unreadable(&error))?;
-    let table = kv
-        .get(ROUTES)
-        .text()
-        .await
-        .map_err(|error| unreadable(&error))?;
+    let table = kv.get(ROUTES).text().await.map_err(|error| unreadable(&error))?;
     Ok(table.filter(|text| !text.trim().is_empty()))
 }

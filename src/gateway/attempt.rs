@@ -87,32 +87,18 @@ impl<P: Platform> Gateway<P> {
         match failure {
             Some(Failure::Answer(response)) => Ok(self.deliver(Outcome::Refused(response), record)),
             Some(Failure::Error(error)) => Err(error),
-            None => Err(Error::new(
-                Kind::Internal,
-                "No upstream was tried; please report this.",
-            )),
+            None => Err(Error::new(Kind::Internal, "No upstream was tried; please report this.")),
         }
     }
 
-    async fn attempt(
-        &self,
-        call: &Call<'_>,
-        target: Target,
-        record: &mut Record,
-    ) -> Outcome<P::Stream> {
+    async fn attempt(&self, call: &Call<'_>, target: Target, record: &mut Record) -> Outcome<P::Stream> {
         let route = &self.config.routes[target.route];
         let model = model(call, route, target.route);
         if let Some(model) = model {
             record.set_model(model);
         }
-        let key = target
-            .key
-            .and_then(|key| route.keys.get(key))
-            .map(Secret::expose);
-        let body = model.map_or_else(
-            || call.body.clone(),
-            |model| call.peek.with_model(&call.body, model),
-        );
+        let key = target.key.and_then(|key| route.keys.get(key)).map(Secret::expose);
+        let body = model.map_or_else(|| call.body.clone(), |model| call.peek.with_model(&call.body, model));
         let Upstream::Http {
             base_url,
             chat_url,
@@ -131,15 +117,12 @@ impl<P: Platform> Gateway<P> {
             Endpoint::Models => with_query(models_url, call.query),
             Endpoint::Model(id) => below(models_url, id),
             Endpoint::Embeddings => format!("{base_url}/embeddings").parse().ok(),
-            Endpoint::ChatCompletions
-            | Endpoint::SimpleChat
-            | Endpoint::Home
-            | Endpoint::Health => Some(chat_url.clone()),
+            Endpoint::ChatCompletions | Endpoint::SimpleChat | Endpoint::Home | Endpoint::Health => {
+                Some(chat_url.clone())
+            }
         };
         let Some(url) = url else {
-            return Outcome::Failed(Fault::Connect(
-                "the upstream's address cannot be built".into(),
-            ));
+            return Outcome::Failed(Fault::Connect("the upstream's address cannot be built".into()));
         };
         let mut request = Request::new(body);
         *request.uri_mut() = url;
@@ -188,11 +171,7 @@ impl<P: Platform> Gateway<P> {
     }
 
     /// The outcome as the client gets it.
-    fn deliver(
-        &self,
-        outcome: Outcome<P::Stream>,
-        record: &mut Record,
-    ) -> Response<Body<P::Stream>> {
+    fn deliver(&self, outcome: Outcome<P::Stream>, record: &mut Record) -> Response<Body<P::Stream>> {
         match outcome {
             Outcome::Stream(response) => {
                 let (mut head, stream) = response.into_parts();
@@ -227,10 +206,8 @@ impl<P: Platform> Gateway<P> {
             let mut error = unusable(head.status);
             error.status = Some(head.status);
             record.error = Some(error.kind.facts().code);
-            head.headers.insert(
-                header::CONTENT_TYPE,
-                HeaderValue::from_static("application/json"),
-            );
+            head.headers
+                .insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
             head.headers.remove(header::CONTENT_ENCODING);
             openai::refusal(&error).into()
         } else {
@@ -347,9 +324,7 @@ pub(super) fn default_model(route: &Route) -> Option<&str> {
 /// Whether the same request may succeed later without anyone doing anything.
 fn waiting_helps(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> bool {
     match status {
-        StatusCode::TOO_MANY_REQUESTS => {
-            memchr::memmem::find(body, b"insufficient_quota").is_none()
-        }
+        StatusCode::TOO_MANY_REQUESTS => memchr::memmem::find(body, b"insufficient_quota").is_none(),
         StatusCode::SERVICE_UNAVAILABLE => headers.contains_key(header::RETRY_AFTER),
         _ => false,
     }
@@ -421,10 +396,7 @@ mod tests {
             "https://a.example/v1/models?api-version=1&a=b"
         );
         assert_eq!(with_query(&versioned, None).unwrap(), versioned);
-        assert_eq!(
-            below(&plain, "x/y:z").unwrap(),
-            "https://a.example/v1/models/x/y:z"
-        );
+        assert_eq!(below(&plain, "x/y:z").unwrap(), "https://a.example/v1/models/x/y:z");
         assert_eq!(
             below(&versioned, "x").unwrap(),
             "https://a.example/v1/models/x?api-version=1"

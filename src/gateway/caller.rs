@@ -15,9 +15,7 @@ pub(super) fn route(config: &Config, headers: &HeaderMap) -> Result<usize, Error
             .map(HeaderValue::as_bytes)
             .collect::<Vec<_>>()
     };
-    let bearer = all(header::AUTHORIZATION.as_str())
-        .into_iter()
-        .filter_map(bearer);
+    let bearer = all(header::AUTHORIZATION.as_str()).into_iter().filter_map(bearer);
     let tokens = all("x-api-key")
         .into_iter()
         .chain(bearer)
@@ -27,11 +25,7 @@ pub(super) fn route(config: &Config, headers: &HeaderMap) -> Result<usize, Error
         let digest = TokenDigest::of(token.trim_ascii());
         // Every route is compared, so that the time taken tells nothing about which one matched.
         let matches = |found: Option<usize>, (index, token): (usize, &TokenDigest)| {
-            if token.matches(&digest) {
-                Some(index)
-            } else {
-                found
-            }
+            if token.matches(&digest) { Some(index) } else { found }
         };
         if let Some(index) = config
             .routes
@@ -50,8 +44,7 @@ pub(super) fn route(config: &Config, headers: &HeaderMap) -> Result<usize, Error
 fn bearer(value: &[u8]) -> Option<&[u8]> {
     let value = value.trim_ascii();
     let (scheme, token) = value.split_at_checked(b"bearer".len())?;
-    (scheme.eq_ignore_ascii_case(b"bearer") && token.first().is_some_and(u8::is_ascii_whitespace))
-        .then_some(token)
+    (scheme.eq_ignore_ascii_case(b"bearer") && token.first().is_some_and(u8::is_ascii_whitespace)).then_some(token)
 }
 
 #[cfg(test)]
@@ -95,14 +88,8 @@ mod tests {
             found(&[("authorization", "Bearer sk-else"), ("api-key", "two")]),
             Some(1)
         );
-        assert_eq!(
-            found(&[("authorization", "Bearer two"), ("x-api-key", "one")]),
-            Some(0)
-        );
-        assert_eq!(
-            found(&[("x-api-key", "nobody"), ("x-api-key", "two")]),
-            Some(1)
-        );
+        assert_eq!(found(&[("authorization", "Bearer two"), ("x-api-key", "one")]), Some(0));
+        assert_eq!(found(&[("x-api-key", "nobody"), ("x-api-key", "two")]), Some(1));
     }
 
     #[test]

@@ -28,14 +28,8 @@ pub(super) fn preflight<S>(request: &HeaderMap) -> Response<Body<S>> {
         header::ACCESS_CONTROL_ALLOW_HEADERS,
         requested.unwrap_or(HeaderValue::from_static("*")),
     );
-    headers.insert(
-        header::ACCESS_CONTROL_MAX_AGE,
-        HeaderValue::from_static("86400"),
-    );
-    headers.append(
-        header::VARY,
-        HeaderValue::from_static("access-control-request-headers"),
-    );
+    headers.insert(header::ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static("86400"));
+    headers.append(header::VARY, HeaderValue::from_static("access-control-request-headers"));
     if request.contains_key("access-control-request-private-network") {
         headers.insert(ALLOW_PRIVATE_NETWORK, HeaderValue::from_static("true"));
     }
@@ -48,19 +42,12 @@ pub(super) fn allow(cors: &Cors, request: &HeaderMap, answer: &mut HeaderMap) {
         Cors::Any => Some(HeaderValue::from_static("*")),
         Cors::Origins(origins) => {
             answer.append(header::VARY, HeaderValue::from_static("origin"));
-            let known = |origin: &&HeaderValue| {
-                origins
-                    .iter()
-                    .any(|known| known.as_bytes() == origin.as_bytes())
-            };
+            let known = |origin: &&HeaderValue| origins.iter().any(|known| known.as_bytes() == origin.as_bytes());
             request.get(header::ORIGIN).filter(known).cloned()
         }
     };
     if let Some(origin) = origin {
         answer.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
-        answer.insert(
-            header::ACCESS_CONTROL_EXPOSE_HEADERS,
-            HeaderValue::from_static(EXPOSED),
-        );
+        answer.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static(EXPOSED));
     }
 }

@@ -42,9 +42,7 @@ pub(super) fn answer<S>(
             StatusCode::OK,
             json!({"object": "list", "data": [entry(MODEL)]}).to_string(),
         )),
-        Endpoint::Model(id) if id == MODEL => {
-            Ok(json_answer(StatusCode::OK, entry(MODEL).to_string()))
-        }
+        Endpoint::Model(id) if id == MODEL => Ok(json_answer(StatusCode::OK, entry(MODEL).to_string())),
         Endpoint::Model(id) => Err(super::models::not_found(id)),
         Endpoint::Embeddings => embeddings(body, model),
         Endpoint::ChatCompletions | Endpoint::SimpleChat | Endpoint::Home | Endpoint::Health => {
@@ -88,13 +86,7 @@ fn chat<S>(body: &[u8], model: &str, id: &str, now: Millis) -> Result<Response<B
         let hint = "`messages` must be an array of messages, like [{\"role\": \"user\", \"content\": \"hi\"}].";
         Error::new(Kind::InvalidBody, hint).about("messages")
     })?;
-    let text = |message: &Message<'_>| {
-        message
-            .content
-            .as_ref()
-            .map(Content::text)
-            .unwrap_or_default()
-    };
+    let text = |message: &Message<'_>| message.content.as_ref().map(Content::text).unwrap_or_default();
     let reply = chat
         .messages
         .iter()
@@ -102,11 +94,7 @@ fn chat<S>(body: &[u8], model: &str, id: &str, now: Millis) -> Result<Response<B
         .find(|message| message.role == "user")
         .map(text)
         .unwrap_or_default();
-    let prompt_tokens: usize = chat
-        .messages
-        .iter()
-        .map(|message| words(&text(message)).len())
-        .sum();
+    let prompt_tokens: usize = chat.messages.iter().map(|message| words(&text(message)).len()).sum();
     let words = words(&reply);
     let usage = json!({
         "prompt_tokens": prompt_tokens,
@@ -139,10 +127,7 @@ fn chat<S>(body: &[u8], model: &str, id: &str, now: Millis) -> Result<Response<B
         Bytes::from(format!("data: {chunk}\n\n"))
     };
     let choice = |delta: Value, finish: Option<&str>| json!([{"index": 0, "delta": delta, "logprobs": null, "finish_reason": finish}]);
-    let mut chunks = vec![event(
-        choice(json!({"role": "assistant", "content": ""}), None),
-        None,
-    )];
+    let mut chunks = vec![event(choice(json!({"role": "assistant", "content": ""}), None), None)];
     chunks.extend(
         words
             .iter()
@@ -198,39 +183,20 @@ fn embeddings<S>(body: &[u8], model: &str) -> Result<Response<Body<S>>, Error> {
     let invalid = |param: &'static str, expected: &str| {
         Error::new(Kind::InvalidBody, format!("`{param}` must be {expected}.")).about(param)
     };
-    let request: Request = serde_json::from_slice(body).map_err(|_| {
-        invalid(
-            "input",
-            "a string, or an array of strings or of token numbers",
-        )
-    })?;
+    let request: Request = serde_json::from_slice(body)
+        .map_err(|_| invalid("input", "a string, or an array of strings or of token numbers"))?;
     let dimensions = request.dimensions.unwrap_or(DIMENSIONS);
     if !(1..=MAX_DIMENSIONS).contains(&dimensions) {
-        return Err(invalid(
-            "dimensions",
-            &format!("between 1 and {MAX_DIMENSIONS}"),
-        ));
+        return Err(invalid("dimensions", &format!("between 1 and {MAX_DIMENSIONS}")));
     }
     let inputs = match request.input {
         Value::Array(list) if list.is_empty() || list.len() > MAX_INPUTS => {
-            return Err(invalid(
-                "input",
-                &format!("an array of 1 to {MAX_INPUTS} inputs"),
-            ));
+            return Err(invalid("input", &format!("an array of 1 to {MAX_INPUTS} inputs")));
         }
-        Value::Array(list)
-            if list
-                .iter()
-                .any(|input| input.is_string() || input.is_array()) =>
-        {
-            list
-        }
+        Value::Array(list) if list.iter().any(|input| input.is_string() || input.is_array()) => list,
         input @ (Value::String(_) | Value::Array(_)) => vec![input],
         _ => {
-            return Err(invalid(
-                "input",
-                "a string, or an array of strings or of token numbers",
-            ));
+            return Err(invalid("input", "a string, or an array of strings or of token numbers"));
         }
     };
     let in_base64 = request.encoding_format.as_deref() == Some("base64");
@@ -241,12 +207,7 @@ fn embeddings<S>(body: &[u8], model: &str) -> Result<Response<Body<S>>, Error> {
             let vector = embedding(&input.to_string(), dimensions);
             let vector = if in_base64 {
                 STANDARD
-                    .encode(
-                        vector
-                            .iter()
-                            .flat_map(|value| value.to_le_bytes())
-                            .collect::<Vec<u8>>(),
-                    )
+                    .encode(vector.iter().flat_map(|value| value.to_le_bytes()).collect::<Vec<u8>>())
                     .into()
             } else {
                 Value::from(vector)
@@ -283,12 +244,7 @@ fn embedding(input: &str, dimensions: usize) -> Vec<f32> {
         }
     }
     vector.truncate(dimensions);
-    let length = vector
-        .iter()
-        .map(|value| value * value)
-        .sum::<f32>()
-        .sqrt()
-        .max(1.0);
+    let length = vector.iter().map(|value| value * value).sum::<f32>().sqrt().max(1.0);
     vector.iter().map(|value| value / length).collect()
 }
 
@@ -315,9 +271,7 @@ mod tests {
             .map(|chunk| String::from_utf8(chunk.to_vec()).unwrap())
             .collect();
         assert_eq!(events.len(), 6);
-        assert!(
-            events[0].contains(r#""role":"assistant""#) && events[0].contains(r#""usage":null"#)
-        );
+        assert!(events[0].contains(r#""role":"assistant""#) && events[0].contains(r#""usage":null"#));
         assert!(events[1].contains(r#""content":"a ""#) && events[2].contains(r#""content":"b""#));
         assert!(events[3].contains(r#""finish_reason":"stop""#));
         assert!(events[4].contains(r#""choices":[]"#) && events[4].contains(r#""total_tokens":4"#));

@@ -65,19 +65,14 @@ fn unknown(path: &str) -> Error {
     } else {
         "this gateway has /health, /v1/models, /v1/chat/completions, /v1/embeddings and /chat"
     };
-    Error::new(
-        Kind::NotFound,
-        format!("There is nothing at this path; {hint}."),
-    )
+    Error::new(Kind::NotFound, format!("There is nothing at this path; {hint}."))
 }
 
 /// Whether a path means the same to everyone who reads it: no empty or dot segments, however they are
 /// spelled, and no control characters or backslashes.
 fn is_plain(path: &str) -> bool {
     let decoded = decode(path);
-    !decoded
-        .iter()
-        .any(|byte| byte.is_ascii_control() || *byte == b'\\')
+    !decoded.iter().any(|byte| byte.is_ascii_control() || *byte == b'\\')
         && decoded
             .split(|byte| *byte == b'/')
             .all(|segment| !matches!(segment, b"" | b"." | b".."))

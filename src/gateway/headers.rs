@@ -55,11 +55,7 @@ pub(super) fn size(head: &Parts) -> usize {
         .iter()
         .map(|(name, value)| name.as_str().len() + value.len() + 4)
         .sum();
-    fields
-        + head
-            .uri
-            .path_and_query()
-            .map_or(0, |target| target.as_str().len())
+    fields + head.uri.path_and_query().map_or(0, |target| target.as_str().len())
 }
 
 /// The client's own request id, where it has one that is safe to repeat.
@@ -79,12 +75,7 @@ pub(super) fn new_request_id(now: Millis, random: u128) -> String {
 }
 
 pub(super) fn content_length(headers: &HeaderMap) -> Option<u64> {
-    headers
-        .get(header::CONTENT_LENGTH)?
-        .to_str()
-        .ok()?
-        .parse()
-        .ok()
+    headers.get(header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 
 /// Whether a content type says JSON: `application/json`, `application/problem+json`, with or without parameters.
@@ -120,19 +111,13 @@ pub(super) fn forwarded(client: &HeaderMap) -> HeaderMap {
 
 /// Adds what the gateway sets on every request of `route`: the key, the request id, the operator's own headers.
 pub(super) fn seal(headers: &mut HeaderMap, route: &Route, key: Option<&str>, request_id: &str) {
-    headers.insert(
-        header::ACCEPT_ENCODING,
-        HeaderValue::from_static("identity"),
-    );
+    headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
     if let Ok(id) = HeaderValue::try_from(request_id) {
         headers.insert(REQUEST_ID, id);
     }
     if let Some(key) = key {
         let (name, value) = match route.key_header {
-            KeyHeader::Bearer => (
-                header::AUTHORIZATION,
-                HeaderValue::try_from(format!("Bearer {key}")),
-            ),
+            KeyHeader::Bearer => (header::AUTHORIZATION, HeaderValue::try_from(format!("Bearer {key}"))),
             KeyHeader::ApiKey => (API_KEY, HeaderValue::try_from(key)),
         };
         if let Ok(mut value) = value {
@@ -198,10 +183,7 @@ mod tests {
     fn map(headers: &[(&'static str, &'static str)]) -> HeaderMap {
         let mut map = HeaderMap::new();
         for (name, value) in headers {
-            map.append(
-                HeaderName::from_static(name),
-                HeaderValue::from_static(value),
-            );
+            map.append(HeaderName::from_static(name), HeaderValue::from_static(value));
         }
         map
     }
@@ -224,24 +206,14 @@ mod tests {
             );
         }
         let long = HeaderValue::try_from("x".repeat(129)).unwrap();
-        assert_eq!(
-            request_id(&[(REQUEST_ID, long)].into_iter().collect()),
-            None
-        );
+        assert_eq!(request_id(&[(REQUEST_ID, long)].into_iter().collect()), None);
     }
 
     #[test]
     fn new_request_ids_are_uuids_of_version_7() {
         let id = new_request_id(Millis(0x0123_4567_89ab), u128::MAX);
         assert_eq!(&id[..15], "01234567-89ab-7");
-        assert!(
-            request_id(
-                &[(REQUEST_ID, HeaderValue::try_from(id).unwrap())]
-                    .into_iter()
-                    .collect()
-            )
-            .is_some()
-        );
+        assert!(request_id(&[(REQUEST_ID, HeaderValue::try_from(id).unwrap())].into_iter().collect()).is_some());
     }
 
     #[test]
@@ -281,14 +253,7 @@ mod tests {
         let released = released(upstream);
         let mut names: Vec<&str> = released.keys().map(HeaderName::as_str).collect();
         names.sort_unstable();
-        assert_eq!(
-            names,
-            [
-                "retry-after",
-                "x-ratelimit-remaining",
-                "x-upstream-request-id"
-            ]
-        );
+        assert_eq!(names, ["retry-after", "x-ratelimit-remaining", "x-upstream-request-id"]);
     }
 
     #[test]

@@ -98,8 +98,7 @@ impl<P: Platform> Gateway<P> {
         let now = self.platform.now();
         Record::new(
             now,
-            headers::request_id(headers)
-                .unwrap_or_else(|| headers::new_request_id(now, self.platform.random())),
+            headers::request_id(headers).unwrap_or_else(|| headers::new_request_id(now, self.platform.random())),
         )
     }
 
@@ -156,11 +155,8 @@ impl<P: Platform> Gateway<P> {
         let index = caller::route(&self.config, &head.headers)?;
         let route = &self.config.routes[index];
         record.route = Some(route.name.clone());
-        if head.headers.contains_key(header::TRANSFER_ENCODING)
-            && head.headers.contains_key(header::CONTENT_LENGTH)
-        {
-            let message =
-                "The request has both Transfer-Encoding and Content-Length; send one of them.";
+        if head.headers.contains_key(header::TRANSFER_ENCODING) && head.headers.contains_key(header::CONTENT_LENGTH) {
+            let message = "The request has both Transfer-Encoding and Content-Length; send one of them.";
             return Err(Error::new(Kind::MalformedRequest, message));
         }
         let mut call = Call {
@@ -194,41 +190,32 @@ impl<P: Platform> Gateway<P> {
 
     /// The JSON body of a request.
     async fn body(&self, head: &Parts, stream: P::Stream) -> Result<Bytes, Error> {
-        let kind = head
-            .headers
-            .get(header::CONTENT_TYPE)
-            .map(HeaderValue::as_bytes);
+        let kind = head.headers.get(header::CONTENT_TYPE).map(HeaderValue::as_bytes);
         if !kind.is_none_or(headers::is_json) {
-            let hint =
-                "The request's content-type is not JSON; send `Content-Type: application/json`.";
+            let hint = "The request's content-type is not JSON; send `Content-Type: application/json`.";
             return Err(Error::new(Kind::UnsupportedMediaType, hint));
         }
         let limit = self.config.body_limit;
         let too_large = || {
             Error::new(
                 Kind::RequestTooLarge,
-                format!(
-                    "The request body is larger than {limit} bytes, the most this gateway takes."
-                ),
+                format!("The request body is larger than {limit} bytes, the most this gateway takes."),
             )
         };
         if headers::content_length(&head.headers).is_some_and(|length| length > limit as u64) {
             return Err(too_large());
         }
-        self.platform
-            .collect(stream, limit)
-            .await
-            .map_err(|fault| match fault {
-                Fault::TooLarge => too_large(),
-                Fault::Timeout => Error::new(
-                    Kind::RequestTimeout,
-                    "The request body stopped arriving; send it again.",
-                ),
-                Fault::Connect(_) | Fault::Reset(_) => Error::new(
-                    Kind::MalformedRequest,
-                    "The request body ended early or is not well-formed; send it again.",
-                ),
-            })
+        self.platform.collect(stream, limit).await.map_err(|fault| match fault {
+            Fault::TooLarge => too_large(),
+            Fault::Timeout => Error::new(
+                Kind::RequestTimeout,
+                "The request body stopped arriving; send it again.",
+            ),
+            Fault::Connect(_) | Fault::Reset(_) => Error::new(
+                Kind::MalformedRequest,
+                "The request body ended early or is not well-formed; send it again.",
+            ),
+        })
     }
 
     /// Whether this token may use the model that the request names, and whether there is one at all.
@@ -278,11 +265,7 @@ fn json<S>(status: StatusCode, body: impl Into<Bytes>) -> Response<Body<S>> {
     with_type(status, "application/json", body)
 }
 
-fn with_type<S>(
-    status: StatusCode,
-    kind: &'static str,
-    body: impl Into<Bytes>,
-) -> Response<Body<S>> {
+fn with_type<S>(status: StatusCode, kind: &'static str, body: impl Into<Bytes>) -> Response<Body<S>> {
     let mut response = Response::new(Body::Full(body.into()));
     *response.status_mut() = status;
     response
@@ -292,10 +275,7 @@ fn with_type<S>(
 }
 
 /// The answer of `POST /chat` from that of Chat Completions. Streams and errors stay as they are.
-fn simple_reply<S>(
-    response: Response<Body<S>>,
-    request_id: &str,
-) -> Result<Response<Body<S>>, Error> {
+fn simple_reply<S>(response: Response<Body<S>>, request_id: &str) -> Result<Response<Body<S>>, Error> {
     let (mut head, body) = response.into_parts();
     let Body::Full(answer) = &body else {
         return Ok(Response::from_parts(head, body));
@@ -309,9 +289,7 @@ fn simple_reply<S>(
             "The upstream's answer holds no reply; try another model or POST /v1/chat/completions.",
         )
     })?;
-    head.headers.insert(
-        header::CONTENT_TYPE,
-        HeaderValue::from_static("application/json"),
-    );
+    head.headers
+        .insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
     Ok(Response::from_parts(head, Body::Full(reply.into())))
 }

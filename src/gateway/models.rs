@@ -24,9 +24,7 @@ impl<P: Platform> Gateway<P> {
             return self.forward(call, record).await;
         }
         if let Endpoint::Model(id) = call.endpoint {
-            return self
-                .one(call, &String::from_utf8_lossy(&decode(id)), record)
-                .await;
+            return self.one(call, &String::from_utf8_lossy(&decode(id)), record).await;
         }
         let response = self.forward(call, record).await?;
         let (head, body) = response.into_parts();
@@ -40,12 +38,7 @@ impl<P: Platform> Gateway<P> {
     }
 
     /// One model of a route with an allow-list or aliases. The client's name stays in the answer.
-    async fn one(
-        &self,
-        call: &Call<'_>,
-        name: &str,
-        record: &mut Record,
-    ) -> Result<Response<Body<P::Stream>>, Error> {
+    async fn one(&self, call: &Call<'_>, name: &str, record: &mut Record) -> Result<Response<Body<P::Stream>>, Error> {
         let route = &self.config.routes[call.route];
         if !route.allows(name) {
             return Err(not_found(name));
@@ -80,9 +73,7 @@ impl<P: Platform> Gateway<P> {
 /// The refusal of a model that the route does not have.
 pub(super) fn not_found(model: &str) -> Error {
     let shown: String = model.chars().take(80).collect();
-    let message = format!(
-        "The model `{shown}` is not available for this token; GET /v1/models lists those that are."
-    );
+    let message = format!("The model `{shown}` is not available for this token; GET /v1/models lists those that are.");
     Error::new(Kind::ModelNotFound, message).about("model")
 }
 
@@ -111,21 +102,14 @@ fn filtered(list: &[u8], route: &Route) -> Option<String> {
         .filter_map(|entry| id(entry).map(|id| (id, entry.get().to_owned())))
         .filter(|(id, _)| route.allows(id))
         .collect();
-    for (alias, _) in route
-        .aliases
-        .iter()
-        .filter(|(alias, _)| route.allows(alias))
-    {
+    for (alias, _) in route.aliases.iter().filter(|(alias, _)| route.allows(alias)) {
         if entries.iter().all(|(id, _)| id != alias) {
             let entry = serde_json::json!({"id": alias, "object": "model", "created": 0, "owned_by": "ai-gateway"});
             entries.push((alias.clone(), entry.to_string()));
         }
     }
     let data: Vec<String> = entries.into_iter().map(|(_, entry)| entry).collect();
-    Some(format!(
-        "{{\"object\":\"list\",\"data\":[{}]}}",
-        data.join(",")
-    ))
+    Some(format!("{{\"object\":\"list\",\"data\":[{}]}}", data.join(",")))
 }
 
 #[cfg(test)]

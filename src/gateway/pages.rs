@@ -9,9 +9,7 @@ const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 /// Name, version and the way in: JSON, or a small page for a browser. No route, provider or model.
 pub(super) fn home<S>(headers: &HeaderMap) -> Response<Body<S>> {
-    let accept = headers
-        .get(header::ACCEPT)
-        .map_or(&b""[..], HeaderValue::as_bytes);
+    let accept = headers.get(header::ACCEPT).map_or(&b""[..], HeaderValue::as_bytes);
     let mut response = if memchr::memmem::find(accept, b"text/html").is_some() {
         let page = include_str!("home.html").replace("{version}", VERSION);
         with_type(StatusCode::OK, "text/html; charset=utf-8", page)
@@ -38,10 +36,7 @@ pub(super) fn health<S>(draining: bool) -> Response<Body<S>> {
     } else {
         (StatusCode::OK, "ok")
     };
-    let mut response = json_answer(
-        status,
-        json!({"status": word, "version": VERSION}).to_string(),
-    );
+    let mut response = json_answer(status, json!({"status": word, "version": VERSION}).to_string());
     response
         .headers_mut()
         .insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));

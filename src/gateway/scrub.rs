@@ -70,10 +70,7 @@ mod tests {
             &config,
             Bytes::from_static(b"sk-one-1: bad key sk-two-2sk-two-2, gw-token-1!"),
         );
-        assert_eq!(
-            clean,
-            "[redacted]: bad key [redacted][redacted], [redacted]!"
-        );
+        assert_eq!(clean, "[redacted]: bad key [redacted][redacted], [redacted]!");
         let harmless = Bytes::from_static(b"sk-one is fine");
         assert_eq!(body(&config, harmless.clone()).as_ptr(), harmless.as_ptr());
         let mut map = HeaderMap::new();

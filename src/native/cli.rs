@@ -69,10 +69,7 @@ pub fn run() -> ExitCode {
 }
 
 /// Tells the person who started the program something.
-#[expect(
-    clippy::print_stderr,
-    reason = "the command line speaks to people on stderr"
-)]
+#[expect(clippy::print_stderr, reason = "the command line speaks to people on stderr")]
 pub(super) fn say(message: &str) {
     eprintln!("{message}");
 }
@@ -82,10 +79,7 @@ fn print(text: &str) {
     println!("{text}");
 }
 
-#[expect(
-    clippy::disallowed_methods,
-    reason = "the one place where the environment is read"
-)]
+#[expect(clippy::disallowed_methods, reason = "the one place where the environment is read")]
 pub(super) fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok()
 }
@@ -96,10 +90,7 @@ fn configuration() -> Result<(Config, Server), String> {
         Some(document) => Ok(Some(document)),
         None => routes_file(),
     };
-    match (
-        routes.and_then(|routes| config::load(routes, &variable)),
-        server,
-    ) {
+    match (routes.and_then(|routes| config::load(routes, &variable)), server) {
         (Ok(config), Ok(server)) => Ok((config, server)),
         (Err(mut problems), Err(more)) => {
             problems.merge(more);
@@ -145,24 +136,14 @@ fn check() -> Result<(), String> {
 fn token() -> Result<(), String> {
     const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
     let mut bits = [0_u8; 32];
-    getrandom::fill(&mut bits)
-        .map_err(|error| format!("no random bits to make a token from: {error}"))?;
+    getrandom::fill(&mut bits).map_err(|error| format!("no random bits to make a token from: {error}"))?;
     let mut token = String::from("gw_");
-    token.extend(
-        bits.iter()
-            .map(|byte| char::from(ALPHABET[usize::from(byte % 64)])),
-    );
+    token.extend(bits.iter().map(|byte| char::from(ALPHABET[usize::from(byte % 64)])));
     let mut text = String::new();
     let _ = writeln!(text, "token:        {token}");
-    let _ = write!(
-        text,
-        "token_sha256: {}",
-        TokenDigest::of(token.as_bytes()).hex()
-    );
+    let _ = write!(text, "token_sha256: {}", TokenDigest::of(token.as_bytes()).hex());
     print(&text);
-    say(
-        "\nGive the token to the client; it is not shown again. In the route, put either `token` or `token_sha256`.",
-    );
+    say("\nGive the token to the client; it is not shown again. In the route, put either `token` or `token_sha256`.");
     Ok(())
 }
 
@@ -188,8 +169,7 @@ impl Health {
         let mut request = Request::new(Bytes::new());
         *request.uri_mut() = url;
         let limit = Duration::from_secs(3);
-        let answer = runtime()?
-            .block_on(async { tokio::time::timeout(limit, native.fetch(request, limit)).await });
+        let answer = runtime()?.block_on(async { tokio::time::timeout(limit, native.fetch(request, limit)).await });
         match answer {
             Ok(Ok(response)) if response.status().is_success() => {
                 print("ok");
@@ -197,10 +177,7 @@ impl Health {
             }
             Ok(Ok(response)) => Err(format!("{shown} answers {}", response.status())),
             Ok(Err(fault)) => Err(format!("{shown} cannot be reached: {fault:?}")),
-            Err(_) => Err(format!(
-                "{shown} did not answer within {} seconds",
-                limit.as_secs()
-            )),
+            Err(_) => Err(format!("{shown} did not answer within {} seconds", limit.as_secs())),
         }
     }
 }

@@ -46,22 +46,18 @@ impl Client {
             roots: webpki_roots::TLS_SERVER_ROOTS.to_vec(),
         };
         if let Some(path) = extra_roots {
-            let unusable =
-                |why: String| format!("SSL_CERT_FILE names {path}, which cannot be used: {why}");
-            for certificate in
-                CertificateDer::pem_file_iter(path).map_err(|error| unusable(error.to_string()))?
-            {
+            let unusable = |why: String| format!("SSL_CERT_FILE names {path}, which cannot be used: {why}");
+            for certificate in CertificateDer::pem_file_iter(path).map_err(|error| unusable(error.to_string()))? {
                 let certificate = certificate.map_err(|error| unusable(error.to_string()))?;
                 // A store with a certificate or two that rustls does not take is still a store.
                 let _ = roots.add(certificate);
             }
         }
-        let tls =
-            ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
-                .with_safe_default_protocol_versions()
-                .map_err(|error| error.to_string())?
-                .with_root_certificates(roots)
-                .with_no_client_auth();
+        let tls = ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+            .with_safe_default_protocol_versions()
+            .map_err(|error| error.to_string())?
+            .with_root_certificates(roots)
+            .with_no_client_auth();
         let mut http = HttpConnector::new();
         http.enforce_http(false);
         http.set_nodelay(true);
@@ -134,11 +130,7 @@ struct Connector {
 }
 
 impl Connector {
-    async fn connect(
-        mut http: HttpConnector,
-        proxy: Option<Intercept>,
-        uri: Uri,
-    ) -> Result<Stream, BoxError> {
+    async fn connect(mut http: HttpConnector, proxy: Option<Intercept>, uri: Uri) -> Result<Stream, BoxError> {
         let Some(proxy) = proxy else {
             return Ok(Stream {
                 io: http.call(uri).await?,
@@ -146,9 +138,7 @@ impl Connector {
             });
         };
         let address = proxy.uri().clone();
-        let socks = address
-            .scheme_str()
-            .is_some_and(|scheme| scheme.starts_with("socks5"));
+        let socks = address.scheme_str().is_some_and(|scheme| scheme.starts_with("socks5"));
         let io = if socks {
             let local_dns = address.scheme_str() == Some("socks5");
             let mut socks = SocksV5::new(address, http).local_dns(local_dns);
@@ -185,15 +175,8 @@ impl Service<Uri> for Connector {
         let connecting = Self::connect(self.http.clone(), self.matcher.intercept(&uri), uri);
         match CONNECT_TIMEOUT.try_with(|limit| *limit) {
             Ok(limit) => Box::pin(async move {
-                let late = |_| {
-                    BoxError::from(format!(
-                        "no connection within {} seconds",
-                        limit.as_secs_f64()
-                    ))
-                };
-                tokio::time::timeout(limit, connecting)
-                    .await
-                    .map_err(late)?
+                let late = |_| BoxError::from(format!("no connection within {} seconds", limit.as_secs_f64()));
+                tokio::time::timeout(limit, connecting).await.map_err(late)?
             }),
             Err(_) => Box::pin(connecting),
         }
@@ -223,25 +206,15 @@ impl Read for Stream {
 }
 
 impl Write for Stream {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<std::io::Result<usize>> {
+    fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<std::io::Result<usize>> {
         Pin::new(&mut self.io).poll_write(context, bytes)
     }
 
-    fn poll_flush(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<std::io::Result<()>> {
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<std::io::Result<()>> {
         Pin::new(&mut self.io).poll_flush(context)
     }
 
-    fn poll_shutdown(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<std::io::Result<()>> {
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<std::io::Result<()>> {
         Pin::new(&mut self.io).poll_shutdown(context)
     }
 

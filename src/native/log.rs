@@ -9,10 +9,7 @@ use crate::gateway::Record;
 use crate::platform::Millis;
 
 /// The system's clock.
-#[expect(
-    clippy::disallowed_types,
-    reason = "this is the native clock behind Platform::now"
-)]
+#[expect(clippy::disallowed_types, reason = "this is the native clock behind Platform::now")]
 pub(super) fn now() -> Millis {
     let since = std::time::SystemTime::now()
         .duration_since(std::time::UNIX_EPOCH)
@@ -35,15 +32,8 @@ struct Line<'a> {
 }
 
 /// Writes the line of a request. A log that cannot be written must not harm the request.
-pub(super) fn request(
-    format: LogFormat,
-    record: &Record,
-    bytes: u64,
-    first_byte: Option<Millis>,
-    complete: bool,
-) {
-    let since_start =
-        |end: Millis| u64::try_from(record.start.until(end).as_millis()).unwrap_or(u64::MAX);
+pub(super) fn request(format: LogFormat, record: &Record, bytes: u64, first_byte: Option<Millis>, complete: bool) {
+    let since_start = |end: Millis| u64::try_from(record.start.until(end).as_millis()).unwrap_or(u64::MAX);
     let line = Line {
         time: rfc3339(record.start),
         record,
@@ -95,8 +85,7 @@ fn rfc3339(Millis(millis): Millis) -> String {
     let (days, rest) = (millis / 86_400_000, millis % 86_400_000);
     let shifted = days + 719_468;
     let (era, day_of_era) = (shifted / 146_097, shifted % 146_097);
-    let year_of_era =
-        (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
     let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
     let month_from_march = (5 * day_of_year + 2) / 153;
     let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
@@ -106,12 +95,7 @@ fn rfc3339(Millis(millis): Millis) -> String {
         month_from_march - 9
     };
     let year = year_of_era + era * 400 + u64::from(month <= 2);
-    let (hour, minute, second, milli) = (
-        rest / 3_600_000,
-        rest / 60_000 % 60,
-        rest / 1_000 % 60,
-        rest % 1_000,
-    );
+    let (hour, minute, second, milli) = (rest / 3_600_000, rest / 60_000 % 60, rest / 1_000 % 60, rest % 1_000);
     format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{milli:03}Z")
 }
 
@@ -123,9 +107,6 @@ mod tests {
     fn instants_are_written_as_utc() {
         assert_eq!(rfc3339(Millis(0)), "1970-01-01T00:00:00.000Z");
         assert_eq!(rfc3339(Millis(951_827_696_789)), "2000-02-29T12:34:56.789Z");
-        assert_eq!(
-            rfc3339(Millis(4_102_444_799_999)),
-            "2099-12-31T23:59:59.999Z"
-        );
+        assert_eq!(rfc3339(Millis(4_102_444_799_999)), "2099-12-31T23:59:59.999Z");
     }
 }

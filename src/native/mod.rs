@@ -43,11 +43,7 @@ impl Platform for Native {
         tokio::time::sleep(duration).await;
     }
 
-    async fn fetch(
-        &self,
-        request: Request<Bytes>,
-        connect_timeout: Duration,
-    ) -> Result<Response<Incoming>, Fault> {
+    async fn fetch(&self, request: Request<Bytes>, connect_timeout: Duration) -> Result<Response<Incoming>, Fault> {
         self.client.send(request, connect_timeout).await
     }
 
@@ -60,10 +56,7 @@ impl Platform for Native {
             .await
             .map_err(|_| Fault::Timeout)?
         {
-            let Ok(data) = frame
-                .map_err(|error| Fault::Reset(client::cause(&error)))?
-                .into_data()
-            else {
+            let Ok(data) = frame.map_err(|error| Fault::Reset(client::cause(&error)))?.into_data() else {
                 continue;
             };
             if body.len() + data.len() > limit {

@@ -47,17 +47,11 @@ async fn listen(gateway: Gateway<Native>, server: &Server) -> Result<(), String>
         } else {
             ""
         };
-        format!(
-            "cannot listen on {}:{}: {error}{hint}",
-            server.host, server.port
-        )
+        format!("cannot listen on {}:{}: {error}{hint}", server.host, server.port)
     })?;
     let bound = listener.local_addr().map_err(|error| error.to_string())?;
     let stop = |kind| signal(kind).map_err(|error| format!("signals cannot be handled: {error}"));
-    let (mut terminate, mut interrupt) = (
-        stop(SignalKind::terminate())?,
-        stop(SignalKind::interrupt())?,
-    );
+    let (mut terminate, mut interrupt) = (stop(SignalKind::terminate())?, stop(SignalKind::interrupt())?);
     say(&format!(
         "ai-gateway {} listens on http://{bound}",
         env!("CARGO_PKG_VERSION")
@@ -140,8 +134,7 @@ impl State {
         if let Body::Full(bytes) = &body
             && head.status != http::StatusCode::NO_CONTENT
         {
-            head.headers
-                .insert(header::CONTENT_LENGTH, bytes.len().into());
+            head.headers.insert(header::CONTENT_LENGTH, bytes.len().into());
         }
         let body = Outgoing {
             source: body.into(),
@@ -231,9 +224,7 @@ impl HttpBody for Outgoing {
 
     fn size_hint(&self) -> SizeHint {
         match &self.source {
-            Source::Full(bytes) => {
-                SizeHint::with_exact(bytes.as_ref().map_or(0, Bytes::len) as u64)
-            }
+            Source::Full(bytes) => SizeHint::with_exact(bytes.as_ref().map_or(0, Bytes::len) as u64),
             Source::Paced { .. } | Source::Untouched(_) => SizeHint::default(),
         }
     }

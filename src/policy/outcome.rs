@@ -43,17 +43,9 @@ mod tests {
 
     #[test]
     fn statuses_have_the_scopes_of_the_table() {
-        let of = |statuses: &[u16]| {
-            statuses
-                .iter()
-                .map(|status| of_status(*status))
-                .collect::<Vec<_>>()
-        };
+        let of = |statuses: &[u16]| statuses.iter().map(|status| of_status(*status)).collect::<Vec<_>>();
         assert_eq!(of(&[200, 201, 204]), [Scope::Success; 3]);
-        assert_eq!(
-            of(&[400, 404, 405, 409, 413, 415, 422, 418]),
-            [Scope::Request; 8]
-        );
+        assert_eq!(of(&[400, 404, 405, 409, 413, 415, 422, 418]), [Scope::Request; 8]);
         assert_eq!(of(&[401, 402, 403, 429]), [Scope::Key; 4]);
         assert_eq!(of(&[500, 502, 503, 504, 520, 529]), [Scope::Upstream; 6]);
         assert_eq!(of(&[301, 302, 307]), [Scope::Upstream; 3]);

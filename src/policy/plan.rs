@@ -57,12 +57,7 @@ impl<'a> Plan<'a> {
     /// The plan of a request to `route`: its keys as `request_id` (or, under sticky rotation, `conversation`)
     /// ranks them, then those of its fallbacks in their order.
     #[must_use]
-    pub fn new(
-        config: &'a Config,
-        route: usize,
-        request_id: &str,
-        conversation: Option<&[u8]>,
-    ) -> Self {
+    pub fn new(config: &'a Config, route: usize, request_id: &str, conversation: Option<&[u8]>) -> Self {
         let entry = &config.routes[route];
         let mut left = Vec::new();
         for index in std::iter::once(route).chain(entry.fallbacks.iter().copied()) {
@@ -193,9 +188,7 @@ mod tests {
     #[test]
     fn sticky_rotation_follows_the_conversation() {
         let config = two_routes(5, 10, "sticky");
-        let tried = |id: &str, talk: &[u8]| {
-            targets(&mut Plan::new(&config, 0, id, Some(talk)), Scope::Key)[0]
-        };
+        let tried = |id: &str, talk: &[u8]| targets(&mut Plan::new(&config, 0, id, Some(talk)), Scope::Key)[0];
         assert!((0..20).all(|n| tried(&n.to_string(), b"talk") == tried("x", b"talk")));
         assert!((0..20).any(|n| tried("x", n.to_string().as_bytes()) != tried("x", b"talk")));
     }
@@ -203,20 +196,14 @@ mod tests {
     #[test]
     fn the_clients_own_mistake_is_tried_once() {
         let config = two_routes(5, 10, "request");
-        assert_eq!(
-            targets(&mut Plan::new(&config, 0, "x", None), Scope::Request).len(),
-            1
-        );
+        assert_eq!(targets(&mut Plan::new(&config, 0, "x", None), Scope::Request).len(), 1);
     }
 
     #[test]
     fn a_timeout_leaves_the_upstream_for_the_fallback() {
         let config = two_routes(3, 10, "request");
         let tried = targets(&mut Plan::new(&config, 0, "x", None), Scope::Time);
-        assert_eq!(
-            tried.iter().map(|target| target.route).collect::<Vec<_>>(),
-            [0, 1]
-        );
+        assert_eq!(tried.iter().map(|target| target.route).collect::<Vec<_>>(), [0, 1]);
     }
 
     #[test]

@@ -36,10 +36,7 @@ mod tests {
 
     #[test]
     fn the_ranking_is_the_same_in_every_build() {
-        assert_eq!(
-            rank(b"request-1", ["a", "b", "c"]),
-            rank(b"request-1", ["a", "b", "c"])
-        );
+        assert_eq!(rank(b"request-1", ["a", "b", "c"]), rank(b"request-1", ["a", "b", "c"]));
         let firsts: Vec<usize> = (0..8)
             .map(|n| rank(format!("request-{n}").as_bytes(), ["a", "b", "c"])[0])
             .collect();
@@ -52,10 +49,7 @@ mod tests {
         for n in 0..4000 {
             counts[rank(format!("{n}").as_bytes(), ["a", "b", "c", "d"])[0]] += 1;
         }
-        assert!(
-            counts.iter().all(|count| (850..1150).contains(count)),
-            "{counts:?}"
-        );
+        assert!(counts.iter().all(|count| (850..1150).contains(count)), "{counts:?}");
     }
 
     proptest! {

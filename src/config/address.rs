@@ -1,0 +1,145 @@
+//! Where a route's requests go, and the headers that they always carry.
+
+use http::{HeaderMap, HeaderName, HeaderValue, Uri};
+
+use super::Upstream;
+use super::fields::Fields;
+use super::parse::shown;
+use crate::dialect::providers::{ECHO, Provider};
+
+/// The upstream, and whether it is a local one.
+pub(super) fn upstream(fields: &mut Fields<'_, '_>, row: Option<&'static Provider>) -> (Upstream, bool) {
+    if row.is_some_and(|row| row.name == ECHO) {
+        return (Upstream::Echo, true);
+    }
+    let written = fields.string("base_url");
+    if written.is_none() && !fields.has("base_url") && row.is_some_and(|row| row.base_url.is_none()) {
+        fields.problem(
+            None,
+            "a `base_url` is missing",
+            "the address of the API, as in https://api.example/v1",
+        );
+    }
+    let base = written
+        .or_else(|| row.and_then(|row| row.base_url).map(str::to_owned))
+        .unwrap_or_default();
+    let base = base.trim().trim_end_matches('/').to_owned();
+    for suffix in ["/chat/completions", "/models"] {
+        if let Some(rest) = base.strip_suffix(suffix) {
+            let hint = if rest.contains('@') {
+                "leave it out".to_owned()
+            } else {
+                format!("write {}", shown(rest))
+            };
+            fields.problem(
+                Some("base_url"),
+                format!("it ends in {suffix}, which the gateway adds itself"),
+                &hint,
+            );
+        }
+    }
+    let base_uri = url(fields, "base_url", &base);
+    if base_uri.as_ref().is_some_and(|uri| uri.query().is_some()) {
+        fields.problem(
+            Some("base_url"),
+            "it has a query",
+            "put a query into `chat_url` and `models_url`",
+        );
+    }
+    let mut address = |name: &str, path: &str| {
+        let full = fields.string(name).unwrap_or_else(|| format!("{base}{path}"));
+        if fields.has(name) {
+            url(fields, name, &full)
+        } else {
+            full.parse().ok()
+        }
+    };
+    let chat_url = address("chat_url", "/chat/completions").unwrap_or_default();
+    let models_url = address("models_url", "/models").unwrap_or_default();
+    let local = chat_url.host().is_some_and(is_local);
+    (
+        Upstream::Http {
+            base_url: base,
+            chat_url,
+            models_url,
+        },
+        local,
+    )
+}
+
+fn url(fields: &mut Fields<'_, '_>, name: &str, text: &str) -> Option<Uri> {
+    if text.is_empty() {
+        return None;
+    }
+    let uri = text.trim().parse::<Uri>().ok().filter(|uri| {
+        matches!(uri.scheme_str(), Some("http" | "https")) && uri.host().is_some_and(|host| !host.is_empty())
+    });
+    let Some(uri) = uri else {
+        fields.problem(
+            Some(name),
+            "expected an http or https URL",
+            "write the whole address, as in https://api.example/v1",
+        );
+        return None;
+    };
+    if uri
+        .authority()
+        .is_some_and(|authority| authority.as_str().contains('@'))
+    {
+        fields.problem(
+            Some(name),
+            "it holds a user name or password",
+            "keys belong into `api_keys` or `extra_headers`",
+        );
+        return None;
+    }
+    if text.contains('#') {
+        fields.problem(Some(name), "it holds a fragment (`#`)", "take it out");
+    }
+    Some(uri)
+}
+
+fn is_local(host: &str) -> bool {
+    let host = host.trim_start_matches('[').trim_end_matches(']');
+    if let Ok(address) = host.parse::<std::net::IpAddr>() {
+        return match address {
+            std::net::IpAddr::V4(address) => address.is_loopback() || address.is_private() || address.is_link_local(),
+            std::net::IpAddr::V6(address) => address.is_loopback() || address.is_unique_local(),
+        };
+    }
+    !host.contains('.') || host.ends_with(".local") || host.ends_with(".internal") || host.ends_with(".localhost")
+}
+
+/// The headers that go on every upstream request.
+pub(super) fn extra_headers(fields: &mut Fields<'_, '_>) -> HeaderMap {
+    const FORBIDDEN: [&str; 8] = [
+        "host",
+        "content-length",
+        "connection",
+        "transfer-encoding",
+        "te",
+        "trailer",
+        "upgrade",
+        "keep-alive",
+    ];
+    let mut headers = HeaderMap::new();
+    for (name, value) in fields.pairs("extra_headers") {
+        let field = format!("extra_headers.{}", shown(&name));
+        match (HeaderName::from_bytes(name.as_bytes()), HeaderValue::from_str(&value)) {
+            (Ok(name), _) if FORBIDDEN.contains(&name.as_str()) => {
+                fields.problem(Some(&field), "this header belongs to the connection", "take it out")
+            }
+            (Ok(name), Ok(mut value)) => {
+                value.set_sensitive(true);
+                headers.insert(name, value);
+            }
+            (Err(_), _) => fields.problem(Some(&field), "this is no name of a header", ""),
+            (_, Err(_)) => fields.problem(
+                Some(&field),
+                "the value cannot stand in a header",
+                "use visible ASCII characters",
+            ),
+        }
+    }
+    headers
+}
