@@ -6,6 +6,7 @@ root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 tools=$root/.tools
 node_wanted=22.12.0 # what wrangler needs
 script=${0##*/}
+export WASM_BINDGEN_USE_JS_SYS=1 # as worker-build sets it: without, a plain cargo and worker-build recompile each other's work
 
 say() { echo "$script: $*"; }
 die() { echo "$script: $*" >&2; exit 1; }
@@ -15,6 +16,16 @@ usage() { sed -n '2,/^[^#]/s/^# \{0,1\}//p' "$0"; }
 
 # Where cargo puts its output.
 target_dir() { echo "${CARGO_TARGET_DIR:-$root/target}"; }
+
+# A port of this machine that nobody listens on, below the range that the system gives to clients.
+free_port() {
+  local port
+  for _ in $(seq 100); do
+    port=$((20000 + RANDOM % 10000))
+    if ! (: <"/dev/tcp/127.0.0.1/$port") 2>/dev/null; then echo "$port"; return 0; fi
+  done
+  return 1
+}
 
 # $1: crate; prints its version in Cargo.lock.
 locked() {

@@ -127,7 +127,7 @@ pub(super) fn extra_headers(fields: &mut Fields<'_, '_>) -> HeaderMap {
         let field = format!("extra_headers.{}", shown(&name));
         match (HeaderName::from_bytes(name.as_bytes()), HeaderValue::from_str(&value)) {
             (Ok(name), _) if FORBIDDEN.contains(&name.as_str()) => {
-                fields.problem(Some(&field), "this header belongs to the connection", "take it out")
+                fields.problem(Some(&field), "this header belongs to the connection", "take it out");
             }
             (Ok(name), Ok(mut value)) => {
                 value.set_sensitive(true);

@@ -269,7 +269,7 @@ fn link(drafts: Vec<Draft>, origin: &str, problems: &mut Problems) -> Vec<Route>
         for name in &draft.fallbacks {
             match known.iter().position(|known| known == name) {
                 Some(target) if target == index => {
-                    problems.at(&path, format!("`{name}` falls back to itself"), "name another route")
+                    problems.at(&path, format!("`{name}` falls back to itself"), "name another route");
                 }
                 Some(target) if targets.contains(&target) => {
                     problems.at(&path, format!("`{name}` stands twice"), "keep one of them");
