@@ -5,6 +5,7 @@ FROM rust:${RUST_VERSION}-slim-bookworm AS build
 WORKDIR /src
 # The target is named so that the flags hold for the program and not for the macros that run while compiling.
 ENV RUSTFLAGS="-C target-feature=+crt-static"
+SHELL ["/bin/bash", "-euo", "pipefail", "-c"]
 
 # The dependencies first, with empty sources: Docker keeps this layer until Cargo.toml or Cargo.lock changes.
 COPY Cargo.toml Cargo.lock ./

@@ -31,7 +31,7 @@ free_port() {
 locked() {
   local version
   version=$(awk -v name="\"$1\"" '$1 == "name" { found = ($3 == name) } found && $1 == "version" { gsub(/"/, "", $3); print $3; exit }' "$root/Cargo.lock")
-  [ -n "$version" ] || die "Cargo.lock has no $1: run 'cargo update --workspace'"
+  [ -n "$version" ] || die "Cargo.lock has no $1: run 'cargo generate-lockfile'"
   echo "$version"
 }
 
