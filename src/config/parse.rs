@@ -39,7 +39,10 @@ const FIELDS: [&str; 19] = [
 const FALLBACKS: &str = "fallbacks";
 
 /// Dialects that are planned and cannot be served yet.
-const PLANNED: [&str; 3] = ["anthropic", "gemini", "gemini-native"];
+const PLANNED: [&str; 2] = ["anthropic", "gemini"];
+
+/// Providers of those dialects. (`gemini` is its OpenAI-compatible endpoint.)
+const PLANNED_PROVIDERS: [&str; 2] = ["anthropic", "gemini-native"];
 
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(300);
 const DEFAULT_CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -193,7 +196,7 @@ fn token(fields: &mut Fields<'_, '_>) -> (TokenDigest, Option<Secret>) {
 fn provider(fields: &mut Fields<'_, '_>) -> (String, Option<&'static Provider>) {
     let name = fields.string("provider").unwrap_or_else(|| CUSTOM.to_owned());
     let row = providers::named(&name);
-    if PLANNED.contains(&name.as_str()) {
+    if PLANNED_PROVIDERS.contains(&name.as_str()) {
         fields.problem(
             Some("provider"),
             format!("the dialect of `{name}` is not available yet"),

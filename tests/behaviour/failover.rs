@@ -1,0 +1,220 @@
+//! Which key is tried, when the next one is, and what is told when none is left.
+
+use serde_json::json;
+
+use crate::support::upstream::{JSON, SSE, Upstream};
+use crate::support::{Gateway, Runtime, TOKEN, route};
+
+const BODY: &str = r#"{"model":"m"}"#;
+
+pub fn failing_keys_are_stepped_over_unnoticed(runtime: Runtime) {
+    for failure in [
+        "401 No", "402 Pay", "403 No", "429 Slow", "500 Oops", "502 Bad", "503 Busy", "504 Late", "529 Busy", "html",
+        "empty", "reset",
+    ] {
+        let upstream = Upstream::start(move |received, to| match failure {
+            _ if received.one("authorization") == Some("Bearer good-SECRET") => {
+                to.answer("200 OK", JSON, r#"{"fine":1}"#)
+            }
+            "html" => to.answer("200 OK", "content-type: text/html\r\n", "<p>"),
+            "empty" => to.answer("200 OK", JSON, ""),
+            "reset" => {}
+            status => to.answer(status, JSON, r#"{"error":{"message":"bad"}}"#),
+        });
+        let gateway = Gateway::to(
+            runtime,
+            &upstream,
+            json!({"api_keys": ["bad-SECRET-1", "bad-SECRET-2", "good-SECRET"]}),
+        );
+        for id in 0..4 {
+            let answer = gateway.chat_with(&format!("x-request-id: {id}\r\n"), BODY);
+            assert_eq!(
+                (answer.status, answer.text().as_str()),
+                (200, r#"{"fine":1}"#),
+                "{failure}"
+            );
+        }
+        assert!(upstream.received().len() > 4, "{failure}: no bad key was ever first");
+    }
+}
+
+pub fn a_connection_that_breaks_or_is_refused_moves_on_to_the_fallback(runtime: Runtime) {
+    let second = Upstream::answering("200 OK", JSON, r#"{"fine":1}"#);
+    let broken = Upstream::start(|_, _| {});
+    let refused = {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        format!("http://{}/v1", listener.local_addr().unwrap())
+    };
+    for base_url in [refused.as_str(), &broken.base_url] {
+        let routes = json!([
+            {"token": TOKEN, "base_url": base_url, "api_keys": ["up-SECRET-1"], "fallbacks": ["second"]},
+            route("gw-SECRET-other", &second, json!({"name": "second", "api_keys": ["up-SECRET-3"], "default_model": "its-own"})),
+        ]);
+        let answer = Gateway::with_routes(runtime, &routes).chat(BODY);
+        assert_eq!((answer.status, answer.field("x-gateway-attempts")), (200, Some("2")));
+    }
+    let received = second.received();
+    assert_eq!(received.len(), 2);
+    assert_eq!(
+        (received[0].one("authorization"), received[0].text().as_str()),
+        (Some("Bearer up-SECRET-3"), r#"{"model":"its-own"}"#)
+    );
+}
+
+fn first_keys(gateway: &Gateway, upstream: &Upstream, requests: impl Iterator<Item = (String, String)>) -> Vec<String> {
+    for (id, body) in requests {
+        assert_eq!(gateway.chat_with(&format!("x-request-id: {id}\r\n"), &body).status, 200);
+    }
+    upstream
+        .received()
+        .iter()
+        .map(|received| received.one("authorization").unwrap().to_owned())
+        .collect()
+}
+
+pub fn the_same_request_id_starts_with_the_same_key(runtime: Runtime) {
+    let upstream = Upstream::answering("200 OK", JSON, "{}");
+    let gateway = Gateway::to(runtime, &upstream, json!({}));
+    let same = first_keys(&gateway, &upstream, (0..5).map(|_| ("fixed".into(), BODY.into())));
+    assert!(same.iter().all(|key| *key == same[0]));
+    let spread = first_keys(&gateway, &upstream, (0..20).map(|id| (id.to_string(), BODY.into())));
+    assert!(spread.iter().any(|key| *key != same[0]));
+}
+
+pub fn sticky_rotation_keeps_a_conversation_on_its_key(runtime: Runtime) {
+    let upstream = Upstream::answering("200 OK", JSON, "{}");
+    let gateway = Gateway::to(runtime, &upstream, json!({"rotation": "sticky"}));
+    let talk = r#"{"model":"m","messages":[{"role":"user","content":"hello"}]}"#;
+    let same = first_keys(&gateway, &upstream, (0..12).map(|id| (id.to_string(), talk.into())));
+    assert!(same.iter().all(|key| *key == same[0]));
+    let other = |n: u32| format!(r#"{{"model":"m","prompt_cache_key":"{n}"}}"#);
+    let spread = first_keys(&gateway, &upstream, (0..20).map(|n| ("fixed".into(), other(n))));
+    assert!(spread.iter().any(|key| *key != same[0]));
+}
+
+pub fn the_clients_own_mistakes_come_back_untouched_after_one_attempt(runtime: Runtime) {
+    const ERROR: &str = "{ \"error\" : {\"message\":\"no\",\"n\":1.00} }";
+    for status in [
+        "400 Bad",
+        "404 Gone",
+        "405 No",
+        "409 Conflict",
+        "413 Large",
+        "415 Type",
+        "422 Unprocessable",
+    ] {
+        let upstream = Upstream::answering(status, "content-type: application/json; x=y\r\n", ERROR);
+        let answer = Gateway::to(runtime, &upstream, json!({})).chat(BODY);
+        assert!(status.starts_with(&answer.status.to_string()));
+        assert_eq!(
+            (answer.text().as_str(), answer.field("content-type")),
+            (ERROR, Some("application/json; x=y"))
+        );
+        assert_eq!(answer.field("x-gateway-attempts"), Some("1"));
+        upstream.only();
+    }
+}
+
+pub fn when_everything_failed_the_cause_is_told(runtime: Runtime) {
+    let cases: [(&str, &str, &str, u16, &str); 9] = [
+        ("401 No", JSON, "{}", 502, "upstream_auth_failed"),
+        ("402 Pay", JSON, "{}", 502, "upstream_auth_failed"),
+        ("403 No", JSON, "{}", 502, "upstream_auth_failed"),
+        (
+            "302 Go",
+            "location: /elsewhere\r\n",
+            "",
+            502,
+            "upstream_invalid_response",
+        ),
+        (
+            "200 OK",
+            "content-type: text/html\r\n",
+            "<html>",
+            502,
+            "upstream_invalid_response",
+        ),
+        ("200 OK", JSON, "", 502, "upstream_invalid_response"),
+        ("503 Busy", "", "<html>", 503, "upstream_invalid_response"),
+        ("garbage", "", "", 502, "upstream_unreachable"),
+        ("", "", "", 502, "upstream_unreachable"),
+    ];
+    for (status, fields, body, expected, code) in cases {
+        let upstream = Upstream::start(move |_, to| match status {
+            "" => {}
+            "garbage" => to.send(b"what is this\r\n\r\n"),
+            _ => to.answer(status, fields, body),
+        });
+        let answer = Gateway::to(runtime, &upstream, json!({})).chat(BODY);
+        assert_eq!(answer.error(), (expected, code.to_owned()), "{status}");
+        assert_eq!(answer.field("x-should-retry"), Some("false"));
+        assert_eq!(answer.field("x-gateway-attempts"), Some("2"));
+    }
+}
+
+pub fn a_rate_limit_on_every_key_keeps_its_retry_after(runtime: Runtime) {
+    let upstream = Upstream::answering(
+        "429 Slow",
+        "content-type: application/json\r\nretry-after: 7\r\n",
+        r#"{"error":{"code":"x"}}"#,
+    );
+    let answer = Gateway::to(runtime, &upstream, json!({})).chat(BODY);
+    assert_eq!(
+        (answer.status, answer.text().as_str()),
+        (429, r#"{"error":{"code":"x"}}"#)
+    );
+    assert_eq!(
+        (answer.field("retry-after"), answer.field("x-should-retry")),
+        (Some("7"), None)
+    );
+    assert_eq!(answer.field("x-gateway-attempts"), Some("2"));
+}
+
+pub fn attempts_end_at_their_maximum(runtime: Runtime) {
+    let upstream = Upstream::answering("500 Oops", JSON, r#"{"error":{}}"#);
+    let keys: Vec<String> = (0..6).map(|n| format!("up-SECRET-{n}")).collect();
+    let answer = Gateway::to(runtime, &upstream, json!({"api_keys": keys, "max_attempts": 3})).chat(BODY);
+    assert_eq!((answer.status, answer.field("x-gateway-attempts")), (500, Some("3")));
+    assert_eq!(upstream.received().len(), 3);
+    assert_eq!(
+        Gateway::to(runtime, &upstream, json!({"api_keys": keys}))
+            .chat(BODY)
+            .field("x-gateway-attempts"),
+        Some("4")
+    );
+}
+
+pub fn a_silent_upstream_is_ended_by_the_timeout(runtime: Runtime) {
+    let upstream = Upstream::start(|_, to| to.hang());
+    let answer = Gateway::to(runtime, &upstream, json!({"timeout": 0.3})).chat(BODY);
+    assert_eq!(answer.error(), (504, "upstream_timeout".into()));
+    assert_eq!(
+        (answer.field("x-gateway-attempts"), answer.field("x-should-retry")),
+        (Some("1"), Some("false"))
+    );
+    upstream.wait_for_leaver();
+}
+
+pub fn an_answer_that_stalls_is_ended_by_the_timeout(runtime: Runtime) {
+    let upstream = Upstream::start(|_, to| {
+        to.head("200 OK", JSON);
+        to.send(b"{\"half\":");
+        to.hang();
+    });
+    let answer = Gateway::to(runtime, &upstream, json!({"timeout": 0.3})).chat(BODY);
+    assert_eq!(answer.error(), (504, "upstream_timeout".into()));
+    upstream.wait_for_leaver();
+    // The head of a stream is within its time; what comes later is not bounded by it.
+    let stream = Upstream::start(|_, to| {
+        to.head("200 OK", SSE);
+        to.send(b"data: 1\n\n");
+        std::thread::sleep(std::time::Duration::from_millis(600));
+        to.send(b"data: [DONE]\n\n");
+    });
+    assert_eq!(
+        Gateway::to(runtime, &stream, json!({"timeout": 0.5, "idle_timeout": 60}))
+            .chat(BODY)
+            .text(),
+        "data: 1\n\ndata: [DONE]\n\n"
+    );
+}

@@ -1,0 +1,138 @@
+//! Bad input: every refusal is an error object with a way out.
+
+use serde_json::json;
+
+use crate::support::upstream::{JSON, Upstream};
+use crate::support::{Gateway, Runtime, TOKEN, chat, request};
+
+pub fn bodies_that_cannot_be_read_are_refused(runtime: Runtime) {
+    let gateway = Gateway::echo(runtime);
+    let deep = format!("{{\"a\":{}{}}}", "[".repeat(128), "]".repeat(128));
+    for (body, code) in [
+        ("", "invalid_json"),
+        ("nonsense", "invalid_json"),
+        (r#"{"a":1"#, "invalid_json"),
+        (deep.as_str(), "invalid_json"),
+        ("[]", "invalid_body"),
+        ("\"text\"", "invalid_body"),
+        (r#"{"model":"a","mod\u0065l":"b"}"#, "invalid_body"),
+        (r#"{"model":5}"#, "invalid_body"),
+        (r#"{"model":"m","stream":"yes"}"#, "invalid_body"),
+    ] {
+        let answer = gateway.chat(body);
+        assert_eq!(answer.error(), (400, code.to_owned()), "{body}");
+        assert!(answer.field("x-request-id").is_some() && answer.field("access-control-allow-origin") == Some("*"));
+    }
+    assert_eq!(gateway.chat(r#"{"model":5}"#).json()["error"]["param"], "model");
+    let mut raw = chat("", "........").into_bytes();
+    let end = raw.len();
+    raw[end - 8..].copy_from_slice(b"{\"\xff\xfe\":0}");
+    assert_eq!(gateway.raw(raw).error(), (400, "invalid_json".into()));
+}
+
+pub fn paths_and_methods_that_do_not_exist_are_refused(runtime: Runtime) {
+    let gateway = Gateway::echo(runtime);
+    for path in [
+        "/v2",
+        "//v1/models",
+        "/models",
+        "/chat/completions",
+        "/v1/files",
+        "/v1/models/",
+        "/v1/models/a%2f%2e%2e%2fb",
+        "/health/",
+    ] {
+        assert_eq!(gateway.get(path).error(), (404, "not_found".into()), "{path}");
+    }
+    for (method, path, allow) in [
+        ("GET", "/v1/chat/completions", "POST, OPTIONS"),
+        ("POST", "/v1/models", "GET, OPTIONS"),
+        ("DELETE", "/health", "GET, HEAD, OPTIONS"),
+        ("PUT", "/chat", "POST, OPTIONS"),
+    ] {
+        let answer = gateway.raw(request(method, path, TOKEN, "", ""));
+        assert_eq!(answer.error(), (405, "method_not_allowed".into()), "{method} {path}");
+        assert_eq!(answer.field("allow"), Some(allow));
+    }
+}
+
+pub fn callers_without_a_known_token_are_refused(runtime: Runtime) {
+    let gateway = Gateway::echo(runtime);
+    let long = format!("authorization: Bearer {}\r\n", "x".repeat(20_000));
+    for fields in [
+        "",
+        "authorization: Basic Z3c=\r\n",
+        "authorization: Bearer\r\n",
+        "authorization: gw-SECRET-token\r\n",
+        "x-api-key: gw-secret-token\r\n",
+        "x-api-key: \u{e9}\r\n",
+        &long,
+    ] {
+        let answer = gateway.raw(format!("POST /v1/chat/completions HTTP/1.1\r\nhost: g\r\n{fields}content-length: 2\r\nconnection: close\r\n\r\n{{}}"));
+        assert_eq!(answer.error(), (401, "invalid_api_key".into()), "{fields}");
+        assert_eq!(answer.field("www-authenticate"), Some("Bearer"));
+    }
+}
+
+pub fn a_known_token_beside_unknown_ones_suffices(runtime: Runtime) {
+    let gateway = Gateway::echo(runtime);
+    for fields in [
+        format!("x-api-key: {TOKEN}\r\nauthorization: Bearer sk-else\r\n"),
+        format!("x-api-key: else\r\nauthorization: bEARER {TOKEN}\r\n"),
+        format!("authorization: Bearer sk-else\r\nx-goog-api-key: {TOKEN}\r\n"),
+        format!("api-key: {TOKEN}\r\n"),
+    ] {
+        let answer = gateway.raw(format!(
+            "GET /v1/models HTTP/1.1\r\nhost: g\r\n{fields}connection: close\r\n\r\n"
+        ));
+        assert_eq!(answer.status, 200, "{fields}");
+    }
+}
+
+pub fn heads_and_bodies_over_the_limit_are_refused(runtime: Runtime) {
+    let routes = json!([{"token": TOKEN, "provider": "echo"}]).to_string();
+    let gateway = Gateway::start(runtime, &[("GATEWAY_ROUTES", &routes), ("BODY_LIMIT", "1000")]);
+    let fields = format!("x-large: {}\r\n", "x".repeat(40_000));
+    assert_eq!(
+        gateway.chat_with(&fields, "{}").error(),
+        (431, "headers_too_large".into())
+    );
+    let large = format!("{{\"a\":\"{}\"}}", "x".repeat(1000));
+    assert_eq!(gateway.chat(&large).error(), (413, "request_too_large".into()));
+    let head = format!(
+        "POST /v1/chat/completions HTTP/1.1\r\nhost: g\r\nx-api-key: {TOKEN}\r\ntransfer-encoding: chunked\r\nconnection: close\r\n\r\n"
+    );
+    assert_eq!(
+        gateway
+            .raw(format!("{head}{:x}\r\n{large}\r\n0\r\n\r\n", large.len()))
+            .error(),
+        (413, "request_too_large".into())
+    );
+    let small = r#"{"messages":[]}"#;
+    assert_eq!(
+        gateway
+            .raw(format!("{head}{:x}\r\n{small}\r\n0\r\n\r\n", small.len()))
+            .status,
+        200
+    );
+}
+
+pub fn a_secret_in_an_upstreams_error_is_redacted(runtime: Runtime) {
+    let upstream = Upstream::start(|received, to| {
+        let body = format!(
+            "{{\"error\":{{\"message\":\"you sent {}\"}}}}",
+            received.one("authorization").unwrap()
+        );
+        to.answer(
+            "400 Bad",
+            &format!("{JSON}x-echo: {}\r\n", received.one("authorization").unwrap()),
+            &body,
+        );
+    });
+    let answer = Gateway::to(runtime, &upstream, json!({})).chat(r#"{"model":"m"}"#);
+    assert_eq!(
+        (answer.status, answer.text().as_str()),
+        (400, r#"{"error":{"message":"you sent Bearer [redacted]"}}"#)
+    );
+    assert_eq!(answer.field("x-echo"), None);
+}

@@ -1,0 +1,111 @@
+//! Streams: the same bytes, each event as soon as it is there, and nothing left open when the client goes.
+
+use std::sync::Mutex;
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::time::Duration;
+
+use serde_json::json;
+
+use crate::support::upstream::{SSE, Upstream};
+use crate::support::{Gateway, Runtime, chat};
+
+const BODY: &str = r#"{"model":"m","stream":true}"#;
+
+pub fn a_stream_passes_byte_for_byte(runtime: Runtime) {
+    const STREAM: &str = ": hi\r\n\r\ndata: {\"a\":1}\r\n\r\nevent: x\nid: 1\nretry: 5\nodd: field\ndata: é\n\ndata:[DONE]\n\n: after\n\n";
+    let upstream = Upstream::start(|_, to| {
+        to.head(
+            "200 OK",
+            &format!("{SSE}set-cookie: a=b\r\nx-request-id: up-1\r\ncache-control: max-age=9\r\n"),
+        );
+        to.send(STREAM.as_bytes());
+    });
+    let answer = Gateway::to(runtime, &upstream, json!({})).chat(BODY);
+    assert_eq!((answer.status, answer.text().as_str()), (200, STREAM));
+    for (name, value) in [
+        ("content-type", Some("text/event-stream; charset=utf-8")),
+        ("cache-control", Some("no-cache, no-transform")),
+        ("x-accel-buffering", Some("no")),
+        ("x-upstream-request-id", Some("up-1")),
+        ("content-length", None),
+        ("content-encoding", None),
+        ("set-cookie", None),
+    ] {
+        assert_eq!(answer.field(name), value, "{name}");
+    }
+}
+
+pub fn every_event_arrives_before_the_next_is_sent(runtime: Runtime) {
+    let (seen, next): (Sender<()>, Receiver<()>) = channel();
+    let next = Mutex::new(next);
+    let upstream = Upstream::start(move |_, to| {
+        to.head("200 OK", SSE);
+        for event in 0..5 {
+            to.send(format!("data: event-{event}\n\n").as_bytes());
+            next.lock().unwrap().recv_timeout(Duration::from_secs(60)).unwrap();
+        }
+        to.send(b"data: [DONE]\n\n");
+    });
+    let gateway = Gateway::to(runtime, &upstream, json!({}));
+    let mut exchange = gateway.open(chat("", BODY));
+    for event in 0..5 {
+        exchange.wait_for(&format!("data: event-{event}\n\n"));
+        seen.send(()).unwrap();
+    }
+    assert!(gateway.checked(exchange.finish()).text().ends_with("data: [DONE]\n\n"));
+}
+
+pub fn a_long_stream_in_odd_pieces_is_the_same_stream(runtime: Runtime) {
+    let mut stream: Vec<u8> = Vec::new();
+    for event in 0..3000 {
+        stream.extend_from_slice(
+            format!(
+                "data: {{\"n\":{event},\"text\":\"{}\"}}\n\n",
+                "日本語 émoji 😀 ".repeat(event % 40)
+            )
+            .as_bytes(),
+        );
+    }
+    let sent = stream.clone();
+    let upstream = Upstream::start(move |_, to| {
+        to.head("200 OK", SSE);
+        let mut rest = sent.as_slice();
+        for size in [1, 7, 1000, 3, 65_536, 11, 4096].iter().cycle() {
+            let (piece, left) = rest.split_at(rest.len().min(*size));
+            to.send(piece);
+            rest = left;
+            if rest.is_empty() {
+                break;
+            }
+        }
+    });
+    let answer = Gateway::to(runtime, &upstream, json!({})).chat(BODY);
+    assert!(
+        answer.body == stream,
+        "{} bytes instead of {}",
+        answer.body.len(),
+        stream.len()
+    );
+}
+
+pub fn a_client_that_leaves_a_stream_ends_it_upstream(runtime: Runtime) {
+    let upstream = Upstream::start(|_, to| {
+        to.head("200 OK", SSE);
+        to.send(b"data: first\n\n");
+        to.hang();
+    });
+    let gateway = Gateway::to(runtime, &upstream, json!({}));
+    let mut exchange = gateway.open(chat("", BODY));
+    exchange.wait_for("data: first\n\n");
+    exchange.leave();
+    upstream.wait_for_leaver();
+}
+
+pub fn a_client_that_leaves_before_the_head_ends_the_request_upstream(runtime: Runtime) {
+    let upstream = Upstream::start(|_, to| to.hang());
+    let gateway = Gateway::to(runtime, &upstream, json!({}));
+    let exchange = gateway.open(chat("", BODY));
+    upstream.wait_for_request();
+    exchange.leave();
+    upstream.wait_for_leaver();
+}

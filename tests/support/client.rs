@@ -1,0 +1,118 @@
+//! A client that sends any bytes and shows an answer as it arrives.
+
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::time::Duration;
+
+use serde_json::Value;
+
+/// A complete answer.
+#[derive(Debug)]
+pub struct Answer {
+    pub status: u16,
+    /// Status line and fields, as they were spelled.
+    pub head: String,
+    pub body: Vec<u8>,
+}
+
+impl Answer {
+    /// The value of a field that stands once, or nothing.
+    pub fn field(&self, name: &str) -> Option<&str> {
+        let mut values = self
+            .head
+            .lines()
+            .skip(1)
+            .filter_map(|line| line.split_once(": "))
+            .filter(|(found, _)| found.eq_ignore_ascii_case(name));
+        let value = values.next().map(|(_, value)| value);
+        assert!(values.next().is_none(), "{name} stands more than once");
+        value
+    }
+
+    pub fn text(&self) -> String {
+        String::from_utf8(self.body.clone()).unwrap()
+    }
+
+    pub fn json(&self) -> Value {
+        serde_json::from_slice(&self.body).unwrap_or_else(|_| panic!("not JSON: {}", self.text()))
+    }
+
+    /// Status and code of an error of the gateway, whose form is checked as well.
+    pub fn error(&self) -> (u16, String) {
+        let body = self.json();
+        let error = body["error"].as_object().expect("no error object");
+        assert_eq!(error.keys().collect::<Vec<_>>(), ["code", "message", "param", "type"]);
+        assert_eq!(self.field("content-type"), Some("application/json"));
+        (self.status, error["code"].as_str().unwrap_or_default().to_owned())
+    }
+}
+
+/// A connection on which one request was sent.
+pub struct Exchange {
+    stream: TcpStream,
+    bytes: Vec<u8>,
+}
+
+impl Exchange {
+    pub fn begin(address: &str, request: &[u8]) -> Self {
+        let mut stream = TcpStream::connect(address).unwrap();
+        let _ = stream.set_nodelay(true);
+        stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
+        // The gateway may answer and close before it has read everything.
+        let _ = stream.write_all(request);
+        Self {
+            stream,
+            bytes: Vec::new(),
+        }
+    }
+
+    /// Reads until `text` has arrived.
+    pub fn wait_for(&mut self, text: &str) {
+        let mut buffer = [0; 4096];
+        while memchr::memmem::find(&self.bytes, text.as_bytes()).is_none() {
+            let read = self.stream.read(&mut buffer).expect("nothing came");
+            assert!(read > 0, "the answer ended before {text:?}");
+            self.bytes.extend_from_slice(&buffer[..read]);
+        }
+    }
+
+    /// Leaves at once, as a client does that is killed: the connection is reset.
+    pub fn leave(self) {
+        socket2::SockRef::from(&self.stream)
+            .set_linger(Some(Duration::ZERO))
+            .unwrap();
+    }
+
+    /// Reads to the end of the connection.
+    pub fn finish(mut self) -> Answer {
+        let _ = self.stream.read_to_end(&mut self.bytes);
+        let end = memchr::memmem::find(&self.bytes, b"\r\n\r\n").expect("an answer without a head");
+        let body = self.bytes.split_off(end + 4);
+        let head = String::from_utf8_lossy(&self.bytes[..end]).into_owned();
+        let mut answer = Answer {
+            status: head[9..12].parse().unwrap(),
+            head,
+            body,
+        };
+        if answer
+            .field("transfer-encoding")
+            .is_some_and(|coding| coding.eq_ignore_ascii_case("chunked"))
+        {
+            answer.body = dechunk(&answer.body);
+        }
+        answer
+    }
+}
+
+fn dechunk(mut bytes: &[u8]) -> Vec<u8> {
+    let mut body = Vec::new();
+    while let Some(line) = memchr::memmem::find(bytes, b"\r\n") {
+        let size = usize::from_str_radix(std::str::from_utf8(&bytes[..line]).unwrap(), 16).unwrap();
+        body.extend_from_slice(&bytes[line + 2..line + 2 + size]);
+        bytes = &bytes[line + 4 + size..];
+        if size == 0 {
+            break;
+        }
+    }
+    body
+}

@@ -1,0 +1,219 @@
+//! What tests over HTTP stand on: a gateway on either runtime, an upstream, a client. Every answer and every log line
+//! that passes here is searched for secrets and upstream addresses.
+
+pub mod client;
+pub mod upstream;
+
+use std::ffi::OsString;
+use std::fs::{self, File};
+use std::net::{TcpListener, TcpStream};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::thread;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use self::client::{Answer, Exchange};
+use self::upstream::Upstream;
+
+/// The token of a gateway that has one route.
+pub const TOKEN: &str = "gw-SECRET-token";
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Runtime {
+    Native,
+    Worker,
+}
+
+/// A running gateway; it ends with the test.
+pub struct Gateway {
+    process: Child,
+    pub address: String,
+    folder: TempDir,
+    /// What no answer and no log line may hold.
+    secrets: Vec<String>,
+}
+
+impl Gateway {
+    /// A gateway with these variables and no others.
+    pub fn start(runtime: Runtime, variables: &[(&str, &str)]) -> Self {
+        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let folder = tempfile::tempdir().unwrap();
+        let mut command = match runtime {
+            Runtime::Native => {
+                let mut command = Command::new(env!("CARGO_BIN_EXE_ai-gateway"));
+                command
+                    .env_clear()
+                    .env("PORT", port.to_string())
+                    .envs(variables.iter().copied());
+                command
+            }
+            Runtime::Worker => workerd(folder.path(), port, variables),
+        };
+        let log = File::create(folder.path().join("log")).unwrap();
+        let process = command
+            .stdout(log.try_clone().unwrap())
+            .stderr(log)
+            .stdin(Stdio::null())
+            .spawn()
+            .unwrap();
+        let words = variables
+            .iter()
+            .flat_map(|(_, value)| value.split(['"', ',', ' ', '\'']));
+        let secret = |word: &&str| word.contains("SECRET");
+        let address = |word: &str| {
+            word.strip_prefix("http://")
+                .map(|rest| rest.split('/').next().unwrap().to_owned())
+        };
+        let secrets = words
+            .clone()
+            .filter(secret)
+            .map(str::to_owned)
+            .chain(words.filter_map(address))
+            .collect();
+        let gateway = Self {
+            process,
+            address: format!("127.0.0.1:{port}"),
+            folder,
+            secrets,
+        };
+        for _ in 0..1200 {
+            if TcpStream::connect(&gateway.address).is_ok() {
+                return gateway;
+            }
+            thread::sleep(Duration::from_millis(25));
+        }
+        panic!("the gateway does not listen: {}", gateway.log());
+    }
+
+    /// A gateway with one route to `upstream`: two keys, and what `fields` adds or replaces.
+    pub fn to(runtime: Runtime, upstream: &Upstream, fields: Value) -> Self {
+        Self::with_routes(runtime, &json!([route(TOKEN, upstream, fields)]))
+    }
+
+    pub fn with_routes(runtime: Runtime, routes: &Value) -> Self {
+        Self::start(runtime, &[("GATEWAY_ROUTES", &routes.to_string())])
+    }
+
+    /// A gateway with one route that echoes.
+    pub fn echo(runtime: Runtime) -> Self {
+        Self::with_routes(runtime, &json!([{"token": TOKEN, "provider": "echo"}]))
+    }
+
+    /// Everything it has written so far.
+    pub fn log(&self) -> String {
+        fs::read_to_string(self.folder.path().join("log")).unwrap_or_default()
+    }
+
+    /// Sends these bytes, and waits for the whole answer.
+    pub fn raw(&self, request: impl AsRef<[u8]>) -> Answer {
+        self.checked(self.open(request).finish())
+    }
+
+    /// Sends these bytes.
+    pub fn open(&self, request: impl AsRef<[u8]>) -> Exchange {
+        Exchange::begin(&self.address, request.as_ref())
+    }
+
+    /// Fails the test where an answer tells a secret.
+    pub fn checked(&self, answer: Answer) -> Answer {
+        let body = String::from_utf8_lossy(&answer.body);
+        for secret in &self.secrets {
+            assert!(
+                !answer.head.contains(secret) && !body.contains(secret),
+                "an answer tells {secret}: {}\n{body}",
+                answer.head
+            );
+        }
+        answer
+    }
+
+    pub fn get(&self, path: &str) -> Answer {
+        self.raw(request("GET", path, TOKEN, "", ""))
+    }
+
+    pub fn post(&self, path: &str, body: &str) -> Answer {
+        self.raw(request("POST", path, TOKEN, "content-type: application/json\r\n", body))
+    }
+
+    /// Chat completions with further fields, each ended by CRLF.
+    pub fn chat_with(&self, fields: &str, body: &str) -> Answer {
+        self.raw(chat(fields, body))
+    }
+
+    pub fn chat(&self, body: &str) -> Answer {
+        self.chat_with("", body)
+    }
+}
+
+impl Drop for Gateway {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+        if thread::panicking() {
+            eprintln!("the gateway's log:\n{}", self.log());
+            return;
+        }
+        let log = self.log();
+        for secret in &self.secrets {
+            assert!(!log.contains(secret), "the log tells {secret}: {log}");
+        }
+    }
+}
+
+/// A route to `upstream` with two keys, and what `fields` adds or replaces.
+pub fn route(token: &str, upstream: &Upstream, fields: Value) -> Value {
+    let mut route = json!({"token": token, "base_url": upstream.base_url, "api_keys": ["up-SECRET-1", "up-SECRET-2"]});
+    for (name, value) in fields.as_object().unwrap() {
+        route[name] = value.clone();
+    }
+    route
+}
+
+pub fn request(method: &str, path: &str, token: &str, fields: &str, body: &str) -> String {
+    let length = if body.is_empty() && method == "GET" {
+        String::new()
+    } else {
+        format!("content-length: {}\r\n", body.len())
+    };
+    format!(
+        "{method} {path} HTTP/1.1\r\nhost: gateway\r\nauthorization: Bearer {token}\r\nconnection: close\r\n{fields}{length}\r\n{body}"
+    )
+}
+
+pub fn chat(fields: &str, body: &str) -> String {
+    request(
+        "POST",
+        "/v1/chat/completions",
+        TOKEN,
+        &format!("content-type: application/json\r\n{fields}"),
+        body,
+    )
+}
+
+/// The command that serves the Worker with `variables` as its bindings.
+fn workerd(folder: &Path, port: u16, variables: &[(&str, &str)]) -> Command {
+    let built = |name| {
+        std::env::var_os(name).unwrap_or_else(|| panic!("{name} is not set: run scripts/test, which builds the Worker"))
+    };
+    let bindings: Vec<String> = variables
+        .iter()
+        .map(|(name, text)| format!("(name = {name:?}, text = {text:?})"))
+        .collect();
+    let template = include_str!("../workerd/config.capnp.template");
+    let config = folder.join("config.capnp");
+    fs::write(
+        &config,
+        template
+            .replace("@PORT@", &port.to_string())
+            .replace("@BINDINGS@", &bindings.join(", ")),
+    )
+    .unwrap();
+    let mut import = OsString::from("--import-path=");
+    import.push(built("WORKER_DIR"));
+    let mut command = Command::new(built("WORKERD_BIN"));
+    command.arg("serve").arg(import).arg(config);
+    command
+}
