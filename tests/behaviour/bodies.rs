@@ -9,7 +9,7 @@ fn silent() -> Upstream {
     Upstream::answering("200 OK", JSON, "{}")
 }
 
-pub fn only_the_model_changes_on_the_way_up(runtime: Runtime) {
+pub(crate) fn only_the_model_changes_on_the_way_up(runtime: Runtime) {
     let upstream = silent();
     let gateway = Gateway::to(runtime, &upstream, json!({"aliases": {"fast": "vendor/\"real\""}}));
     let body = "{ \"z\":1.00,\"n\":123456789012345678901234567890, \"model\" :\t\"f\\u0061st\",\"messages\":[{\"model\":\"fast\"}],\"e\":\"\\u00e9\\/é\" }\n";
@@ -20,7 +20,7 @@ pub fn only_the_model_changes_on_the_way_up(runtime: Runtime) {
     );
 }
 
-pub fn the_default_model_fills_a_missing_null_or_empty_one(runtime: Runtime) {
+pub(crate) fn the_default_model_fills_a_missing_null_or_empty_one(runtime: Runtime) {
     let upstream = silent();
     let gateway = Gateway::to(runtime, &upstream, json!({"default_model": "dm"}));
     for body in [r#"{"a":1}"#, r#"{"model":null,"a":1}"#, r#"{"model":"","a":1}"#, "{}"] {
@@ -38,7 +38,7 @@ pub fn the_default_model_fills_a_missing_null_or_empty_one(runtime: Runtime) {
     );
 }
 
-pub fn an_alias_is_replaced_and_an_allow_list_is_kept(runtime: Runtime) {
+pub(crate) fn an_alias_is_replaced_and_an_allow_list_is_kept(runtime: Runtime) {
     let upstream = silent();
     let gateway = Gateway::to(
         runtime,
@@ -56,7 +56,7 @@ pub fn an_alias_is_replaced_and_an_allow_list_is_kept(runtime: Runtime) {
     assert_eq!(bodies, [r#"{"model":"gpt-mini"}"#, r#"{"model":"gpt-4o"}"#]);
 }
 
-pub fn a_body_without_a_content_type_is_taken_for_json(runtime: Runtime) {
+pub(crate) fn a_body_without_a_content_type_is_taken_for_json(runtime: Runtime) {
     let upstream = silent();
     let gateway = Gateway::to(runtime, &upstream, json!({}));
     let plain = |fields: &str| {
@@ -77,7 +77,7 @@ pub fn a_body_without_a_content_type_is_taken_for_json(runtime: Runtime) {
     );
 }
 
-pub fn embeddings_go_to_their_own_path(runtime: Runtime) {
+pub(crate) fn embeddings_go_to_their_own_path(runtime: Runtime) {
     let upstream = silent();
     let gateway = Gateway::to(runtime, &upstream, json!({"aliases": {"e": "real-e"}}));
     assert_eq!(
@@ -88,7 +88,7 @@ pub fn embeddings_go_to_their_own_path(runtime: Runtime) {
     assert_eq!(upstream.only().text(), r#"{"input":"x","model":"real-e"}"#);
 }
 
-pub fn simple_chat_is_translated_both_ways(runtime: Runtime) {
+pub(crate) fn simple_chat_is_translated_both_ways(runtime: Runtime) {
     let answer =
         r#"{"model":"m","choices":[{"message":{"role":"assistant","content":"你好！"}}],"usage":{"total_tokens":3}}"#;
     let upstream = Upstream::answering("200 OK", JSON, answer);
@@ -106,7 +106,7 @@ pub fn simple_chat_is_translated_both_ways(runtime: Runtime) {
     assert_eq!(gateway.post("/chat", "{}").error(), (400, "invalid_body".into()));
 }
 
-pub fn simple_chat_streams_chat_completions(runtime: Runtime) {
+pub(crate) fn simple_chat_streams_chat_completions(runtime: Runtime) {
     const STREAM: &str = "data: {\"choices\":[]}\n\ndata: [DONE]\n\n";
     let upstream = Upstream::answering("200 OK", SSE, STREAM);
     let gateway = Gateway::to(runtime, &upstream, json!({"default_model": "dm"}));

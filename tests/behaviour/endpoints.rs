@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::support::upstream::{JSON, Upstream};
 use crate::support::{Gateway, Runtime, TOKEN, request};
 
-pub fn health_and_home_need_no_token_and_tell_nothing(runtime: Runtime) {
+pub(crate) fn health_and_home_need_no_token_and_tell_nothing(runtime: Runtime) {
     let upstream = Upstream::answering("200 OK", JSON, "{}");
     let gateway = Gateway::to(
         runtime,
@@ -32,7 +32,7 @@ pub fn health_and_home_need_no_token_and_tell_nothing(runtime: Runtime) {
     assert!(upstream.received().is_empty());
 }
 
-pub fn the_list_of_models_passes_unchanged(runtime: Runtime) {
+pub(crate) fn the_list_of_models_passes_unchanged(runtime: Runtime) {
     const LIST: &str = "{\"data\" : [{\"id\":\"a/b\",\"pricing\":{\"prompt\":0.10}}],\"extra\":1}";
     let upstream = Upstream::answering("200 OK", JSON, LIST);
     let gateway = Gateway::to(runtime, &upstream, json!({}));
@@ -41,7 +41,7 @@ pub fn the_list_of_models_passes_unchanged(runtime: Runtime) {
     assert_eq!(upstream.only().one("content-type"), None);
 }
 
-pub fn a_filtered_list_holds_what_is_allowed_and_the_aliases(runtime: Runtime) {
+pub(crate) fn a_filtered_list_holds_what_is_allowed_and_the_aliases(runtime: Runtime) {
     let upstream = Upstream::answering("200 OK", JSON, r#"{"data":[{"id":"gpt-a","x":1.00},{"id":"o1"}]}"#);
     let gateway = Gateway::to(
         runtime,
@@ -59,7 +59,7 @@ pub fn a_filtered_list_holds_what_is_allowed_and_the_aliases(runtime: Runtime) {
     assert!(list.text().contains(r#"{"id":"gpt-a","x":1.00}"#));
 }
 
-pub fn one_model_is_asked_for_by_its_id(runtime: Runtime) {
+pub(crate) fn one_model_is_asked_for_by_its_id(runtime: Runtime) {
     let upstream = Upstream::answering("200 OK", JSON, r#"{"id":"gpt-a"}"#);
     let gateway = Gateway::to(runtime, &upstream, json!({}));
     assert_eq!(gateway.get("/v1/models/vendor/gpt-a:free").status, 200);
@@ -74,7 +74,7 @@ pub fn one_model_is_asked_for_by_its_id(runtime: Runtime) {
     assert_eq!(upstream.received()[1].line(), "GET /v1/models/gpt-a HTTP/1.1");
 }
 
-pub fn preflights_are_answered_for_every_path(runtime: Runtime) {
+pub(crate) fn preflights_are_answered_for_every_path(runtime: Runtime) {
     let gateway = Gateway::echo(runtime);
     for path in ["/v1/chat/completions", "/anything"] {
         let asked = "origin: https://app.example\r\naccess-control-request-method: POST\r\naccess-control-request-headers: authorization,x-stainless-os\r\n";
@@ -92,7 +92,7 @@ pub fn preflights_are_answered_for_every_path(runtime: Runtime) {
     }
 }
 
-pub fn configured_origins_are_the_only_ones(runtime: Runtime) {
+pub(crate) fn configured_origins_are_the_only_ones(runtime: Runtime) {
     let routes = json!([{"token": TOKEN, "provider": "echo"}]).to_string();
     let gateway = Gateway::start(
         runtime,
@@ -124,7 +124,7 @@ pub fn configured_origins_are_the_only_ones(runtime: Runtime) {
     assert_eq!(from("https://c.example").field("access-control-allow-origin"), None);
 }
 
-pub fn echo_answers_whole_and_word_by_word(runtime: Runtime) {
+pub(crate) fn echo_answers_whole_and_word_by_word(runtime: Runtime) {
     let gateway = Gateway::echo(runtime);
     let whole = gateway
         .chat(r#"{"messages":[{"role":"user","content":"two words"}]}"#)
@@ -153,7 +153,7 @@ pub fn echo_answers_whole_and_word_by_word(runtime: Runtime) {
     assert_eq!(gateway.get("/v1/models").json()["data"][0]["id"], "echo");
 }
 
-pub fn echo_embeds_in_both_formats(runtime: Runtime) {
+pub(crate) fn echo_embeds_in_both_formats(runtime: Runtime) {
     let gateway = Gateway::echo(runtime);
     let floats = gateway
         .post("/v1/embeddings", r#"{"input":["a","b"],"dimensions":4}"#)

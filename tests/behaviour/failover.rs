@@ -7,14 +7,14 @@ use crate::support::{Gateway, Runtime, TOKEN, route};
 
 const BODY: &str = r#"{"model":"m"}"#;
 
-pub fn failing_keys_are_stepped_over_unnoticed(runtime: Runtime) {
+pub(crate) fn failing_keys_are_stepped_over_unnoticed(runtime: Runtime) {
     for failure in [
         "401 No", "402 Pay", "403 No", "429 Slow", "500 Oops", "502 Bad", "503 Busy", "504 Late", "529 Busy", "html",
         "empty", "reset",
     ] {
         let upstream = Upstream::start(move |received, to| match failure {
             _ if received.one("authorization") == Some("Bearer good-SECRET") => {
-                to.answer("200 OK", JSON, r#"{"fine":1}"#)
+                to.answer("200 OK", JSON, r#"{"fine":1}"#);
             }
             "html" => to.answer("200 OK", "content-type: text/html\r\n", "<p>"),
             "empty" => to.answer("200 OK", JSON, ""),
@@ -38,7 +38,7 @@ pub fn failing_keys_are_stepped_over_unnoticed(runtime: Runtime) {
     }
 }
 
-pub fn a_connection_that_breaks_or_is_refused_moves_on_to_the_fallback(runtime: Runtime) {
+pub(crate) fn a_connection_that_breaks_or_is_refused_moves_on_to_the_fallback(runtime: Runtime) {
     let second = Upstream::answering("200 OK", JSON, r#"{"fine":1}"#);
     let broken = Upstream::start(|_, _| {});
     let refused = {
@@ -72,7 +72,7 @@ fn first_keys(gateway: &Gateway, upstream: &Upstream, requests: impl Iterator<It
         .collect()
 }
 
-pub fn the_same_request_id_starts_with_the_same_key(runtime: Runtime) {
+pub(crate) fn the_same_request_id_starts_with_the_same_key(runtime: Runtime) {
     let upstream = Upstream::answering("200 OK", JSON, "{}");
     let gateway = Gateway::to(runtime, &upstream, json!({}));
     let same = first_keys(&gateway, &upstream, (0..5).map(|_| ("fixed".into(), BODY.into())));
@@ -81,7 +81,7 @@ pub fn the_same_request_id_starts_with_the_same_key(runtime: Runtime) {
     assert!(spread.iter().any(|key| *key != same[0]));
 }
 
-pub fn sticky_rotation_keeps_a_conversation_on_its_key(runtime: Runtime) {
+pub(crate) fn sticky_rotation_keeps_a_conversation_on_its_key(runtime: Runtime) {
     let upstream = Upstream::answering("200 OK", JSON, "{}");
     let gateway = Gateway::to(runtime, &upstream, json!({"rotation": "sticky"}));
     let talk = r#"{"model":"m","messages":[{"role":"user","content":"hello"}]}"#;
@@ -92,7 +92,7 @@ pub fn sticky_rotation_keeps_a_conversation_on_its_key(runtime: Runtime) {
     assert!(spread.iter().any(|key| *key != same[0]));
 }
 
-pub fn the_clients_own_mistakes_come_back_untouched_after_one_attempt(runtime: Runtime) {
+pub(crate) fn the_clients_own_mistakes_come_back_untouched_after_one_attempt(runtime: Runtime) {
     const ERROR: &str = "{ \"error\" : {\"message\":\"no\",\"n\":1.00} }";
     for status in [
         "400 Bad",
@@ -115,7 +115,7 @@ pub fn the_clients_own_mistakes_come_back_untouched_after_one_attempt(runtime: R
     }
 }
 
-pub fn when_everything_failed_the_cause_is_told(runtime: Runtime) {
+pub(crate) fn when_everything_failed_the_cause_is_told(runtime: Runtime) {
     let cases: [(&str, &str, &str, u16, &str); 9] = [
         ("401 No", JSON, "{}", 502, "upstream_auth_failed"),
         ("402 Pay", JSON, "{}", 502, "upstream_auth_failed"),
@@ -152,7 +152,7 @@ pub fn when_everything_failed_the_cause_is_told(runtime: Runtime) {
     }
 }
 
-pub fn a_rate_limit_on_every_key_keeps_its_retry_after(runtime: Runtime) {
+pub(crate) fn a_rate_limit_on_every_key_keeps_its_retry_after(runtime: Runtime) {
     let upstream = Upstream::answering(
         "429 Slow",
         "content-type: application/json\r\nretry-after: 7\r\n",
@@ -170,7 +170,7 @@ pub fn a_rate_limit_on_every_key_keeps_its_retry_after(runtime: Runtime) {
     assert_eq!(answer.field("x-gateway-attempts"), Some("2"));
 }
 
-pub fn attempts_end_at_their_maximum(runtime: Runtime) {
+pub(crate) fn attempts_end_at_their_maximum(runtime: Runtime) {
     let upstream = Upstream::answering("500 Oops", JSON, r#"{"error":{}}"#);
     let keys: Vec<String> = (0..6).map(|n| format!("up-SECRET-{n}")).collect();
     let answer = Gateway::to(runtime, &upstream, json!({"api_keys": keys, "max_attempts": 3})).chat(BODY);
@@ -184,7 +184,7 @@ pub fn attempts_end_at_their_maximum(runtime: Runtime) {
     );
 }
 
-pub fn a_silent_upstream_is_ended_by_the_timeout(runtime: Runtime) {
+pub(crate) fn a_silent_upstream_is_ended_by_the_timeout(runtime: Runtime) {
     let upstream = Upstream::start(|_, to| to.hang());
     let answer = Gateway::to(runtime, &upstream, json!({"timeout": 0.3})).chat(BODY);
     assert_eq!(answer.error(), (504, "upstream_timeout".into()));
@@ -195,7 +195,7 @@ pub fn a_silent_upstream_is_ended_by_the_timeout(runtime: Runtime) {
     upstream.wait_for_leaver();
 }
 
-pub fn an_answer_that_stalls_is_ended_by_the_timeout(runtime: Runtime) {
+pub(crate) fn an_answer_that_stalls_is_ended_by_the_timeout(runtime: Runtime) {
     let upstream = Upstream::start(|_, to| {
         to.head("200 OK", JSON);
         to.send(b"{\"half\":");

@@ -7,7 +7,7 @@ use crate::support::{Gateway, Runtime};
 
 const BODY: &str = r#"{"model":"m"}"#;
 
-pub fn the_upstream_sees_the_allow_list_and_nothing_else(runtime: Runtime) {
+pub(crate) fn the_upstream_sees_the_allow_list_and_nothing_else(runtime: Runtime) {
     let upstream = Upstream::answering("200 OK", JSON, "{}");
     let gateway = Gateway::to(runtime, &upstream, json!({}));
     let sent = "user-agent: OpenAI/Python 3\r\nx-stainless-lang: python\r\nopenai-beta: b\r\nidempotency-key: i\r\nanthropic-version: v\r\nanthropic-beta: ab\r\naccept: application/json\r\ncookie: a=b\r\nopenai-organization: org\r\nopenai-project: p\r\nx-forwarded-for: 1.2.3.4\r\ncf-connecting-ip: 1.2.3.4\r\nx-api-key: other\r\norigin: https://a.example\r\nreferer: https://a.example\r\naccept-encoding: br\r\nx-request-id: mine-1\r\nx-custom: c\r\n";
@@ -43,7 +43,7 @@ pub fn the_upstream_sees_the_allow_list_and_nothing_else(runtime: Runtime) {
     assert_eq!(received.one("user-agent"), Some("OpenAI/Python 3"));
 }
 
-pub fn the_clients_headers_lose_against_the_operators(runtime: Runtime) {
+pub(crate) fn the_clients_headers_lose_against_the_operators(runtime: Runtime) {
     let upstream = Upstream::answering("200 OK", JSON, "{}");
     let extra = json!({"extra_headers": {"User-Agent": "ours", "X-Title": "gateway", "OpenAI-Organization": "org-1"}});
     assert_eq!(
@@ -62,7 +62,7 @@ pub fn the_clients_headers_lose_against_the_operators(runtime: Runtime) {
     }
 }
 
-pub fn the_answer_keeps_what_matters_and_loses_what_is_hop_by_hop(runtime: Runtime) {
+pub(crate) fn the_answer_keeps_what_matters_and_loses_what_is_hop_by_hop(runtime: Runtime) {
     const FIELDS: &str = "content-type: application/json\r\nset-cookie: a=b\r\nserver: up\r\nalt-svc: h3\r\nstrict-transport-security: x\r\ncf-ray: 1\r\nopenai-organization: org\r\nx-request-id: up-1\r\nx-ratelimit-remaining-requests: 5\r\nretry-after: 3\r\nopenai-processing-ms: 12\r\nx-vendor: v\r\nkeep-alive: timeout=5\r\naccess-control-allow-origin: https://up.example\r\n";
     let upstream = Upstream::answering("200 OK", FIELDS, "{}");
     let answer = Gateway::to(runtime, &upstream, json!({})).chat_with("x-request-id: mine-1\r\n", BODY);
@@ -92,7 +92,7 @@ pub fn the_answer_keeps_what_matters_and_loses_what_is_hop_by_hop(runtime: Runti
     }
 }
 
-pub fn a_safe_request_id_is_kept_and_another_replaced(runtime: Runtime) {
+pub(crate) fn a_safe_request_id_is_kept_and_another_replaced(runtime: Runtime) {
     let gateway = Gateway::echo(runtime);
     let id = |sent: &str| {
         gateway
@@ -108,7 +108,7 @@ pub fn a_safe_request_id_is_kept_and_another_replaced(runtime: Runtime) {
     }
 }
 
-pub fn azure_gets_its_key_in_its_own_header(runtime: Runtime) {
+pub(crate) fn azure_gets_its_key_in_its_own_header(runtime: Runtime) {
     let upstream = Upstream::answering("200 OK", JSON, "{}");
     assert_eq!(
         Gateway::to(

@@ -5,7 +5,7 @@ use serde_json::json;
 use crate::support::upstream::{JSON, Upstream};
 use crate::support::{Gateway, Runtime, TOKEN, chat, request};
 
-pub fn bodies_that_cannot_be_read_are_refused(runtime: Runtime) {
+pub(crate) fn bodies_that_cannot_be_read_are_refused(runtime: Runtime) {
     let gateway = Gateway::echo(runtime);
     let deep = format!("{{\"a\":{}{}}}", "[".repeat(128), "]".repeat(128));
     for (body, code) in [
@@ -30,7 +30,7 @@ pub fn bodies_that_cannot_be_read_are_refused(runtime: Runtime) {
     assert_eq!(gateway.raw(raw).error(), (400, "invalid_json".into()));
 }
 
-pub fn paths_and_methods_that_do_not_exist_are_refused(runtime: Runtime) {
+pub(crate) fn paths_and_methods_that_do_not_exist_are_refused(runtime: Runtime) {
     let gateway = Gateway::echo(runtime);
     for path in [
         "/v2",
@@ -56,7 +56,7 @@ pub fn paths_and_methods_that_do_not_exist_are_refused(runtime: Runtime) {
     }
 }
 
-pub fn callers_without_a_known_token_are_refused(runtime: Runtime) {
+pub(crate) fn callers_without_a_known_token_are_refused(runtime: Runtime) {
     let gateway = Gateway::echo(runtime);
     let long = format!("authorization: Bearer {}\r\n", "x".repeat(20_000));
     for fields in [
@@ -74,7 +74,7 @@ pub fn callers_without_a_known_token_are_refused(runtime: Runtime) {
     }
 }
 
-pub fn a_known_token_beside_unknown_ones_suffices(runtime: Runtime) {
+pub(crate) fn a_known_token_beside_unknown_ones_suffices(runtime: Runtime) {
     let gateway = Gateway::echo(runtime);
     for fields in [
         format!("x-api-key: {TOKEN}\r\nauthorization: Bearer sk-else\r\n"),
@@ -89,7 +89,7 @@ pub fn a_known_token_beside_unknown_ones_suffices(runtime: Runtime) {
     }
 }
 
-pub fn heads_and_bodies_over_the_limit_are_refused(runtime: Runtime) {
+pub(crate) fn heads_and_bodies_over_the_limit_are_refused(runtime: Runtime) {
     let routes = json!([{"token": TOKEN, "provider": "echo"}]).to_string();
     let gateway = Gateway::start(runtime, &[("GATEWAY_ROUTES", &routes), ("BODY_LIMIT", "1000")]);
     let fields = format!("x-large: {}\r\n", "x".repeat(40_000));
@@ -117,7 +117,7 @@ pub fn heads_and_bodies_over_the_limit_are_refused(runtime: Runtime) {
     );
 }
 
-pub fn a_secret_in_an_upstreams_error_is_redacted(runtime: Runtime) {
+pub(crate) fn a_secret_in_an_upstreams_error_is_redacted(runtime: Runtime) {
     let upstream = Upstream::start(|received, to| {
         let body = format!(
             "{{\"error\":{{\"message\":\"you sent {}\"}}}}",

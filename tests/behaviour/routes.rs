@@ -5,7 +5,7 @@ use serde_json::json;
 use crate::support::upstream::{JSON, Upstream};
 use crate::support::{Gateway, Runtime, TOKEN, request, route};
 
-pub fn two_tokens_reach_two_upstreams(runtime: Runtime) {
+pub(crate) fn two_tokens_reach_two_upstreams(runtime: Runtime) {
     let (first, second) = (
         Upstream::answering("200 OK", JSON, r#"{"data":["a"]}"#),
         Upstream::answering("200 OK", JSON, r#"{"data":["b"]}"#),
@@ -25,7 +25,7 @@ pub fn two_tokens_reach_two_upstreams(runtime: Runtime) {
     }
 }
 
-pub fn a_token_may_be_configured_as_its_digest(runtime: Runtime) {
+pub(crate) fn a_token_may_be_configured_as_its_digest(runtime: Runtime) {
     // SHA-256 of "abc" (FIPS 180-2, appendix B.1).
     let digest = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
     let gateway = Gateway::with_routes(runtime, &json!([{"token_sha256": digest, "provider": "echo"}]));
@@ -33,7 +33,7 @@ pub fn a_token_may_be_configured_as_its_digest(runtime: Runtime) {
     assert_eq!((status("abc"), status(digest)), (200, 401));
 }
 
-pub fn the_single_token_variables_still_work(runtime: Runtime) {
+pub(crate) fn the_single_token_variables_still_work(runtime: Runtime) {
     let upstream = Upstream::answering("200 OK", JSON, "{}");
     let variables = [
         ("GATEWAY_TOKEN", TOKEN),
@@ -69,7 +69,7 @@ pub fn the_single_token_variables_still_work(runtime: Runtime) {
     }
 }
 
-pub fn the_key_named_after_the_provider_comes_first(runtime: Runtime) {
+pub(crate) fn the_key_named_after_the_provider_comes_first(runtime: Runtime) {
     let upstream = Upstream::answering("200 OK", JSON, "{}");
     let keys = [
         ("UPSTREAM_API_KEY", "u-SECRET"),
@@ -92,7 +92,7 @@ pub fn the_key_named_after_the_provider_comes_first(runtime: Runtime) {
     }
 }
 
-pub fn full_urls_replace_the_usual_ones(runtime: Runtime) {
+pub(crate) fn full_urls_replace_the_usual_ones(runtime: Runtime) {
     let upstream = Upstream::answering("200 OK", JSON, "{}");
     let (chat_url, models_url) = (
         format!("{}/talk?v=1", upstream.base_url),
@@ -128,7 +128,7 @@ pub fn full_urls_replace_the_usual_ones(runtime: Runtime) {
     );
 }
 
-pub fn numbered_parts_are_joined(runtime: Runtime) {
+pub(crate) fn numbered_parts_are_joined(runtime: Runtime) {
     let routes = json!([{"token": TOKEN, "provider": "echo"}]).to_string();
     let (first, second) = routes.split_at(routes.len() / 2);
     let gateway = Gateway::start(runtime, &[("GATEWAY_ROUTES_1", first), ("GATEWAY_ROUTES_2", second)]);

@@ -11,7 +11,7 @@ use crate::support::{Gateway, Runtime, chat};
 
 const BODY: &str = r#"{"model":"m","stream":true}"#;
 
-pub fn a_stream_passes_byte_for_byte(runtime: Runtime) {
+pub(crate) fn a_stream_passes_byte_for_byte(runtime: Runtime) {
     const STREAM: &str = ": hi\r\n\r\ndata: {\"a\":1}\r\n\r\nevent: x\nid: 1\nretry: 5\nodd: field\ndata: é\n\ndata:[DONE]\n\n: after\n\n";
     let upstream = Upstream::start(|_, to| {
         to.head(
@@ -35,7 +35,7 @@ pub fn a_stream_passes_byte_for_byte(runtime: Runtime) {
     }
 }
 
-pub fn every_event_arrives_before_the_next_is_sent(runtime: Runtime) {
+pub(crate) fn every_event_arrives_before_the_next_is_sent(runtime: Runtime) {
     let (seen, next): (Sender<()>, Receiver<()>) = channel();
     let next = Mutex::new(next);
     let upstream = Upstream::start(move |_, to| {
@@ -55,7 +55,7 @@ pub fn every_event_arrives_before_the_next_is_sent(runtime: Runtime) {
     assert!(gateway.checked(exchange.finish()).text().ends_with("data: [DONE]\n\n"));
 }
 
-pub fn a_long_stream_in_odd_pieces_is_the_same_stream(runtime: Runtime) {
+pub(crate) fn a_long_stream_in_odd_pieces_is_the_same_stream(runtime: Runtime) {
     let mut stream: Vec<u8> = Vec::new();
     for event in 0..3000 {
         stream.extend_from_slice(
@@ -88,7 +88,7 @@ pub fn a_long_stream_in_odd_pieces_is_the_same_stream(runtime: Runtime) {
     );
 }
 
-pub fn a_client_that_leaves_a_stream_ends_it_upstream(runtime: Runtime) {
+pub(crate) fn a_client_that_leaves_a_stream_ends_it_upstream(runtime: Runtime) {
     let upstream = Upstream::start(|_, to| {
         to.head("200 OK", SSE);
         to.send(b"data: first\n\n");
@@ -101,7 +101,7 @@ pub fn a_client_that_leaves_a_stream_ends_it_upstream(runtime: Runtime) {
     upstream.wait_for_leaver();
 }
 
-pub fn a_client_that_leaves_before_the_head_ends_the_request_upstream(runtime: Runtime) {
+pub(crate) fn a_client_that_leaves_before_the_head_ends_the_request_upstream(runtime: Runtime) {
     let upstream = Upstream::start(|_, to| to.hang());
     let gateway = Gateway::to(runtime, &upstream, json!({}));
     let exchange = gateway.open(chat("", BODY));

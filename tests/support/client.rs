@@ -8,16 +8,16 @@ use serde_json::Value;
 
 /// A complete answer.
 #[derive(Debug)]
-pub struct Answer {
-    pub status: u16,
+pub(crate) struct Answer {
+    pub(crate) status: u16,
     /// Status line and fields, as they were spelled.
-    pub head: String,
-    pub body: Vec<u8>,
+    pub(crate) head: String,
+    pub(crate) body: Vec<u8>,
 }
 
 impl Answer {
     /// The value of a field that stands once, or nothing.
-    pub fn field(&self, name: &str) -> Option<&str> {
+    pub(crate) fn field(&self, name: &str) -> Option<&str> {
         let mut values = self
             .head
             .lines()
@@ -29,16 +29,16 @@ impl Answer {
         value
     }
 
-    pub fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         String::from_utf8(self.body.clone()).unwrap()
     }
 
-    pub fn json(&self) -> Value {
+    pub(crate) fn json(&self) -> Value {
         serde_json::from_slice(&self.body).unwrap_or_else(|_| panic!("not JSON: {}", self.text()))
     }
 
     /// Status and code of an error of the gateway, whose form is checked as well.
-    pub fn error(&self) -> (u16, String) {
+    pub(crate) fn error(&self) -> (u16, String) {
         let body = self.json();
         let error = body["error"].as_object().expect("no error object");
         assert_eq!(error.keys().collect::<Vec<_>>(), ["code", "message", "param", "type"]);
@@ -48,13 +48,13 @@ impl Answer {
 }
 
 /// A connection on which one request was sent.
-pub struct Exchange {
+pub(crate) struct Exchange {
     stream: TcpStream,
     bytes: Vec<u8>,
 }
 
 impl Exchange {
-    pub fn begin(address: &str, request: &[u8]) -> Self {
+    pub(crate) fn begin(address: &str, request: &[u8]) -> Self {
         let mut stream = TcpStream::connect(address).unwrap();
         let _ = stream.set_nodelay(true);
         stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
@@ -67,7 +67,7 @@ impl Exchange {
     }
 
     /// Reads until `text` has arrived.
-    pub fn wait_for(&mut self, text: &str) {
+    pub(crate) fn wait_for(&mut self, text: &str) {
         let mut buffer = [0; 4096];
         while memchr::memmem::find(&self.bytes, text.as_bytes()).is_none() {
             let read = self.stream.read(&mut buffer).expect("nothing came");
@@ -77,14 +77,14 @@ impl Exchange {
     }
 
     /// Leaves at once, as a client does that is killed: the connection is reset.
-    pub fn leave(self) {
+    pub(crate) fn leave(self) {
         socket2::SockRef::from(&self.stream)
             .set_linger(Some(Duration::ZERO))
             .unwrap();
     }
 
     /// Reads to the end of the connection.
-    pub fn finish(mut self) -> Answer {
+    pub(crate) fn finish(mut self) -> Answer {
         let _ = self.stream.read_to_end(&mut self.bytes);
         let end = memchr::memmem::find(&self.bytes, b"\r\n\r\n").expect("an answer without a head");
         let body = self.bytes.split_off(end + 4);

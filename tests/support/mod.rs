@@ -1,8 +1,8 @@
 //! What tests over HTTP stand on: a gateway on either runtime, an upstream, a client. Every answer and every log line
 //! that passes here is searched for secrets and upstream addresses.
 
-pub mod client;
-pub mod upstream;
+pub(crate) mod client;
+pub(crate) mod upstream;
 
 use std::ffi::OsString;
 use std::fs::{self, File};
@@ -19,18 +19,18 @@ use self::client::{Answer, Exchange};
 use self::upstream::Upstream;
 
 /// The token of a gateway that has one route.
-pub const TOKEN: &str = "gw-SECRET-token";
+pub(crate) const TOKEN: &str = "gw-SECRET-token";
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Runtime {
+pub(crate) enum Runtime {
     Native,
     Worker,
 }
 
 /// A running gateway; it ends with the test.
-pub struct Gateway {
+pub(crate) struct Gateway {
     process: Child,
-    pub address: String,
+    pub(crate) address: String,
     folder: TempDir,
     /// What no answer and no log line may hold.
     secrets: Vec<String>,
@@ -38,7 +38,7 @@ pub struct Gateway {
 
 impl Gateway {
     /// A gateway with these variables and no others.
-    pub fn start(runtime: Runtime, variables: &[(&str, &str)]) -> Self {
+    pub(crate) fn start(runtime: Runtime, variables: &[(&str, &str)]) -> Self {
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let folder = tempfile::tempdir().unwrap();
         let mut command = match runtime {
@@ -89,36 +89,36 @@ impl Gateway {
     }
 
     /// A gateway with one route to `upstream`: two keys, and what `fields` adds or replaces.
-    pub fn to(runtime: Runtime, upstream: &Upstream, fields: Value) -> Self {
+    pub(crate) fn to(runtime: Runtime, upstream: &Upstream, fields: Value) -> Self {
         Self::with_routes(runtime, &json!([route(TOKEN, upstream, fields)]))
     }
 
-    pub fn with_routes(runtime: Runtime, routes: &Value) -> Self {
+    pub(crate) fn with_routes(runtime: Runtime, routes: &Value) -> Self {
         Self::start(runtime, &[("GATEWAY_ROUTES", &routes.to_string())])
     }
 
     /// A gateway with one route that echoes.
-    pub fn echo(runtime: Runtime) -> Self {
+    pub(crate) fn echo(runtime: Runtime) -> Self {
         Self::with_routes(runtime, &json!([{"token": TOKEN, "provider": "echo"}]))
     }
 
     /// Everything it has written so far.
-    pub fn log(&self) -> String {
+    pub(crate) fn log(&self) -> String {
         fs::read_to_string(self.folder.path().join("log")).unwrap_or_default()
     }
 
     /// Sends these bytes, and waits for the whole answer.
-    pub fn raw(&self, request: impl AsRef<[u8]>) -> Answer {
+    pub(crate) fn raw(&self, request: impl AsRef<[u8]>) -> Answer {
         self.checked(self.open(request).finish())
     }
 
     /// Sends these bytes.
-    pub fn open(&self, request: impl AsRef<[u8]>) -> Exchange {
+    pub(crate) fn open(&self, request: impl AsRef<[u8]>) -> Exchange {
         Exchange::begin(&self.address, request.as_ref())
     }
 
     /// Fails the test where an answer tells a secret.
-    pub fn checked(&self, answer: Answer) -> Answer {
+    pub(crate) fn checked(&self, answer: Answer) -> Answer {
         let body = String::from_utf8_lossy(&answer.body);
         for secret in &self.secrets {
             assert!(
@@ -130,20 +130,20 @@ impl Gateway {
         answer
     }
 
-    pub fn get(&self, path: &str) -> Answer {
+    pub(crate) fn get(&self, path: &str) -> Answer {
         self.raw(request("GET", path, TOKEN, "", ""))
     }
 
-    pub fn post(&self, path: &str, body: &str) -> Answer {
+    pub(crate) fn post(&self, path: &str, body: &str) -> Answer {
         self.raw(request("POST", path, TOKEN, "content-type: application/json\r\n", body))
     }
 
     /// Chat completions with further fields, each ended by CRLF.
-    pub fn chat_with(&self, fields: &str, body: &str) -> Answer {
+    pub(crate) fn chat_with(&self, fields: &str, body: &str) -> Answer {
         self.raw(chat(fields, body))
     }
 
-    pub fn chat(&self, body: &str) -> Answer {
+    pub(crate) fn chat(&self, body: &str) -> Answer {
         self.chat_with("", body)
     }
 }
@@ -164,15 +164,18 @@ impl Drop for Gateway {
 }
 
 /// A route to `upstream` with two keys, and what `fields` adds or replaces.
-pub fn route(token: &str, upstream: &Upstream, fields: Value) -> Value {
+pub(crate) fn route(token: &str, upstream: &Upstream, fields: Value) -> Value {
     let mut route = json!({"token": token, "base_url": upstream.base_url, "api_keys": ["up-SECRET-1", "up-SECRET-2"]});
-    for (name, value) in fields.as_object().unwrap() {
-        route[name] = value.clone();
+    let Value::Object(fields) = fields else {
+        panic!("fields are an object")
+    };
+    for (name, value) in fields {
+        route[name] = value;
     }
     route
 }
 
-pub fn request(method: &str, path: &str, token: &str, fields: &str, body: &str) -> String {
+pub(crate) fn request(method: &str, path: &str, token: &str, fields: &str, body: &str) -> String {
     let length = if body.is_empty() && method == "GET" {
         String::new()
     } else {
@@ -183,7 +186,7 @@ pub fn request(method: &str, path: &str, token: &str, fields: &str, body: &str) 
     )
 }
 
-pub fn chat(fields: &str, body: &str) -> String {
+pub(crate) fn chat(fields: &str, body: &str) -> String {
     request(
         "POST",
         "/v1/chat/completions",

@@ -6,20 +6,20 @@ use std::sync::{Arc, Condvar, Mutex};
 use std::thread;
 use std::time::Duration;
 
-pub const JSON: &str = "content-type: application/json\r\n";
-pub const SSE: &str = "content-type: text/event-stream\r\n";
+pub(crate) const JSON: &str = "content-type: application/json\r\n";
+pub(crate) const SSE: &str = "content-type: text/event-stream\r\n";
 
 /// One request as it came.
 #[derive(Clone, Debug)]
-pub struct Received {
+pub(crate) struct Received {
     /// Request line and fields, as they were spelled.
-    pub head: String,
-    pub body: Vec<u8>,
+    pub(crate) head: String,
+    pub(crate) body: Vec<u8>,
 }
 
 impl Received {
     /// The values of a field, in order.
-    pub fn all(&self, name: &str) -> Vec<&str> {
+    pub(crate) fn all(&self, name: &str) -> Vec<&str> {
         let field = |line: &'_ str| {
             line.split_once(": ")
                 .is_some_and(|(found, _)| found.eq_ignore_ascii_case(name))
@@ -34,14 +34,14 @@ impl Received {
     }
 
     /// The value of a field that stands once, or nothing.
-    pub fn one(&self, name: &str) -> Option<&str> {
+    pub(crate) fn one(&self, name: &str) -> Option<&str> {
         let values = self.all(name);
         assert!(values.len() < 2, "{name} stands {} times", values.len());
         values.first().copied()
     }
 
     /// The names of all fields, sorted, in lower case.
-    pub fn names(&self) -> Vec<String> {
+    pub(crate) fn names(&self) -> Vec<String> {
         let mut names: Vec<String> = self
             .head
             .lines()
@@ -53,11 +53,11 @@ impl Received {
         names
     }
 
-    pub fn line(&self) -> &str {
+    pub(crate) fn line(&self) -> &str {
         self.head.lines().next().unwrap_or_default()
     }
 
-    pub fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         String::from_utf8(self.body.clone()).unwrap()
     }
 }
@@ -71,14 +71,14 @@ struct Log {
 
 /// A running upstream. Its threads end with the test process.
 #[derive(Clone)]
-pub struct Upstream {
-    pub base_url: String,
+pub(crate) struct Upstream {
+    pub(crate) base_url: String,
     log: Arc<(Mutex<Log>, Condvar)>,
 }
 
 impl Upstream {
     /// An upstream whose `reply` writes each answer; the connection is closed behind it.
-    pub fn start(reply: impl Fn(&Received, &mut Connection) + Send + Sync + 'static) -> Self {
+    pub(crate) fn start(reply: impl Fn(&Received, &mut Connection) + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let upstream = Self {
             base_url: format!("http://{}/v1", listener.local_addr().unwrap()),
@@ -112,28 +112,28 @@ impl Upstream {
     }
 
     /// An upstream that gives everyone the same answer.
-    pub fn answering(status: &'static str, fields: &'static str, body: &'static str) -> Self {
+    pub(crate) fn answering(status: &'static str, fields: &'static str, body: &'static str) -> Self {
         Self::start(move |_, to| to.answer(status, fields, body))
     }
 
-    pub fn received(&self) -> Vec<Received> {
+    pub(crate) fn received(&self) -> Vec<Received> {
         self.log.0.lock().unwrap().received.clone()
     }
 
     /// The only request there was.
-    pub fn only(&self) -> Received {
+    pub(crate) fn only(&self) -> Received {
         let received = self.received();
         assert_eq!(received.len(), 1, "requests");
         received.into_iter().next().unwrap()
     }
 
     /// Waits until a request is there.
-    pub fn wait_for_request(&self) {
+    pub(crate) fn wait_for_request(&self) {
         self.wait(|log| !log.received.is_empty(), "no request came");
     }
 
     /// Waits until somebody left before the answer was complete.
-    pub fn wait_for_leaver(&self) {
+    pub(crate) fn wait_for_leaver(&self) {
         self.wait(|log| log.abandoned > 0, "nobody left");
     }
 
@@ -149,14 +149,14 @@ impl Upstream {
 }
 
 /// The way back to the client of one request.
-pub struct Connection {
+pub(crate) struct Connection {
     stream: TcpStream,
     abandoned: bool,
 }
 
 impl Connection {
     /// A complete answer.
-    pub fn answer(&mut self, status: &str, fields: &str, body: &str) {
+    pub(crate) fn answer(&mut self, status: &str, fields: &str, body: &str) {
         let length = body.len();
         self.send(
             format!("HTTP/1.1 {status}\r\n{fields}content-length: {length}\r\nconnection: close\r\n\r\n{body}")
@@ -165,19 +165,19 @@ impl Connection {
     }
 
     /// The head of an answer that ends with the connection.
-    pub fn head(&mut self, status: &str, fields: &str) {
+    pub(crate) fn head(&mut self, status: &str, fields: &str) {
         self.send(format!("HTTP/1.1 {status}\r\n{fields}connection: close\r\n\r\n").as_bytes());
     }
 
     /// Bytes as they are, at once.
-    pub fn send(&mut self, bytes: &[u8]) {
+    pub(crate) fn send(&mut self, bytes: &[u8]) {
         if self.stream.write_all(bytes).and_then(|()| self.stream.flush()).is_err() {
             self.abandoned = true;
         }
     }
 
     /// Says nothing until the client leaves.
-    pub fn hang(&mut self) {
+    pub(crate) fn hang(&mut self) {
         let _ = self.stream.set_read_timeout(Some(Duration::from_secs(90)));
         if matches!(self.stream.read(&mut [0; 64]), Ok(0)) || self.stream.take_error().is_ok() {
             self.abandoned = true;
