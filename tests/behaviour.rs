@@ -11,6 +11,8 @@
 
 #[path = "behaviour/bodies.rs"]
 mod bodies;
+#[path = "behaviour/clients.rs"]
+mod clients;
 #[path = "behaviour/endpoints.rs"]
 mod endpoints;
 #[path = "behaviour/failover.rs"]
@@ -56,6 +58,10 @@ behaviours! {
         embeddings_go_to_their_own_path,
         simple_chat_is_translated_both_ways,
         simple_chat_streams_chat_completions,
+    }
+    clients {
+        the_python_sdk_works_unmodified,
+        the_node_sdk_works_unmodified,
     }
     endpoints {
         health_and_home_need_no_token_and_tell_nothing,
@@ -107,6 +113,7 @@ behaviours! {
         every_event_arrives_before_the_next_is_sent,
         a_long_stream_in_odd_pieces_is_the_same_stream,
         a_client_that_leaves_a_stream_ends_it_upstream,
+        a_client_that_closes_a_lively_stream_ends_it_upstream,
         a_client_that_leaves_before_the_head_ends_the_request_upstream,
     }
 }

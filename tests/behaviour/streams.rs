@@ -101,6 +101,21 @@ pub(crate) fn a_client_that_leaves_a_stream_ends_it_upstream(runtime: Runtime) {
     upstream.wait_for_leaver();
 }
 
+pub(crate) fn a_client_that_closes_a_lively_stream_ends_it_upstream(runtime: Runtime) {
+    let upstream = Upstream::start(|_, to| {
+        to.head("200 OK", SSE);
+        while to.is_open() {
+            to.send(b"data: tick\n\n");
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    });
+    let gateway = Gateway::to(runtime, &upstream, json!({}));
+    let mut exchange = gateway.open(chat("", BODY));
+    exchange.wait_for("data: tick\n\n");
+    drop(exchange);
+    upstream.wait_for_leaver();
+}
+
 pub(crate) fn a_client_that_leaves_before_the_head_ends_the_request_upstream(runtime: Runtime) {
     let upstream = Upstream::start(|_, to| to.hang());
     let gateway = Gateway::to(runtime, &upstream, json!({}));

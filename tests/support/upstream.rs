@@ -176,6 +176,11 @@ impl Connection {
         }
     }
 
+    /// Nobody was seen to leave so far.
+    pub(crate) fn is_open(&self) -> bool {
+        !self.abandoned
+    }
+
     /// Says nothing until the client leaves.
     pub(crate) fn hang(&mut self) {
         let _ = self.stream.set_read_timeout(Some(Duration::from_secs(90)));
