@@ -69,7 +69,8 @@ pub trait Platform: Clone + 'static {
     /// can tell), [`Fault::Reset`] when it broke before the head.
     async fn fetch(&self, request: Request<Bytes>, connect_timeout: Duration) -> Result<Response<Self::Stream>, Fault>;
 
-    /// Reads a body to its end, in as few crossings as the runtime allows.
+    /// Reads a body to its end, in as few crossings as the runtime allows. One that is too large is read past as far
+    /// as is reasonable, since its sender may read no answer before it has sent everything.
     ///
     /// # Errors
     /// [`Fault::TooLarge`] beyond `limit` bytes, [`Fault::Reset`] when it breaks,

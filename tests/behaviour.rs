@@ -98,6 +98,7 @@ behaviours! {
         callers_without_a_known_token_are_refused,
         a_known_token_beside_unknown_ones_suffices,
         heads_and_bodies_over_the_limit_are_refused,
+        a_client_that_sends_65_megabytes_learns_why_they_are_refused,
         a_secret_in_an_upstreams_error_is_redacted,
     }
     routes {

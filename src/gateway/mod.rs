@@ -84,7 +84,15 @@ impl<P: Platform> Gateway<P> {
     pub async fn handle(&self, request: Request<P::Stream>) -> Answer<P::Stream> {
         let (head, stream) = request.into_parts();
         let mut record = self.record(&head.headers);
-        let result = self.answer(&head, stream, &mut record).await;
+        let mut stream = Some(stream);
+        let result = self.answer(&head, &mut stream, &mut record).await;
+        if let (Err(_), Some(unread)) = (&result, stream)
+            && !head.headers.contains_key(header::EXPECT)
+        {
+            // A client that is still sending when the connection closes never gets to read why. The body itself is of no
+            // interest: with a limit of nothing it is read past, as far as the runtime finds reasonable.
+            let _ = self.platform.collect(unread, 0).await;
+        }
         self.finish(&head.headers, result, record)
     }
 
@@ -127,7 +135,7 @@ impl<P: Platform> Gateway<P> {
     async fn answer(
         &self,
         head: &Parts,
-        stream: P::Stream,
+        stream: &mut Option<P::Stream>,
         record: &mut Record,
     ) -> Result<Response<Body<P::Stream>>, Error> {
         if headers::size(head) > HEAD_LIMIT {
@@ -136,6 +144,10 @@ impl<P: Platform> Gateway<P> {
                 HEAD_LIMIT / 1024
             );
             return Err(Error::new(Kind::HeadersTooLarge, message));
+        }
+        if head.headers.contains_key(header::TRANSFER_ENCODING) && head.headers.contains_key(header::CONTENT_LENGTH) {
+            let message = "The request has both Transfer-Encoding and Content-Length; send one of them.";
+            return Err(Error::new(Kind::MalformedRequest, message));
         }
         if head.method == Method::OPTIONS {
             record.endpoint = "preflight";
@@ -155,10 +167,6 @@ impl<P: Platform> Gateway<P> {
         let index = caller::route(&self.config, &head.headers)?;
         let route = &self.config.routes[index];
         record.route = Some(route.name.clone());
-        if head.headers.contains_key(header::TRANSFER_ENCODING) && head.headers.contains_key(header::CONTENT_LENGTH) {
-            let message = "The request has both Transfer-Encoding and Content-Length; send one of them.";
-            return Err(Error::new(Kind::MalformedRequest, message));
-        }
         let mut call = Call {
             endpoint: &endpoint,
             route: index,
@@ -189,7 +197,7 @@ impl<P: Platform> Gateway<P> {
     }
 
     /// The JSON body of a request.
-    async fn body(&self, head: &Parts, stream: P::Stream) -> Result<Bytes, Error> {
+    async fn body(&self, head: &Parts, stream: &mut Option<P::Stream>) -> Result<Bytes, Error> {
         let kind = head.headers.get(header::CONTENT_TYPE).map(HeaderValue::as_bytes);
         if !kind.is_none_or(headers::is_json) {
             let hint = "The request's content-type is not JSON; send `Content-Type: application/json`.";
@@ -205,6 +213,9 @@ impl<P: Platform> Gateway<P> {
         if headers::content_length(&head.headers).is_some_and(|length| length > limit as u64) {
             return Err(too_large());
         }
+        let Some(stream) = stream.take() else {
+            return Ok(Bytes::new());
+        };
         self.platform.collect(stream, limit).await.map_err(|fault| match fault {
             Fault::TooLarge => too_large(),
             Fault::Timeout => Error::new(

@@ -19,6 +19,11 @@ use crate::platform::{Fault, Millis, Platform};
 /// A body that sends nothing for this long is given up.
 const BODY_IDLE: Duration = Duration::from_secs(30);
 
+/// How much of a refused body is read past, and for how long: enough for a client that has not heard yet, too little to
+/// keep the gateway busy.
+const DISCARD_LIMIT: usize = 128 * 1024 * 1024;
+const DISCARD_TIME: Duration = Duration::from_secs(10);
+
 /// tokio and hyper, as the core sees them.
 #[derive(Clone)]
 struct Native {
@@ -48,9 +53,6 @@ impl Platform for Native {
     }
 
     async fn collect(&self, mut stream: Incoming, limit: usize) -> Result<Bytes, Fault> {
-        if stream.size_hint().lower() > limit as u64 {
-            return Err(Fault::TooLarge);
-        }
         let mut body = BytesMut::new();
         while let Some(frame) = tokio::time::timeout(BODY_IDLE, stream.frame())
             .await
@@ -60,6 +62,8 @@ impl Platform for Native {
                 continue;
             };
             if body.len() + data.len() > limit {
+                drop(body);
+                discard(stream).await;
                 return Err(Fault::TooLarge);
             }
             if body.is_empty() && stream.is_end_stream() {
@@ -69,4 +73,18 @@ impl Platform for Native {
         }
         Ok(body.freeze())
     }
+}
+
+/// Reads past what a client is still sending, so that it gets to read the answer.
+async fn discard(mut stream: Incoming) {
+    let mut left = DISCARD_LIMIT;
+    let discarding = async {
+        while let Some(Ok(frame)) = stream.frame().await {
+            match left.checked_sub(frame.data_ref().map_or(0, Bytes::len)) {
+                Some(rest) => left = rest,
+                None => break,
+            }
+        }
+    };
+    let _ = tokio::time::timeout(DISCARD_TIME, discarding).await;
 }

@@ -117,6 +117,12 @@ pub(crate) fn heads_and_bodies_over_the_limit_are_refused(runtime: Runtime) {
     );
 }
 
+pub(crate) fn a_client_that_sends_65_megabytes_learns_why_they_are_refused(runtime: Runtime) {
+    let gateway = Gateway::echo(runtime);
+    let body = format!("{{\"a\":\"{}\"}}", "x".repeat(65 * 1024 * 1024));
+    assert_eq!(gateway.chat(&body).error(), (413, "request_too_large".into()));
+}
+
 pub(crate) fn a_secret_in_an_upstreams_error_is_redacted(runtime: Runtime) {
     let upstream = Upstream::start(|received, to| {
         let body = format!(
