@@ -19,6 +19,10 @@ mod endpoints;
 mod failover;
 #[path = "behaviour/headers.rs"]
 mod headers;
+#[path = "behaviour/only_native.rs"]
+mod only_native;
+#[path = "behaviour/only_worker.rs"]
+mod only_worker;
 #[path = "behaviour/refusals.rs"]
 mod refusals;
 #[path = "behaviour/routes.rs"]

@@ -145,10 +145,6 @@ impl<P: Platform> Gateway<P> {
             );
             return Err(Error::new(Kind::HeadersTooLarge, message));
         }
-        if head.headers.contains_key(header::TRANSFER_ENCODING) && head.headers.contains_key(header::CONTENT_LENGTH) {
-            let message = "The request has both Transfer-Encoding and Content-Length; send one of them.";
-            return Err(Error::new(Kind::MalformedRequest, message));
-        }
         if head.method == Method::OPTIONS {
             record.endpoint = "preflight";
             return Ok(cors::preflight(&head.headers));

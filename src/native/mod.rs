@@ -4,6 +4,7 @@ mod cli;
 mod client;
 mod log;
 mod serve;
+mod unparsed;
 
 use std::time::Duration;
 

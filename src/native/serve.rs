@@ -3,11 +3,12 @@
 use std::convert::Infallible;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{Request, Response, header};
+use http::{HeaderMap, Request, Response, header};
 use hyper::body::{Body as HttpBody, Frame, Incoming, SizeHint};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
@@ -20,6 +21,7 @@ use tokio::time::Sleep;
 
 use super::cli::{runtime, say, variable};
 use super::client::Client;
+use super::unparsed::Explained;
 use super::{Native, log};
 use crate::config::{Config, LogFormat, Server};
 use crate::error::{Error, Kind};
@@ -80,12 +82,16 @@ async fn listen(gateway: Gateway<Native>, server: &Server) -> Result<(), String>
                 Ok((stream, _)) => {
                     // Without it small chunks wait for the peer's delayed ACK.
                     let _ = stream.set_nodelay(true);
-                    let state = state.clone();
+                    let (state, explaining) = (state.clone(), state.clone());
+                    let explain = move |error| explaining.explain(error);
+                    let ambiguous = Arc::new(AtomicBool::new(false));
+                    let noticed = Arc::clone(&ambiguous);
                     let service = service_fn(move |request| {
-                        let state = state.clone();
-                        async move { Ok::<_, Infallible>(state.answer(request).await) }
+                        let (state, two_lengths) = (state.clone(), noticed.swap(false, Ordering::Relaxed));
+                        async move { Ok::<_, Infallible>(state.answer(request, two_lengths).await) }
                     });
-                    let connection = connections.watch(http.serve_connection(TokioIo::new(stream), service).into_owned());
+                    let io = TokioIo::new(Explained::new(stream, explain, Arc::clone(&ambiguous)));
+                    let connection = connections.watch(http.serve_connection(io, service).into_owned());
                     tokio::spawn(async move { drop(connection.await) });
                 }
                 // Out of file descriptors, most likely: others will be closed soon.
@@ -117,7 +123,7 @@ struct State {
 }
 
 impl State {
-    async fn answer(&self, request: Request<Incoming>) -> Response<Outgoing> {
+    async fn answer(&self, request: Request<Incoming>, two_lengths: bool) -> Response<Outgoing> {
         let health = request.uri().path() == "/health";
         let permit = Arc::clone(&self.admission).try_acquire_owned().ok();
         let answer = if permit.is_none() && !health {
@@ -126,6 +132,10 @@ impl State {
                 "The gateway serves as many requests as it may; try again in a second.",
             );
             self.gateway.refuse(request.headers(), error)
+        } else if two_lengths {
+            let message = "The request has both Transfer-Encoding and Content-Length; send one of them.";
+            self.gateway
+                .refuse(request.headers(), Error::new(Kind::MalformedRequest, message))
         } else {
             self.gateway.handle(request).await
         };
@@ -148,6 +158,35 @@ impl State {
             _permit: permit,
         };
         Response::from_parts(head, body)
+    }
+}
+
+impl State {
+    /// A refusal as it goes over an HTTP/1.1 connection that is closed behind it.
+    fn explain(&self, error: Error) -> Vec<u8> {
+        let Answer { response, record } = self.gateway.refuse(&HeaderMap::new(), error);
+        let (head, body) = response.into_parts();
+        let body = if let Body::Full(body) = body {
+            body
+        } else {
+            Bytes::new()
+        };
+        log::request(self.log_format, &record, body.len() as u64, Some(log::now()), true);
+        let mut text = format!(
+            "HTTP/1.1 {}\r\nconnection: close\r\ncontent-length: {}\r\n",
+            head.status,
+            body.len()
+        )
+        .into_bytes();
+        for (name, value) in &head.headers {
+            text.extend_from_slice(name.as_str().as_bytes());
+            text.extend_from_slice(b": ");
+            text.extend_from_slice(value.as_bytes());
+            text.extend_from_slice(b"\r\n");
+        }
+        text.extend_from_slice(b"\r\n");
+        text.extend_from_slice(&body);
+        text
     }
 }
 

@@ -130,6 +130,22 @@ impl Gateway {
         answer
     }
 
+    /// Sends SIGTERM.
+    pub(crate) fn terminate(&self) {
+        assert!(
+            Command::new("kill")
+                .arg(self.process.id().to_string())
+                .status()
+                .unwrap()
+                .success()
+        );
+    }
+
+    /// Waits for the process to end.
+    pub(crate) fn exit_code(&mut self) -> Option<i32> {
+        self.process.wait().unwrap().code()
+    }
+
     pub(crate) fn get(&self, path: &str) -> Answer {
         self.raw(request("GET", path, TOKEN, "", ""))
     }

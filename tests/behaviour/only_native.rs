@@ -1,0 +1,216 @@
+//! What only the binary does: its command line, its process, and HTTP that a platform would not let through.
+
+use std::net::TcpListener;
+use std::process::{Command, Output};
+
+use bytes::Bytes;
+use http_body_util::{BodyExt, Empty};
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use serde_json::json;
+
+use crate::support::{Gateway, Runtime, TOKEN, chat, request};
+
+fn command(subcommand: &str, variables: &[(&str, &str)]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_ai-gateway"));
+    command
+        .arg(subcommand)
+        .env_clear()
+        .envs(variables.iter().copied())
+        .output()
+        .unwrap()
+}
+
+#[test]
+fn a_port_in_use_is_named() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port().to_string();
+    let output = command("demo", &[("PORT", &port)]);
+    assert!(!output.status.success());
+    assert!(
+        String::from_utf8(output.stderr)
+            .unwrap()
+            .contains(&format!("cannot listen on 127.0.0.1:{port}"))
+    );
+}
+
+#[test]
+fn six_mistakes_are_six_problems_and_no_secret() {
+    let routes = r#"[{"token":"gw-secret-1","provider":"opnrouter","api_keys":"sk-secret-2","timeout":"5"},
+        {"tokn":"gw-secret-3","base_url":"https://a.example/v1/chat/completions","api_keys":["sk-secret-4"]}]"#;
+    for subcommand in ["check", "serve"] {
+        let output = command(subcommand, &[("GATEWAY_ROUTES", routes)]);
+        let report = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(1));
+        assert!(
+            report.contains("has 6 problems") && report.contains("did you mean `openrouter`?"),
+            "{report}"
+        );
+        assert!(
+            report.contains("GATEWAY_ROUTES[1].tokn (line 2, column 17)"),
+            "{report}"
+        );
+        assert!(!report.contains("secret-"), "{report}");
+    }
+}
+
+#[test]
+fn check_prints_the_table_with_masked_keys() {
+    let routes =
+        r#"[{"token":"gw-0123456789-wxyz","name":"main","provider":"groq","api_keys":["gsk-0123456789-abcd"]}]"#;
+    let output = command("check", &[("GATEWAY_ROUTES", routes)]);
+    let table = String::from_utf8(output.stdout).unwrap();
+    assert!(
+        output.status.success() && table.contains("main  ****wxyz  groq") && table.contains("****abcd"),
+        "{table}"
+    );
+    assert!(!table.contains("0123456789"));
+}
+
+#[test]
+fn a_routes_file_is_read_and_named_in_its_report() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("routes.json");
+    std::fs::write(&path, r#"[{"token":"t","provider":"echo"}]"#).unwrap();
+    let path = path.to_str().unwrap();
+    assert!(command("check", &[("GATEWAY_ROUTES_FILE", path)]).status.success());
+    std::fs::write(path, "[{]").unwrap();
+    let report = String::from_utf8(command("check", &[("GATEWAY_ROUTES_FILE", path)]).stderr).unwrap();
+    assert!(report.contains(&format!("{path} (line 1, column 3)")), "{report}");
+}
+
+#[test]
+fn a_new_token_comes_with_its_digest() {
+    let output = String::from_utf8(command("token", &[]).stdout).unwrap();
+    let words: Vec<&str> = output.split_whitespace().collect();
+    let [_, token, _, digest] = words[..] else {
+        panic!("{output}")
+    };
+    let gateway = Gateway::with_routes(Runtime::Native, &json!([{"token_sha256": digest, "provider": "echo"}]));
+    assert_eq!(gateway.raw(request("GET", "/v1/models", token, "", "")).status, 200);
+    let url = format!("http://{}/health", gateway.address);
+    let health = |url: &str| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_ai-gateway"));
+        command
+            .args(["health", "--url", url])
+            .env_clear()
+            .output()
+            .unwrap()
+            .status
+            .success()
+    };
+    assert!(health(&url) && !health(&url.replace("/health", "/nothing")));
+}
+
+#[test]
+fn requests_that_are_not_http_get_an_error_object_as_well() {
+    let gateway = Gateway::echo(Runtime::Native);
+    for (request, expected) in [
+        (
+            "GET /health HTTP/1.1\r\nhost: g\r\nx-nul: a\0b\r\n\r\n".to_owned(),
+            (400, "malformed_request"),
+        ),
+        ("nonsense\r\n\r\n".to_owned(), (400, "malformed_request")),
+        (
+            "POST /chat HTTP/1.1\r\nhost: g\r\ncontent-length: x\r\n\r\n".to_owned(),
+            (400, "malformed_request"),
+        ),
+        (
+            "POST /chat HTTP/1.1\r\nhost: g\r\ncontent-length: 2\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n"
+                .to_owned(),
+            (400, "malformed_request"),
+        ),
+        (
+            "POST /chat HTTP/1.1\r\nhost: g\r\ntransfer-encoding: chunked\r\ncontent-length: 2\r\n\r\n0\r\n\r\n"
+                .to_owned(),
+            (400, "malformed_request"),
+        ),
+        (
+            format!("GET / HTTP/1.1\r\nhost: g\r\nx-large: {}\r\n\r\n", "x".repeat(300_000)),
+            (431, "headers_too_large"),
+        ),
+        (
+            format!(
+                "GET / HTTP/1.1\r\nhost: g\r\nauthorization: Bearer {}\r\n\r\n",
+                "x".repeat(100_000)
+            ),
+            (431, "headers_too_large"),
+        ),
+        (
+            format!("GET / HTTP/1.1\r\nhost: g\r\n{}\r\n", "x-many: 1\r\n".repeat(600)),
+            (431, "headers_too_large"),
+        ),
+    ] {
+        let request = if request.ends_with("\r\n\r\n") {
+            request
+        } else {
+            request + "\r\n"
+        };
+        let request = request.replacen("host: g\r\n", "host: g\r\nconnection: close\r\n", 1);
+        let answer = gateway.raw(&request);
+        assert_eq!(
+            answer.error(),
+            (expected.0, expected.1.to_owned()),
+            "{}",
+            request.escape_debug().take(80).collect::<String>()
+        );
+        assert!(answer.field("x-request-id").is_some());
+    }
+}
+
+#[test]
+fn dot_segments_lead_nowhere() {
+    let gateway = Gateway::echo(Runtime::Native);
+    for path in [
+        "/v1/../health",
+        "/v1/%2e%2e/health",
+        "/v1/./models",
+        "/v1/models/../chat",
+        "/v1/models/%2E%2e/x",
+        "/%76%31/models",
+    ] {
+        assert_eq!(gateway.get(path).error(), (404, "not_found".into()), "{path}");
+    }
+}
+
+#[test]
+fn http_2_is_spoken_without_tls() {
+    let gateway = Gateway::echo(Runtime::Native);
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    let body = runtime.block_on(async {
+        let stream = tokio::net::TcpStream::connect(&gateway.address).await.unwrap();
+        let (mut sender, connection) =
+            hyper::client::conn::http2::handshake(TokioExecutor::new(), TokioIo::new(stream))
+                .await
+                .unwrap();
+        tokio::spawn(connection);
+        let request = http::Request::get(format!("http://{}/v1/models", gateway.address)).header("x-api-key", TOKEN);
+        let response = sender
+            .send_request(request.body(Empty::<Bytes>::new()).unwrap())
+            .await
+            .unwrap();
+        assert_eq!(response.version(), http::Version::HTTP_2);
+        response.into_body().collect().await.unwrap().to_bytes()
+    });
+    assert!(memchr::memmem::find(&body, b"\"echo\"").is_some());
+}
+
+#[test]
+fn a_signal_lets_open_streams_finish_and_a_full_house_is_told() {
+    let routes = json!([{"token": TOKEN, "provider": "echo"}]).to_string();
+    let mut gateway = Gateway::start(Runtime::Native, &[("GATEWAY_ROUTES", &routes), ("MAX_CONCURRENT", "1")]);
+    let words = "word ".repeat(50);
+    let body = json!({"messages": [{"role": "user", "content": words}], "stream": true}).to_string();
+    let mut exchange = gateway.open(chat("", &body));
+    exchange.wait_for("word");
+    let refused = gateway.get("/v1/models");
+    assert_eq!(refused.error(), (503, "overloaded".into()));
+    assert_eq!(refused.field("retry-after"), Some("1"));
+    gateway.terminate();
+    let answer = exchange.finish();
+    assert!(answer.text().ends_with("data: [DONE]\n\n"));
+    assert_eq!(answer.text().matches("word ").count(), 50);
+    assert_eq!(gateway.exit_code(), Some(0));
+}
