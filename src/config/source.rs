@@ -69,7 +69,7 @@ pub fn inline_routes(variables: Variables<'_>) -> Option<Document> {
         return Some(Document { origin, text });
     }
     let parts: Vec<String> = (1..)
-        .map_while(|part| variables(&format!("GATEWAY_ROUTES_{part}")))
+        .map_while(|part| set(variables, &format!("GATEWAY_ROUTES_{part}")))
         .collect();
     let text = parts.concat();
     (!text.trim().is_empty()).then_some(Document {
@@ -84,6 +84,9 @@ pub fn inline_routes(variables: Variables<'_>) -> Option<Document> {
 /// Every problem there is.
 pub fn load(routes: Option<Document>, variables: Variables<'_>) -> Result<Config, Problems> {
     let mut problems = Problems::default();
+    if set(variables, "GATEWAY_ROUTES").is_none() {
+        report_gap(variables, &mut problems);
+    }
     let document = match routes {
         Some(document) => Some(document),
         None => single_token(variables, &mut problems),
@@ -101,6 +104,21 @@ pub fn load(routes: Option<Document>, variables: Variables<'_>) -> Result<Config
         })
     } else {
         Err(problems)
+    }
+}
+
+/// A part behind a missing number would be left out silently, and with it the routes in it.
+fn report_gap(variables: Variables<'_>, problems: &mut Problems) {
+    const LOOK_AHEAD: usize = 9;
+    let is_set = |part: &usize| set(variables, &format!("GATEWAY_ROUTES_{part}")).is_some();
+    let missing = (1..).find(|part| !is_set(part)).unwrap_or(1);
+    if let Some(stray) = (missing + 1..=missing + LOOK_AHEAD).find(is_set) {
+        let hint = format!("set GATEWAY_ROUTES_{missing} as well, or renumber: parts count from 1 without a gap");
+        problems.at(
+            &format!("GATEWAY_ROUTES_{missing}"),
+            format!("it is not set, but GATEWAY_ROUTES_{stray} is"),
+            &hint,
+        );
     }
 }
 
