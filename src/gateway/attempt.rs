@@ -4,9 +4,11 @@ use std::pin::pin;
 
 use bytes::Bytes;
 use futures_util::future::{Either, select};
-use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri, header};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
 
+use super::address::{below, with_query};
 use super::endpoint::Endpoint;
+use super::failure::{Failure, unreachable, unusable, waiting_helps};
 use super::{Body, Gateway, Record, echo, headers, scrub};
 use crate::config::{Route, Secret, Upstream};
 use crate::dialect::openai;
@@ -31,7 +33,7 @@ pub(super) struct Call<'a> {
 }
 
 /// What one attempt led to.
-enum Outcome<S> {
+pub(super) enum Outcome<S> {
     /// A stream that has begun.
     Stream(Response<S>),
     /// An answer that is complete, the gateway's own ones included.
@@ -42,13 +44,6 @@ enum Outcome<S> {
     Unusable(StatusCode),
     /// No answer.
     Failed(Fault),
-}
-
-/// Why nothing could be delivered: what the client is told in the end.
-enum Failure {
-    /// The upstream's own last word.
-    Answer(Response<Bytes>),
-    Error(Error),
 }
 
 impl<P: Platform> Gateway<P> {
@@ -82,7 +77,7 @@ impl<P: Platform> Gateway<P> {
                 return Ok(self.deliver(outcome, record));
             }
             record.failures.push(outcome.told(target, route));
-            failure = Some(worse(failure, outcome.into_failure(route)));
+            failure = Some(Failure::or_worse(failure, Failure::of(outcome, route)));
         }
         match failure {
             Some(Failure::Answer(response)) => Ok(self.deliver(Outcome::Refused(response), record)),
@@ -261,43 +256,6 @@ impl<S> Outcome<S> {
             None => format!("{}: {what}", route.name),
         }
     }
-
-    fn into_failure(self, route: &Route) -> Failure {
-        match self {
-            Self::Refused(response) => match response.status() {
-                StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN | StatusCode::PAYMENT_REQUIRED => {
-                    Failure::Error(rejected(response.status()))
-                }
-                _ => Failure::Answer(response),
-            },
-            Self::Unusable(status) => Failure::Error(unusable(status)),
-            Self::Failed(Fault::Timeout) => {
-                let seconds = route.timeout.as_secs_f64();
-                let message = format!(
-                    "The upstream did not answer within {seconds} seconds. Try a shorter request, or ask the operator for a longer `timeout`."
-                );
-                Failure::Error(Error::new(Kind::UpstreamTimeout, message))
-            }
-            Self::Failed(Fault::TooLarge) => Failure::Error(Error::new(
-                Kind::UpstreamInvalidResponse,
-                "The upstream's answer is too large to pass on; ask for a stream.",
-            )),
-            Self::Failed(_) | Self::Stream(_) | Self::Whole(_) => Failure::Error(unreachable()),
-        }
-    }
-}
-
-/// Of two failures, the one that tells the client more: an answer of the upstream or a timeout before the
-/// gateway's own words, and else the later one.
-fn worse(before: Option<Failure>, after: Failure) -> Failure {
-    let weight = |failure: &Failure| match failure {
-        Failure::Answer(_) => true,
-        Failure::Error(error) => error.kind == Kind::UpstreamTimeout,
-    };
-    match before {
-        Some(before) if weight(&before) && !weight(&after) => before,
-        _ => after,
-    }
 }
 
 /// The model to ask `route` for. A fallback route does not know the caller's names: its own alias or default comes first.
@@ -319,87 +277,4 @@ fn model<'a>(call: &'a Call<'_>, route: &'a Route, index: usize) -> Option<&'a s
 pub(super) fn default_model(route: &Route) -> Option<&str> {
     let own = matches!(route.upstream, Upstream::Echo).then_some(echo::MODEL);
     route.default_model.as_deref().or(own)
-}
-
-/// Whether the same request may succeed later without anyone doing anything.
-fn waiting_helps(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> bool {
-    match status {
-        StatusCode::TOO_MANY_REQUESTS => memchr::memmem::find(body, b"insufficient_quota").is_none(),
-        StatusCode::SERVICE_UNAVAILABLE => headers.contains_key(header::RETRY_AFTER),
-        _ => false,
-    }
-}
-
-fn with_query(url: &Uri, query: Option<&str>) -> Option<Uri> {
-    let Some(query) = query else {
-        return Some(url.clone());
-    };
-    let separator = if url.query().is_some() { '&' } else { '?' };
-    format!("{url}{separator}{query}").parse().ok()
-}
-
-/// The address of the model `id` below the list of models, whose query is kept.
-fn below(url: &Uri, id: &str) -> Option<Uri> {
-    let text = url.to_string();
-    let (path, query) = text
-        .split_once('?')
-        .map_or((text.as_str(), None), |(path, query)| (path, Some(query)));
-    let path = format!("{}/{id}", path.trim_end_matches('/'));
-    query
-        .map_or_else(|| path.clone(), |query| format!("{path}?{query}"))
-        .parse()
-        .ok()
-}
-
-fn rejected(status: StatusCode) -> Error {
-    let message = format!(
-        "The upstream refused the gateway's own key (status {}). Your token is fine: the operator has to renew the route's `api_keys`.",
-        status.as_u16()
-    );
-    Error::new(Kind::UpstreamAuthFailed, message)
-}
-
-fn unreachable() -> Error {
-    Error::new(
-        Kind::UpstreamUnreachable,
-        "The upstream could not be reached. Try again later; the operator finds the reason in the gateway's log.",
-    )
-}
-
-fn unusable(status: StatusCode) -> Error {
-    let what = if status.is_redirection() {
-        "redirected the request, which is never followed"
-    } else {
-        "answered without a usable body (a web page, or nothing)"
-    };
-    let message = format!(
-        "The upstream {what} (status {}). The operator should check the route's `base_url`.",
-        status.as_u16()
-    );
-    Error::new(Kind::UpstreamInvalidResponse, message)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn addresses_keep_their_queries() {
-        let plain: Uri = "https://a.example/v1/models".parse().unwrap();
-        let versioned: Uri = "https://a.example/v1/models?api-version=1".parse().unwrap();
-        assert_eq!(
-            with_query(&plain, Some("a=b")).unwrap(),
-            "https://a.example/v1/models?a=b"
-        );
-        assert_eq!(
-            with_query(&versioned, Some("a=b")).unwrap(),
-            "https://a.example/v1/models?api-version=1&a=b"
-        );
-        assert_eq!(with_query(&versioned, None).unwrap(), versioned);
-        assert_eq!(below(&plain, "x/y:z").unwrap(), "https://a.example/v1/models/x/y:z");
-        assert_eq!(
-            below(&versioned, "x").unwrap(),
-            "https://a.example/v1/models/x?api-version=1"
-        );
-    }
 }

@@ -1,10 +1,12 @@
 //! The life of a request, once for both runtimes. Read [`Gateway::handle`] first.
 
+mod address;
 mod attempt;
 mod caller;
 mod cors;
 mod echo;
 mod endpoint;
+mod failure;
 mod headers;
 mod models;
 mod pages;

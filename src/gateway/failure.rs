@@ -1,0 +1,96 @@
+//! What is left when an attempt fails: the words the client gets if no other attempt does better.
+
+use bytes::Bytes;
+use http::{HeaderMap, Response, StatusCode, header};
+
+use super::attempt::Outcome;
+use crate::config::Route;
+use crate::error::{Error, Kind};
+use crate::platform::Fault;
+
+/// Why nothing could be delivered: what the client is told in the end.
+pub(super) enum Failure {
+    /// The upstream's own last word.
+    Answer(Response<Bytes>),
+    Error(Error),
+}
+
+impl Failure {
+    /// What a failed outcome leaves.
+    pub(super) fn of<S>(outcome: Outcome<S>, route: &Route) -> Self {
+        match outcome {
+            Outcome::Refused(response) => match response.status() {
+                StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN | StatusCode::PAYMENT_REQUIRED => {
+                    Self::Error(rejected(response.status()))
+                }
+                _ => Self::Answer(response),
+            },
+            Outcome::Unusable(status) => Self::Error(unusable(status)),
+            Outcome::Failed(Fault::Timeout) => {
+                let seconds = route.timeout.as_secs_f64();
+                let message = format!(
+                    "The upstream did not answer within {seconds} seconds. Try a shorter request, or ask the operator for a longer `timeout`."
+                );
+                Self::Error(Error::new(Kind::UpstreamTimeout, message))
+            }
+            Outcome::Failed(Fault::TooLarge) => Self::Error(Error::new(
+                Kind::UpstreamInvalidResponse,
+                "The upstream's answer is too large to pass on; ask for a stream.",
+            )),
+            Outcome::Failed(_) | Outcome::Stream(_) | Outcome::Whole(_) => Self::Error(unreachable()),
+        }
+    }
+
+    /// Of two failures, the one that tells the client more: an answer of the upstream or a timeout before the
+    /// gateway's own words, and else the later one.
+    pub(super) fn or_worse(before: Option<Self>, after: Self) -> Self {
+        match before {
+            Some(before) if before.tells_more() && !after.tells_more() => before,
+            _ => after,
+        }
+    }
+
+    fn tells_more(&self) -> bool {
+        match self {
+            Self::Answer(_) => true,
+            Self::Error(error) => error.kind == Kind::UpstreamTimeout,
+        }
+    }
+}
+
+/// Whether the same request may succeed later without anyone doing anything.
+pub(super) fn waiting_helps(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> bool {
+    match status {
+        StatusCode::TOO_MANY_REQUESTS => memchr::memmem::find(body, b"insufficient_quota").is_none(),
+        StatusCode::SERVICE_UNAVAILABLE => headers.contains_key(header::RETRY_AFTER),
+        _ => false,
+    }
+}
+
+fn rejected(status: StatusCode) -> Error {
+    let message = format!(
+        "The upstream refused the gateway's own key (status {}). Your token is fine: the operator has to renew the route's `api_keys`.",
+        status.as_u16()
+    );
+    Error::new(Kind::UpstreamAuthFailed, message)
+}
+
+pub(super) fn unreachable() -> Error {
+    Error::new(
+        Kind::UpstreamUnreachable,
+        "The upstream could not be reached. Try again later; the operator finds the reason in the gateway's log.",
+    )
+}
+
+pub(super) fn unusable(status: StatusCode) -> Error {
+    let what = if status.is_redirection() {
+        "redirected the request, which is never followed"
+    } else {
+        "answered without a usable body (a web page, or nothing)"
+    };
+    let message = format!(
+        "The upstream {what} (status {}). The operator should check the route's `base_url`.",
+        status.as_u16()
+    );
+    Error::new(Kind::UpstreamInvalidResponse, message)
+}

@@ -1,0 +1,198 @@
+//! A runtime without sockets, whose time passes only when nobody has anything to do: tokio's paused clock.
+
+use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use ai_gateway::config::{Document, load};
+use ai_gateway::gateway::{Answer, Body, Gateway};
+use ai_gateway::platform::{Fault, Millis, Platform};
+use bytes::Bytes;
+use http::{Request, Response};
+use tokio::time::{Instant, sleep};
+
+/// What an upstream does with one request. Times are milliseconds.
+#[derive(Clone, Debug)]
+pub(crate) enum Play {
+    /// Never answers.
+    Silence,
+    /// Fails so, `after` a while.
+    Fail { after: u64, fault: Fault },
+    /// Answers; each chunk comes a while after the one before it.
+    Answer {
+        after: u64,
+        status: u16,
+        chunks: Vec<(u64, &'static str)>,
+    },
+}
+
+/// A JSON answer, all of it at once.
+pub(crate) fn answer(status: u16, body: &'static str) -> Play {
+    Play::Answer {
+        after: 10,
+        status,
+        chunks: vec![(0, body)],
+    }
+}
+
+/// One request as an upstream saw it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Asked {
+    pub(crate) key: String,
+    pub(crate) host: String,
+    /// Milliseconds since the beginning.
+    pub(crate) at: u64,
+    pub(crate) body: String,
+}
+
+/// The runtime. Clones are the same one.
+#[derive(Clone)]
+pub(crate) struct Sim(Rc<World>);
+
+struct World {
+    began: Instant,
+    script: Box<dyn Fn(&Asked) -> Play>,
+    asked: RefCell<Vec<Asked>>,
+    open: Cell<usize>,
+    drawn: Cell<u128>,
+}
+
+/// A body that comes piece by piece.
+pub(crate) struct Pieces {
+    left: VecDeque<(u64, &'static str)>,
+    _open: Option<Open>,
+}
+
+/// Counts a request to an upstream while it is not finished.
+struct Open(Sim);
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.0.0.open.set(self.0.0.open.get() - 1);
+    }
+}
+
+impl Sim {
+    pub(crate) fn new(script: impl Fn(&Asked) -> Play + 'static) -> Self {
+        Self(Rc::new(World {
+            began: Instant::now(),
+            script: Box::new(script),
+            asked: RefCell::default(),
+            open: Cell::default(),
+            drawn: Cell::default(),
+        }))
+    }
+
+    /// Milliseconds since the beginning.
+    pub(crate) fn time(&self) -> u64 {
+        u64::try_from(self.0.began.elapsed().as_millis()).unwrap()
+    }
+
+    /// Every request to an upstream so far.
+    pub(crate) fn asked(&self) -> Vec<Asked> {
+        self.0.asked.borrow().clone()
+    }
+
+    /// Requests to upstreams that are still going on.
+    pub(crate) fn open(&self) -> usize {
+        self.0.open.get()
+    }
+
+    /// A gateway on this runtime with the routes of a JSON text.
+    pub(crate) fn gateway(&self, routes: &str) -> Gateway<Self> {
+        let document = Document {
+            origin: "routes".into(),
+            text: routes.into(),
+        };
+        Gateway::new(Arc::new(load(Some(document), &|_| None).unwrap()), self.clone())
+    }
+
+    /// A chat request with the token `t` and a request id.
+    pub(crate) async fn chat(&self, gateway: &Gateway<Self>, id: &str, body: &'static str) -> Answer<Pieces> {
+        let request = Request::post("/v1/chat/completions")
+            .header("authorization", "Bearer t")
+            .header("x-request-id", id)
+            .header("content-type", "application/json")
+            .body(Pieces {
+                left: VecDeque::from([(0, body)]),
+                _open: None,
+            });
+        gateway.handle(request.unwrap()).await
+    }
+
+    /// The body of an answer.
+    pub(crate) async fn read(&self, body: Body<Pieces>) -> Result<String, Fault> {
+        let bytes = match body {
+            Body::Full(bytes) => bytes,
+            Body::Paced { chunks, .. } => chunks.concat().into(),
+            Body::Untouched(stream) => self.collect(stream, usize::MAX).await?,
+        };
+        Ok(String::from_utf8(bytes.to_vec()).unwrap())
+    }
+}
+
+impl Platform for Sim {
+    type Stream = Pieces;
+
+    fn now(&self) -> Millis {
+        Millis(1_700_000_000_000 + self.time())
+    }
+
+    fn random(&self) -> u128 {
+        self.0.drawn.set(self.0.drawn.get() + 1);
+        self.0.drawn.get()
+    }
+
+    async fn sleep(&self, duration: Duration) {
+        sleep(duration).await;
+    }
+
+    async fn fetch(&self, request: Request<Bytes>, _connect_timeout: Duration) -> Result<Response<Pieces>, Fault> {
+        let bearer = request.headers()["authorization"].to_str().unwrap();
+        let asked = Asked {
+            key: bearer.trim_start_matches("Bearer ").to_owned(),
+            host: request.uri().host().unwrap().to_owned(),
+            at: self.time(),
+            body: String::from_utf8(request.body().to_vec()).unwrap(),
+        };
+        let play = (self.0.script)(&asked);
+        self.0.asked.borrow_mut().push(asked);
+        self.0.open.set(self.open() + 1);
+        let open = Open(self.clone());
+        match play {
+            Play::Silence => std::future::pending().await,
+            Play::Fail { after, fault } => {
+                sleep(Duration::from_millis(after)).await;
+                Err(fault)
+            }
+            Play::Answer { after, status, chunks } => {
+                sleep(Duration::from_millis(after)).await;
+                let sse = chunks.first().is_some_and(|(_, text)| text.starts_with("data:"));
+                let kind = if sse { "text/event-stream" } else { "application/json" };
+                let body = Pieces {
+                    left: chunks.into(),
+                    _open: Some(open),
+                };
+                Ok(Response::builder()
+                    .status(status)
+                    .header("content-type", kind)
+                    .body(body)
+                    .unwrap())
+            }
+        }
+    }
+
+    async fn collect(&self, mut stream: Pieces, limit: usize) -> Result<Bytes, Fault> {
+        let mut body = String::new();
+        while let Some((after, text)) = stream.left.pop_front() {
+            sleep(Duration::from_millis(after)).await;
+            body.push_str(text);
+            if body.len() > limit {
+                return Err(Fault::TooLarge);
+            }
+        }
+        Ok(body.into())
+    }
+}
