@@ -23,6 +23,8 @@ mod headers;
 mod only_native;
 #[path = "behaviour/only_worker.rs"]
 mod only_worker;
+#[path = "behaviour/readme.rs"]
+mod readme;
 #[path = "behaviour/refusals.rs"]
 mod refusals;
 #[path = "behaviour/routes.rs"]
@@ -95,6 +97,9 @@ behaviours! {
         the_answer_keeps_what_matters_and_loses_what_is_hop_by_hop,
         a_safe_request_id_is_kept_and_another_replaced,
         azure_gets_its_key_in_its_own_header,
+    }
+    readme {
+        every_command_works_against_the_demo,
     }
     refusals {
         bodies_that_cannot_be_read_are_refused,

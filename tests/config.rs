@@ -30,16 +30,16 @@ fn complete(fields: &Value) -> Value {
     route
 }
 
-fn route(fields: Value) -> Route {
-    document(&json!([complete(&fields)]).to_string())
+fn route(fields: &Value) -> Route {
+    document(&json!([complete(fields)]).to_string())
         .unwrap()
         .routes
         .remove(0)
 }
 
 /// The report of a route with one mistake.
-fn report(fields: Value) -> String {
-    let problems = document(&json!([complete(&fields)]).to_string()).unwrap_err();
+fn report(fields: &Value) -> String {
+    let problems = document(&json!([complete(fields)]).to_string()).unwrap_err();
     assert_eq!(problems.len(), 1, "{problems}");
     problems.to_string()
 }

@@ -117,12 +117,13 @@ pub enum Cors {
 }
 
 impl Config {
-    /// The configuration of `ai-gateway demo`: the token `demo`, answered by the gateway itself.
+    /// The configuration of `ai-gateway demo`: the tokens `demo` and `demo-2`, answered by the gateway itself.
     ///
     /// # Errors
     /// None in practice: the text is constant.
     pub fn demo() -> Result<Self, Problems> {
-        let text = r#"[{"token":"demo","name":"demo","provider":"echo","default_model":"echo"}]"#;
+        let text = r#"[{"token":"demo","name":"demo","provider":"echo","default_model":"echo"},
+            {"token":"demo-2","name":"demo-2","provider":"echo","default_model":"echo-2"}]"#;
         load(
             Some(Document {
                 origin: "demo".to_owned(),

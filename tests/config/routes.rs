@@ -8,11 +8,11 @@ use super::{complete, document, report, route, urls};
 
 #[test]
 fn a_token_is_required_and_unique() {
-    assert!(report(json!({"token": null})).contains("a `token` (or `token_sha256`) is missing"));
-    assert!(report(json!({"token": "two words"})).contains("visible ASCII"));
-    assert!(report(json!({"token": null, "token_sha256": "00"})).contains("64 hexadecimal digits"));
-    assert!(report(json!({"token_sha256": "0".repeat(64)})).contains("keep one of them"));
-    let digest = route(json!({})).token.hex();
+    assert!(report(&json!({"token": null})).contains("a `token` (or `token_sha256`) is missing"));
+    assert!(report(&json!({"token": "two words"})).contains("visible ASCII"));
+    assert!(report(&json!({"token": null, "token_sha256": "00"})).contains("64 hexadecimal digits"));
+    assert!(report(&json!({"token_sha256": "0".repeat(64)})).contains("keep one of them"));
+    let digest = route(&json!({})).token.hex();
     let twins = json!([
         complete(&json!({})),
         complete(&json!({"token": null, "token_sha256": digest}))
@@ -28,7 +28,7 @@ fn a_token_is_required_and_unique() {
 #[test]
 fn a_name_counts_from_one_and_is_unique() {
     assert_eq!(
-        (route(json!({})).name, route(json!({"name": "n"})).name),
+        (route(&json!({})).name, route(&json!({"name": "n"})).name),
         ("route-1".into(), "n".into())
     );
     let twins = json!([
@@ -46,68 +46,69 @@ fn a_name_counts_from_one_and_is_unique() {
 #[test]
 fn a_provider_brings_its_address_and_an_unknown_one_needs_it() {
     for provider in PROVIDERS.iter().filter(|provider| provider.base_url.is_some()) {
-        let (base_url, chat_url, models_url) = urls(&route(json!({"provider": provider.name, "base_url": null})));
+        let (base_url, chat_url, models_url) = urls(&route(&json!({"provider": provider.name, "base_url": null})));
         assert_eq!(Some(base_url.as_str()), provider.base_url);
         assert_eq!(
             (chat_url, models_url),
             (format!("{base_url}/chat/completions"), format!("{base_url}/models"))
         );
     }
-    assert_eq!(route(json!({"provider": "my-relay"})).provider, "my-relay");
-    assert!(report(json!({"provider": "opnai", "base_url": null})).contains("did you mean `openai`?"));
-    assert!(report(json!({"provider": "azure", "base_url": null})).contains("a `base_url` is missing"));
-    assert_eq!(route(json!({"provider": "azure"})).key_header, KeyHeader::ApiKey);
-    assert_eq!(route(json!({})).provider, "custom");
+    assert_eq!(route(&json!({"provider": "my-relay"})).provider, "my-relay");
+    assert!(report(&json!({"provider": "opnai", "base_url": null})).contains("did you mean `openai`?"));
+    assert!(report(&json!({"provider": "azure", "base_url": null})).contains("a `base_url` is missing"));
+    assert_eq!(route(&json!({"provider": "azure"})).key_header, KeyHeader::ApiKey);
+    assert_eq!(route(&json!({})).provider, "custom");
 }
 
 #[test]
 fn other_dialects_are_announced_and_not_available() {
-    assert_eq!(route(json!({"dialect": "openai"})).name, "route-1");
+    assert_eq!(route(&json!({"dialect": "openai"})).name, "route-1");
     for fields in [
         json!({"dialect": "anthropic"}),
         json!({"dialect": "gemini"}),
         json!({"provider": "anthropic"}),
         json!({"provider": "gemini-native"}),
     ] {
-        assert!(report(fields).contains("not available yet"));
+        assert!(report(&fields).contains("not available yet"));
     }
-    assert!(report(json!({"dialect": "opnai"})).contains("did you mean `openai`?"));
+    assert!(report(&json!({"dialect": "opnai"})).contains("did you mean `openai`?"));
 }
 
 #[test]
 fn a_base_url_is_an_address_and_its_trailing_slash_is_ignored() {
     assert_eq!(
-        urls(&route(json!({"base_url": "https://api.example/v1//"}))).1,
+        urls(&route(&json!({"base_url": "https://api.example/v1//"}))).1,
         "https://api.example/v1/chat/completions"
     );
     assert!(
-        report(json!({"base_url": "https://api.example/v1/chat/completions"})).contains("write https://api.example/v1")
+        report(&json!({"base_url": "https://api.example/v1/chat/completions"}))
+            .contains("write https://api.example/v1")
     );
     for bad in ["api.example/v1", "ftp://api.example", "https://", "not a url"] {
         assert!(
-            report(json!({"base_url": bad})).contains("expected an http or https URL"),
+            report(&json!({"base_url": bad})).contains("expected an http or https URL"),
             "{bad}"
         );
     }
-    assert!(report(json!({"base_url": "https://user:secret@api.example"})).contains("user name or password"));
-    assert!(report(json!({"base_url": "https://api.example/v1?x=1"})).contains("query"));
+    assert!(report(&json!({"base_url": "https://user:secret@api.example"})).contains("user name or password"));
+    assert!(report(&json!({"base_url": "https://api.example/v1?x=1"})).contains("query"));
 }
 
 #[test]
 fn full_urls_keep_their_queries() {
-    let route = route(json!({"chat_url": "https://c.example/x?api-version=1", "models_url": "https://m.example/y?z"}));
+    let route = route(&json!({"chat_url": "https://c.example/x?api-version=1", "models_url": "https://m.example/y?z"}));
     let (_, chat_url, models_url) = urls(&route);
     assert_eq!(
         (chat_url.as_str(), models_url.as_str()),
         ("https://c.example/x?api-version=1", "https://m.example/y?z")
     );
-    assert!(report(json!({"chat_url": "nowhere"})).contains("GATEWAY_ROUTES[0].chat_url"));
+    assert!(report(&json!({"chat_url": "nowhere"})).contains("GATEWAY_ROUTES[0].chat_url"));
 }
 
 #[test]
 fn models_and_aliases_are_read_in_order() {
     let route =
-        route(json!({"default_model": "d", "models": ["a/*", "x"], "aliases": {"fast": "a/mini", "slow": "b"}}));
+        route(&json!({"default_model": "d", "models": ["a/*", "x"], "aliases": {"fast": "a/mini", "slow": "b"}}));
     assert_eq!(route.default_model.as_deref(), Some("d"));
     assert!(
         route.allows("a/b") && route.allows("x") && route.allows("fast") && !route.allows("slow") && !route.allows("y")
@@ -116,19 +117,19 @@ fn models_and_aliases_are_read_in_order() {
         (route.upstream_model("fast"), route.upstream_model("other")),
         ("a/mini", "other")
     );
-    assert!(report(json!({"models": "a"})).contains("expected an array of strings, found a string"));
-    assert!(report(json!({"aliases": {"a": 5}})).contains("GATEWAY_ROUTES[0].aliases.a"));
-    assert!(report(json!({"default_model": ""})).contains("found an empty one"));
+    assert!(report(&json!({"models": "a"})).contains("expected an array of strings, found a string"));
+    assert!(report(&json!({"aliases": {"a": 5}})).contains("GATEWAY_ROUTES[0].aliases.a"));
+    assert!(report(&json!({"default_model": ""})).contains("found an empty one"));
 }
 
 #[test]
 fn keys_are_required_but_for_echo_and_local_upstreams() {
-    assert_eq!(route(json!({"api_keys": ["a", "b", "a"]})).keys.len(), 2);
-    assert!(report(json!({"api_keys": null})).contains("`api_keys` are missing"));
-    assert!(report(json!({"api_keys": []})).contains("no usable key"));
-    assert!(report(json!({"api_keys": "sk-0123"})).contains("write it as an array"));
-    assert!(report(json!({"api_keys": ["sk-..."]})).contains("placeholder"));
-    assert!(report(json!({"api_keys": ["with space"]})).contains("visible ASCII"));
+    assert_eq!(route(&json!({"api_keys": ["a", "b", "a"]})).keys.len(), 2);
+    assert!(report(&json!({"api_keys": null})).contains("`api_keys` are missing"));
+    assert!(report(&json!({"api_keys": []})).contains("no usable key"));
+    assert!(report(&json!({"api_keys": "sk-0123"})).contains("write it as an array"));
+    assert!(report(&json!({"api_keys": ["sk-..."]})).contains("placeholder"));
+    assert!(report(&json!({"api_keys": ["with space"]})).contains("visible ASCII"));
     for base_url in [
         "http://localhost:8080/v1",
         "http://127.0.0.1/v1",
@@ -138,13 +139,13 @@ fn keys_are_required_but_for_echo_and_local_upstreams() {
         "http://box.local/v1",
     ] {
         assert!(
-            route(json!({"api_keys": null, "base_url": base_url})).keys.is_empty(),
+            route(&json!({"api_keys": null, "base_url": base_url})).keys.is_empty(),
             "{base_url}"
         );
     }
     for provider in ["echo", "ollama", "vllm"] {
         assert!(
-            route(json!({"api_keys": null, "base_url": null, "provider": provider}))
+            route(&json!({"api_keys": null, "base_url": null, "provider": provider}))
                 .keys
                 .is_empty(),
             "{provider}"
@@ -156,47 +157,47 @@ fn keys_are_required_but_for_echo_and_local_upstreams() {
 fn times_are_seconds_with_their_defaults() {
     let seconds =
         |route: &Route| [route.timeout, route.idle_timeout, route.connect_timeout].map(|time| time.as_secs_f64());
-    assert_eq!(seconds(&route(json!({}))), [300.0, 300.0, 10.0]);
-    assert_eq!(seconds(&route(json!({"timeout": 60}))), [60.0, 60.0, 10.0]);
+    assert_eq!(seconds(&route(&json!({}))), [300.0, 300.0, 10.0]);
+    assert_eq!(seconds(&route(&json!({"timeout": 60}))), [60.0, 60.0, 10.0]);
     assert_eq!(
         seconds(&route(
-            json!({"timeout": 1.5, "idle_timeout": 20, "connect_timeout": 3})
+            &json!({"timeout": 1.5, "idle_timeout": 20, "connect_timeout": 3})
         )),
         [1.5, 20.0, 3.0]
     );
     for bad in [json!("60"), json!(0), json!(-1), json!(1e9), json!(true)] {
         for field in ["timeout", "idle_timeout", "connect_timeout"] {
-            assert!(report(json!({field: bad})).contains(&format!("GATEWAY_ROUTES[0].{field}")));
+            assert!(report(&json!({field: bad})).contains(&format!("GATEWAY_ROUTES[0].{field}")));
         }
     }
 }
 
 #[test]
 fn extra_headers_are_headers_and_not_those_of_the_connection() {
-    let headers = route(json!({"extra_headers": {"X-Title": "t", "HTTP-Referer": "r"}})).extra_headers;
+    let headers = route(&json!({"extra_headers": {"X-Title": "t", "HTTP-Referer": "r"}})).extra_headers;
     assert_eq!((headers["x-title"].to_str().unwrap(), headers.len()), ("t", 2));
-    assert!(report(json!({"extra_headers": {"Host": "h"}})).contains("belongs to the connection"));
-    assert!(report(json!({"extra_headers": {"a b": "h"}})).contains("no name of a header"));
-    assert!(report(json!({"extra_headers": {"a": "x\ny"}})).contains("cannot stand in a header"));
+    assert!(report(&json!({"extra_headers": {"Host": "h"}})).contains("belongs to the connection"));
+    assert!(report(&json!({"extra_headers": {"a b": "h"}})).contains("no name of a header"));
+    assert!(report(&json!({"extra_headers": {"a": "x\ny"}})).contains("cannot stand in a header"));
 }
 
 #[test]
 fn attempts_default_to_the_keys_up_to_four() {
     let keys = |count: usize| (0..count).map(|n| format!("key-{n}")).collect::<Vec<_>>();
     for (count, attempts) in [(1, 1), (3, 3), (9, 4)] {
-        assert_eq!(route(json!({"api_keys": keys(count)})).max_attempts, attempts);
+        assert_eq!(route(&json!({"api_keys": keys(count)})).max_attempts, attempts);
     }
-    assert_eq!(route(json!({"max_attempts": 7})).max_attempts, 7);
-    assert!(report(json!({"max_attempts": 0})).contains("between 1 and 100"));
+    assert_eq!(route(&json!({"max_attempts": 7})).max_attempts, 7);
+    assert!(report(&json!({"max_attempts": 0})).contains("between 1 and 100"));
 }
 
 #[test]
 fn rotation_and_verify_end_are_words_and_booleans() {
-    assert_eq!(route(json!({})).rotation, Rotation::Request);
-    assert_eq!(route(json!({"rotation": "sticky"})).rotation, Rotation::Sticky);
-    assert!(report(json!({"rotation": "stiky"})).contains("did you mean `sticky`?"));
-    assert!(!route(json!({})).verify_end && route(json!({"verify_end": true})).verify_end);
-    assert!(report(json!({"verify_end": "yes"})).contains("expected true or false"));
+    assert_eq!(route(&json!({})).rotation, Rotation::Request);
+    assert_eq!(route(&json!({"rotation": "sticky"})).rotation, Rotation::Sticky);
+    assert!(report(&json!({"rotation": "stiky"})).contains("did you mean `sticky`?"));
+    assert!(!route(&json!({})).verify_end && route(&json!({"verify_end": true})).verify_end);
+    assert!(report(&json!({"verify_end": "yes"})).contains("expected true or false"));
 }
 
 #[test]
