@@ -7,19 +7,9 @@ mod routes;
 #[path = "config/sources.rs"]
 mod sources;
 
-use ai_gateway::config::{Config, Document, Problems, Route, Upstream, inline_routes, load, table};
+use ai_gateway::config::{Config, Problems, Route, Upstream, inline_routes, load, table};
 use proptest::prelude::*;
 use serde_json::{Value, json};
-
-fn document(text: &str) -> Result<Config, Problems> {
-    load(
-        Some(Document {
-            origin: "GATEWAY_ROUTES".into(),
-            text: text.into(),
-        }),
-        &|_| None,
-    )
-}
 
 /// A route that is complete, and what `fields` adds or replaces (`null` takes away).
 fn complete(fields: &Value) -> Value {
@@ -31,7 +21,7 @@ fn complete(fields: &Value) -> Value {
 }
 
 fn route(fields: &Value) -> Route {
-    document(&json!([complete(fields)]).to_string())
+    Config::of_routes(&json!([complete(fields)]).to_string())
         .unwrap()
         .routes
         .remove(0)
@@ -39,7 +29,7 @@ fn route(fields: &Value) -> Route {
 
 /// The report of a route with one mistake.
 fn report(fields: &Value) -> String {
-    let problems = document(&json!([complete(fields)]).to_string()).unwrap_err();
+    let problems = Config::of_routes(&json!([complete(fields)]).to_string()).unwrap_err();
     assert_eq!(problems.len(), 1, "{problems}");
     problems.to_string()
 }
@@ -72,7 +62,7 @@ fn every_problem_is_reported_at_once_with_its_place_and_a_hint() {
   {"token": "gw-secret-1", "base_ulr": "https://a.example", "provider": "groq", "api_keys": "sk-secret-3"},
   {"token": "gw-secret-4", "base_url": "https://a.example/v1/chat/completions", "timeout": "soon", "api_keys": ["sk-secret-5"]}
 ]"#;
-    insta::assert_snapshot!(document(text).unwrap_err(), @r#"
+    insta::assert_snapshot!(Config::of_routes(text).unwrap_err(), @r#"
     the configuration has 6 problems
       GATEWAY_ROUTES[0].provider (line 2, column 40): unknown provider `openruter`
         hint: did you mean `openrouter`? Otherwise give its `base_url`.
@@ -100,14 +90,15 @@ fn a_text_that_is_no_table_is_told_where_it_stops_making_sense() {
         ("[]", "a route looks like"),
         ("[5]", "a route looks like"),
     ] {
-        let report = document(text).unwrap_err().to_string();
+        let report = Config::of_routes(text).unwrap_err().to_string();
         assert!(report.contains(hint), "{text}: {report}");
     }
 }
 
 #[test]
 fn the_table_masks_tokens_and_keys() {
-    let config = document(&json!([complete(&json!({"token": "gw-0123456789", "name": "main"}))]).to_string()).unwrap();
+    let config =
+        Config::of_routes(&json!([complete(&json!({"token": "gw-0123456789", "name": "main"}))]).to_string()).unwrap();
     let table = table(&config);
     assert!(
         table.contains("main") && table.contains("****6789") && !table.contains("0123456789"),
@@ -118,14 +109,14 @@ fn the_table_masks_tokens_and_keys() {
 proptest! {
     #[test]
     fn no_text_panics(text in "\\PC*") {
-        let _ = document(&text);
+        let _ = Config::of_routes(&text);
     }
 
     #[test]
     fn no_report_tells_a_secret(secret in "SECRET[a-zA-Z0-9]{6}", field in 0_usize..5, bad in 0_usize..4) {
         let wrong = [json!(5), json!({"x": secret}), json!(format!("{secret} ...")), json!([secret, 7])][bad].clone();
         let field = ["token", "token_sha256", "api_keys", "extra_headers", "timeout"][field];
-        if let Err(problems) = document(&json!([complete(&json!({"api_keys": [secret], field: wrong, "nonsense": 1}))]).to_string()) {
+        if let Err(problems) = Config::of_routes(&json!([complete(&json!({"api_keys": [secret], field: wrong, "nonsense": 1}))]).to_string()) {
             prop_assert!(!problems.to_string().contains("SECRET"), "{}", problems);
         }
     }

@@ -124,13 +124,19 @@ impl Config {
     pub fn demo() -> Result<Self, Problems> {
         let text = r#"[{"token":"demo","name":"demo","provider":"echo","default_model":"echo"},
             {"token":"demo-2","name":"demo-2","provider":"echo","default_model":"echo-2"}]"#;
-        load(
-            Some(Document {
-                origin: "demo".to_owned(),
-                text: text.to_owned(),
-            }),
-            &|_| None,
-        )
+        Self::of_routes(text)
+    }
+
+    /// The configuration of a route table alone, without any variable.
+    ///
+    /// # Errors
+    /// Every problem of the table.
+    pub fn of_routes(table: &str) -> Result<Self, Problems> {
+        let document = Document {
+            origin: "GATEWAY_ROUTES".to_owned(),
+            text: table.to_owned(),
+        };
+        load(Some(document), &|_| None)
     }
 
     /// Everything that must never be shown.

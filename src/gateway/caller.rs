@@ -50,18 +50,10 @@ fn bearer(value: &[u8]) -> Option<&[u8]> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::{Document, load};
 
     fn found(headers: &[(&'static str, &'static str)]) -> Option<usize> {
         let json = r#"[{"token":"one","provider":"echo"},{"token":"two","provider":"echo"}]"#;
-        let config = load(
-            Some(Document {
-                origin: "test".into(),
-                text: json.into(),
-            }),
-            &|_| None,
-        )
-        .unwrap();
+        let config = Config::of_routes(json).unwrap();
         let headers = headers
             .iter()
             .map(|(name, value)| (name.parse().unwrap(), HeaderValue::from_static(value)))

@@ -115,19 +115,12 @@ fn filtered(list: &[u8], route: &Route) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::{Document, load};
+    use crate::config::Config;
 
     #[test]
     fn a_list_keeps_what_is_allowed_as_it_stands_and_gains_the_aliases() {
         let json = r#"[{"token":"t-1","provider":"echo","models":["gpt-*","fast"],"aliases":{"fast":"gpt-mini","gpt-4o":"x"}}]"#;
-        let config = load(
-            Some(Document {
-                origin: "test".into(),
-                text: json.into(),
-            }),
-            &|_| None,
-        )
-        .unwrap();
+        let config = Config::of_routes(json).unwrap();
         let list = br#"{"object":"list","extra":1,"data":[{"id":"gpt-4o","n":1.00},{"id":"o1"},{"noid":1},{"id":"gpt-mini"}]}"#;
         assert_eq!(
             filtered(list, &config.routes[0]).unwrap(),

@@ -137,18 +137,6 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::config::{Document, load};
-
-    fn config(json: &str) -> Config {
-        load(
-            Some(Document {
-                origin: "test".into(),
-                text: json.into(),
-            }),
-            &|_| None,
-        )
-        .unwrap()
-    }
 
     fn two_routes(keys: usize, max_attempts: usize, rotation: &str) -> Config {
         let keys = |prefix: &str| {
@@ -157,13 +145,14 @@ mod tests {
                 .collect::<Vec<_>>()
                 .join(",")
         };
-        config(&format!(
+        Config::of_routes(&format!(
             r#"[{{"token":"t1","base_url":"https://a.example","api_keys":[{}],"timeout":10,"max_attempts":{max_attempts},
                  "rotation":"{rotation}","fallbacks":["b"]}},
                 {{"token":"t2","name":"b","base_url":"https://b.example","api_keys":[{}],"timeout":20}}]"#,
             keys("a"),
             keys("b")
         ))
+        .unwrap()
     }
 
     fn targets(plan: &mut Plan<'_>, scope: Scope) -> Vec<Target> {

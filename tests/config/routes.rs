@@ -1,10 +1,10 @@
 //! The fields of a route.
 
-use ai_gateway::config::{Rotation, Route};
+use ai_gateway::config::{Config, Rotation, Route};
 use ai_gateway::dialect::providers::{KeyHeader, PROVIDERS};
 use serde_json::{Value, json};
 
-use super::{complete, document, report, route, urls};
+use super::{complete, report, route, urls};
 
 #[test]
 fn a_token_is_required_and_unique() {
@@ -18,7 +18,7 @@ fn a_token_is_required_and_unique() {
         complete(&json!({"token": null, "token_sha256": digest}))
     ]);
     assert!(
-        document(&twins.to_string())
+        Config::of_routes(&twins.to_string())
             .unwrap_err()
             .to_string()
             .contains("another route has the same token")
@@ -36,7 +36,7 @@ fn a_name_counts_from_one_and_is_unique() {
         complete(&json!({"name": "n", "token": "other"}))
     ]);
     assert!(
-        document(&twins.to_string())
+        Config::of_routes(&twins.to_string())
             .unwrap_err()
             .to_string()
             .contains("another route is called `n`")
@@ -210,7 +210,7 @@ fn fallbacks_name_other_routes_and_never_go_in_circles() {
                 complete(&json!({"token": format!("t-{n}"), "name": format!("r{n}"), "fallbacks": fallbacks}))
             })
             .collect();
-        document(&json!(routes).to_string())
+        Config::of_routes(&json!(routes).to_string())
     };
     let config = three([json!(["r2", "r1"]), json!([]), json!(null)]).unwrap();
     assert_eq!(

@@ -6,7 +6,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ai_gateway::config::{Document, load};
+use ai_gateway::config::Config;
 use ai_gateway::gateway::{Answer, Body, Gateway};
 use ai_gateway::platform::{Fault, Millis, Platform};
 use bytes::Bytes;
@@ -102,11 +102,7 @@ impl Sim {
 
     /// A gateway on this runtime with the routes of a JSON text.
     pub(crate) fn gateway(&self, routes: &str) -> Gateway<Self> {
-        let document = Document {
-            origin: "routes".into(),
-            text: routes.into(),
-        };
-        Gateway::new(Arc::new(load(Some(document), &|_| None).unwrap()), self.clone())
+        Gateway::new(Arc::new(Config::of_routes(routes).unwrap()), self.clone())
     }
 
     /// A chat request with the token `t` and a request id.
