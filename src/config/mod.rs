@@ -18,6 +18,7 @@ use std::time::Duration;
 use http::{HeaderMap, Uri};
 
 pub use self::check::table;
+pub use self::parse::DEFAULT_TIMEOUT;
 pub use self::problem::{Problem, Problems};
 pub use self::secret::{Secret, TokenDigest};
 pub use self::server::{LogFormat, Server};
@@ -54,6 +55,8 @@ pub struct Route {
     pub keys: Vec<Secret>,
     /// How a key is sent.
     pub key_header: KeyHeader,
+    /// Whether the upstream limits the account, not the key.
+    pub account_limits: bool,
     /// Used when the request names no model.
     pub default_model: Option<String>,
     /// The allow-list; empty: all models.

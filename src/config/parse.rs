@@ -44,7 +44,8 @@ const PLANNED: [&str; 2] = ["anthropic", "gemini"];
 /// Providers of those dialects. (`gemini` is its OpenAI-compatible endpoint.)
 const PLANNED_PROVIDERS: [&str; 2] = ["anthropic", "gemini-native"];
 
-const DEFAULT_TIMEOUT: Duration = Duration::from_secs(300);
+/// How long an answer may take where the route does not say.
+pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(300);
 const DEFAULT_CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 const DEFAULT_MAX_ATTEMPTS: usize = 4;
 
@@ -149,6 +150,7 @@ fn draft(fields: &mut Fields<'_, '_>, index: usize) -> Draft {
             upstream,
             keys,
             key_header: row.map_or(KeyHeader::Bearer, |row| row.key_header),
+            account_limits: row.is_some_and(|row| row.account_limits),
             default_model: fields.string("default_model"),
             models: fields.strings("models").into_iter().map(ModelPattern::new).collect(),
             aliases: fields.pairs("aliases"),

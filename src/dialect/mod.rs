@@ -1,7 +1,10 @@
 //! Wire formats: how requests are read and patched, how answers and errors are written. No await, no
 //! configuration, no platform.
 
+pub mod cut;
+pub mod observe;
 pub mod openai;
 pub mod patch;
 pub mod providers;
+pub mod refusal;
 pub mod simple_chat;

@@ -124,10 +124,10 @@ impl Peek {
 }
 
 /// The members of an object in their order, keys unescaped, values as they stand in the text.
-struct Members<'a>(Vec<(Cow<'a, str>, &'a str)>);
+pub(super) struct Members<'a>(Vec<(Cow<'a, str>, &'a str)>);
 
 impl<'a> Members<'a> {
-    fn read(json: &'a str) -> Result<Self, Malformed> {
+    pub(super) fn read(json: &'a str) -> Result<Self, Malformed> {
         let mut parser = serde_json::Deserializer::from_str(json);
         let members = parser
             .deserialize_any(ObjectOnly)
@@ -139,7 +139,7 @@ impl<'a> Members<'a> {
         }
     }
 
-    fn last(&self, key: &str) -> Option<&'a str> {
+    pub(super) fn last(&self, key: &str) -> Option<&'a str> {
         self.0
             .iter()
             .rev()

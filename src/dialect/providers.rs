@@ -29,6 +29,8 @@ pub struct Provider {
     pub key_header: KeyHeader,
     /// Whether it works without a key (local servers).
     pub keyless: bool,
+    /// Whether its rate limits hold for the whole account, whichever of its keys is used.
+    pub account_limits: bool,
     /// The variable that usually holds its key in the single-token set-up.
     pub key_variable: Option<&'static str>,
 }
@@ -46,6 +48,7 @@ const fn hosted(name: &'static str, base_url: &'static str, key_variable: &'stat
         dialect: Dialect::OpenAi,
         key_header: KeyHeader::Bearer,
         keyless: false,
+        account_limits: false,
         key_variable: Some(key_variable),
     }
 }
@@ -57,13 +60,17 @@ const fn local(name: &'static str, base_url: Option<&'static str>) -> Provider {
         dialect: Dialect::OpenAi,
         key_header: KeyHeader::Bearer,
         keyless: true,
+        account_limits: false,
         key_variable: None,
     }
 }
 
 /// The table. Addresses are the providers' documented OpenAI-compatible ones.
 pub static PROVIDERS: &[Provider] = &[
-    hosted("openrouter", "https://openrouter.ai/api/v1", "OPENROUTER_API_KEY"),
+    Provider {
+        account_limits: true,
+        ..hosted("openrouter", "https://openrouter.ai/api/v1", "OPENROUTER_API_KEY")
+    },
     hosted("siliconflow", "https://api.siliconflow.cn/v1", "SILICONFLOW_API_KEY"),
     hosted(
         "gemini",
@@ -91,6 +98,7 @@ pub static PROVIDERS: &[Provider] = &[
         dialect: Dialect::OpenAi,
         key_header: KeyHeader::ApiKey,
         keyless: false,
+        account_limits: false,
         key_variable: Some("AZURE_OPENAI_API_KEY"),
     },
     local("ollama", Some("http://localhost:11434/v1")),
@@ -102,6 +110,7 @@ pub static PROVIDERS: &[Provider] = &[
         dialect: Dialect::OpenAi,
         key_header: KeyHeader::Bearer,
         keyless: false,
+        account_limits: false,
         key_variable: None,
     },
 ];

@@ -1,5 +1,6 @@
 //! Decisions: values in, values out. Nothing here waits, calls or asks for the time.
 
+pub mod health;
 pub mod outcome;
 pub mod plan;
 pub mod rank;

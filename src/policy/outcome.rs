@@ -1,6 +1,20 @@
 //! What an attempt's outcome means: read once, here, and believed by everyone else.
 
-use crate::platform::Fault;
+use std::time::Duration;
+
+use http::{HeaderMap, header};
+
+use crate::dialect::refusal::{Refusal, duration};
+use crate::platform::{Fault, Millis};
+
+/// A key that was refused.
+const REFUSED: Duration = Duration::from_secs(5 * 60);
+/// A key without quota or credit.
+const EXHAUSTED: Duration = Duration::from_secs(10 * 60);
+/// A rate limit that does not say for how long.
+const LIMITED: Duration = Duration::from_secs(20);
+/// The longest rest that is believed.
+const LONGEST: Duration = Duration::from_secs(60 * 60);
 
 /// Whom a failed attempt blames, and so what is tried next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -9,45 +23,302 @@ pub enum Scope {
     Success,
     /// The client's own request: handed back as it came.
     Request,
-    /// The key was refused, or has no quota or no rate left: another one may do.
+    /// The upstream does not know `stream_options`: the same again without it.
+    StreamOptions,
+    /// The key was refused, or has no quota left: another one may do.
     Key,
+    /// The key has no rate left for this model.
+    KeyAndModel,
+    /// Every key of the account has no rate left: other keys would only be burnt.
+    Account,
+    /// The upstream refuses the region that the gateway calls from: no key is to blame, and none would help.
+    Region,
     /// The upstream failed: another key may reach a healthy part of it, another upstream surely does.
     Upstream,
     /// The time is up. Not repeated on the same upstream: the work may have been billed.
     Time,
 }
 
-/// The scope of an answer's status.
+/// The meaning of an outcome.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Meaning {
+    /// Whom it blames.
+    pub scope: Scope,
+    /// How long that should rest. Zero for an upstream, whose rest grows with its failures.
+    pub rest: Duration,
+    /// Whether the same request may succeed later without anyone doing anything.
+    pub waiting_helps: bool,
+}
+
+impl Meaning {
+    const fn of(scope: Scope, rest: Duration) -> Self {
+        let waiting_helps = matches!(scope, Scope::KeyAndModel | Scope::Account);
+        Self {
+            scope,
+            rest,
+            waiting_helps,
+        }
+    }
+
+    /// An answer to hand on.
+    pub const SUCCESS: Self = Self::of(Scope::Success, Duration::ZERO);
+    /// An upstream that failed without an answer that says more.
+    pub const BROKEN: Self = Self::of(Scope::Upstream, Duration::ZERO);
+}
+
+/// What a complete answer with an error in it means: its status, its headers, the beginning of its body.
+/// `account_limits`: the provider limits accounts, not keys.
 #[must_use]
-pub const fn of_status(status: u16) -> Scope {
+pub fn of_answer(status: u16, headers: &HeaderMap, body: &[u8], account_limits: bool, now: Millis) -> Meaning {
+    let refusal = Refusal::read(body).unwrap_or_default();
+    // An error under a good status: its own code counts, and without one it is the upstream's failure.
+    let status = if status < 400 {
+        refusal.status.unwrap_or(502)
+    } else {
+        status
+    };
+    let says = |text: &str| refusal.message.contains(text);
+    let region = says("User location is not supported") || refusal.is(&["unsupported_country_region_territory"]);
+    let exhausted = refusal.is(&[
+        "insufficient_quota",
+        "billing_hard_limit_reached",
+        "credit_balance_exhausted",
+        "exceeded_current_quota_error",
+        "Arrearage",
+        "1113",
+    ]);
     match status {
-        100..=299 => Scope::Success,
-        401 | 402 | 403 | 429 => Scope::Key,
-        400..=499 => Scope::Request,
-        _ => Scope::Upstream,
+        400..=499 if region => Meaning::of(Scope::Region, Duration::ZERO),
+        400 | 401 | 403 if refusal.is(&["API_KEY_INVALID"]) => Meaning::of(Scope::Key, REFUSED),
+        400 | 402 | 403 | 429 if exhausted => Meaning::of(Scope::Key, EXHAUSTED),
+        400 | 422 if says("stream_options") => Meaning::of(Scope::StreamOptions, Duration::ZERO),
+        401 | 403 => Meaning::of(Scope::Key, REFUSED),
+        402 => Meaning::of(
+            Scope::Key,
+            wait(headers, &refusal, now).unwrap_or(EXHAUSTED).min(LONGEST),
+        ),
+        429 => {
+            let unsaid = if refusal.daily { LONGEST } else { LIMITED };
+            let rest = wait(headers, &refusal, now).unwrap_or(unsaid).min(LONGEST);
+            Meaning::of(
+                if account_limits {
+                    Scope::Account
+                } else {
+                    Scope::KeyAndModel
+                },
+                rest,
+            )
+        }
+        400..=499 => Meaning::of(Scope::Request, Duration::ZERO),
+        _ => Meaning {
+            waiting_helps: status == 503 && headers.contains_key(header::RETRY_AFTER),
+            ..Meaning::BROKEN
+        },
     }
 }
 
-/// The scope of a fault.
+/// What it means that no answer came.
 #[must_use]
-pub const fn of_fault(fault: &Fault) -> Scope {
+pub const fn of_fault(fault: &Fault) -> Meaning {
     match fault {
-        Fault::Timeout => Scope::Time,
-        Fault::Connect(_) | Fault::Reset(_) | Fault::TooLarge => Scope::Upstream,
+        Fault::Timeout => Meaning::of(Scope::Time, Duration::ZERO),
+        Fault::Connect(_) | Fault::Reset(_) | Fault::TooLarge => Meaning::BROKEN,
     }
+}
+
+/// How long an upstream asks to wait, in whichever way it says so.
+fn wait(headers: &HeaderMap, refusal: &Refusal, now: Millis) -> Option<Duration> {
+    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).map(str::trim);
+    let seconds = |text: &str| {
+        text.parse()
+            .ok()
+            .and_then(|seconds: f64| Duration::try_from_secs_f64(seconds).ok())
+    };
+    let millis = text("retry-after-ms")
+        .and_then(seconds)
+        .map(|thousandfold| thousandfold / 1000);
+    let after = || {
+        let text = text("retry-after")?;
+        seconds(text).or_else(|| duration(text)).or_else(|| {
+            let at = httpdate::parse_http_date(text).ok()?;
+            let since = at.duration_since(std::time::UNIX_EPOCH).ok()?;
+            Some(now.until(Millis(u64::try_from(since.as_millis()).ok()?)))
+        })
+    };
+    // Of two limits the one that is used up; where neither says so, the one that is open again first.
+    let reset = || {
+        let of = |what: &str| {
+            text(&format!("x-ratelimit-reset-{what}")).and_then(|text| duration(text).or_else(|| seconds(text)))
+        };
+        let used_up = |what: &str| text(&format!("x-ratelimit-remaining-{what}")) == Some("0");
+        let limits = ["requests", "tokens"];
+        limits
+            .iter()
+            .filter(|what| used_up(what))
+            .filter_map(|what| of(what))
+            .max()
+            .or_else(|| limits.iter().filter_map(|what| of(what)).min())
+    };
+    millis.or_else(after).or(refusal.retry_after).or_else(reset)
 }
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
+    fn headers(fields: &[(&'static str, &str)]) -> HeaderMap {
+        fields
+            .iter()
+            .map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap()))
+            .collect()
+    }
+
+    fn meaning(status: u16, fields: &[(&'static str, &str)], body: &str) -> (Scope, u128) {
+        let meaning = of_answer(
+            status,
+            &headers(fields),
+            body.as_bytes(),
+            false,
+            Millis(784_111_770_000),
+        );
+        (meaning.scope, meaning.rest.as_millis())
+    }
+
     #[test]
-    fn statuses_have_the_scopes_of_the_table() {
-        let of = |statuses: &[u16]| statuses.iter().map(|status| of_status(*status)).collect::<Vec<_>>();
-        assert_eq!(of(&[200, 201, 204]), [Scope::Success; 3]);
-        assert_eq!(of(&[400, 404, 405, 409, 413, 415, 422, 418]), [Scope::Request; 8]);
-        assert_eq!(of(&[401, 402, 403, 429]), [Scope::Key; 4]);
-        assert_eq!(of(&[500, 502, 503, 504, 520, 529]), [Scope::Upstream; 6]);
-        assert_eq!(of(&[301, 302, 307]), [Scope::Upstream; 3]);
+    fn statuses_alone_have_the_scopes_of_the_table() {
+        for (scope, rest, statuses) in [
+            (Scope::Request, 0, &[400, 404, 405, 408, 409, 413, 415, 422, 418][..]),
+            (Scope::Key, 300_000, &[401, 403]),
+            (Scope::Key, 600_000, &[402]),
+            (Scope::KeyAndModel, 20_000, &[429]),
+            (Scope::Upstream, 0, &[500, 502, 503, 504, 520, 529, 599]),
+        ] {
+            for status in statuses {
+                assert_eq!(meaning(*status, &[], ""), (scope, rest), "{status}");
+            }
+        }
+    }
+
+    #[test]
+    fn every_way_to_say_how_long_is_understood() {
+        for (fields, millis) in [
+            (&[("retry-after", "7")][..], 7_000),
+            (&[("retry-after", "1.5")], 1_500),
+            (&[("retry-after", "Sun, 06 Nov 1994 08:49:37 GMT")], 7_000),
+            (&[("retry-after", "Tue, 06 Nov 1984 08:49:37 GMT")], 0),
+            (&[("retry-after", "2m3s")], 123_000),
+            (&[("retry-after-ms", "250"), ("retry-after", "9")], 250),
+            (&[("retry-after", "100000")], 3_600_000),
+            (&[("retry-after", "soon")], 20_000),
+            (&[("retry-after", "-5")], 20_000),
+            (
+                &[
+                    ("x-ratelimit-reset-requests", "1s"),
+                    ("x-ratelimit-reset-tokens", "6m0s"),
+                ],
+                1_000,
+            ),
+            (
+                &[
+                    ("x-ratelimit-reset-requests", "1s"),
+                    ("x-ratelimit-reset-tokens", "6m0s"),
+                    ("x-ratelimit-remaining-tokens", "0"),
+                ],
+                360_000,
+            ),
+        ] {
+            assert_eq!(meaning(429, fields, "{}"), (Scope::KeyAndModel, millis), "{fields:?}");
+        }
+        let google = r#"[{"error":{"code":429,"details":[{"retryDelay":"34s"}]}}]"#;
+        assert_eq!(meaning(429, &[], google), (Scope::KeyAndModel, 34_000));
+        let daily = r#"{"error":{"details":[{"violations":[{"quotaId":"RequestsPerDay"}]}]}}"#;
+        assert_eq!(meaning(429, &[], daily), (Scope::KeyAndModel, 3_600_000));
+    }
+
+    #[test]
+    fn bodies_decide_where_the_status_does_not() {
+        for (status, body, scope, rest) in [
+            (429, r#"{"error":{"code":"insufficient_quota"}}"#, Scope::Key, 600_000),
+            (
+                429,
+                r#"{"error":{"code":"1113","message":"余额不足"}}"#,
+                Scope::Key,
+                600_000,
+            ),
+            (400, r#"{"error":{"code":"Arrearage"}}"#, Scope::Key, 600_000),
+            (
+                400,
+                r#"[{"error":{"code":400,"details":[{"reason":"API_KEY_INVALID"}]}}]"#,
+                Scope::Key,
+                300_000,
+            ),
+            (
+                400,
+                r#"{"error":{"message":"User location is not supported for the API use."}}"#,
+                Scope::Region,
+                0,
+            ),
+            (
+                403,
+                r#"{"error":{"code":"unsupported_country_region_territory"}}"#,
+                Scope::Region,
+                0,
+            ),
+            (
+                400,
+                r#"{"error":{"message":"Unknown parameter: 'stream_options'."}}"#,
+                Scope::StreamOptions,
+                0,
+            ),
+            (
+                422,
+                r#"{"detail":[{"loc":["body","stream_options"]}]}"#,
+                Scope::StreamOptions,
+                0,
+            ),
+            (
+                200,
+                r#"{"error":{"code":429,"message":"slow down"}}"#,
+                Scope::KeyAndModel,
+                20_000,
+            ),
+            (200, r#"{"error":{"code":400,"message":"bad"}}"#, Scope::Request, 0),
+            (200, r#"{"error":{"message":"oops"}}"#, Scope::Upstream, 0),
+            (
+                400,
+                r#"{"error":{"message":"say insufficient_quota"}}"#,
+                Scope::Request,
+                0,
+            ),
+        ] {
+            assert_eq!(meaning(status, &[], body), (scope, rest), "{status} {body}");
+        }
+        let account = of_answer(429, &HeaderMap::new(), b"", true, Millis(0));
+        assert_eq!(account.scope, Scope::Account);
+    }
+
+    #[test]
+    fn waiting_helps_where_a_limit_passes() {
+        let helps = |status, fields, body: &str| {
+            of_answer(status, &headers(fields), body.as_bytes(), false, Millis(0)).waiting_helps
+        };
+        assert!(helps(429, &[], "") && helps(503, &[("retry-after", "1")], ""));
+        assert!(
+            !helps(429, &[], r#"{"error":{"type":"insufficient_quota"}}"#)
+                && !helps(503, &[], "")
+                && !helps(500, &[], "")
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn no_answer_panics_and_no_rest_is_longer_than_an_hour(status in 100_u16..700, value in "[ -~]{0,30}", body in "\\PC{0,80}") {
+            let fields = headers(&[("retry-after", &value), ("retry-after-ms", &value), ("x-ratelimit-reset-tokens", &value)]);
+            let meaning = of_answer(status, &fields, body.as_bytes(), status % 2 == 0, Millis(1));
+            prop_assert!(meaning.rest <= LONGEST);
+            prop_assert!((400..500).contains(&status) || meaning.scope != Scope::Request || status < 400);
+        }
     }
 }
