@@ -41,6 +41,8 @@ pub enum Kind {
     UpstreamAuthFailed,
     /// The answer is none that the endpoint can have: HTML, nothing, a redirect.
     UpstreamInvalidResponse,
+    /// A stream that had begun was cut (told in an event: the status went out before).
+    UpstreamStreamTruncated,
     /// More requests at once than the operator admits.
     Overloaded,
     /// No answer within the route's timeout.
@@ -87,6 +89,7 @@ impl Kind {
             Self::UpstreamUnreachable => (StatusCode::BAD_GATEWAY, UPSTREAM, "upstream_unreachable"),
             Self::UpstreamAuthFailed => (StatusCode::BAD_GATEWAY, UPSTREAM, "upstream_auth_failed"),
             Self::UpstreamInvalidResponse => (StatusCode::BAD_GATEWAY, UPSTREAM, "upstream_invalid_response"),
+            Self::UpstreamStreamTruncated => (StatusCode::BAD_GATEWAY, UPSTREAM, "upstream_stream_truncated"),
             Self::Overloaded => (StatusCode::SERVICE_UNAVAILABLE, UPSTREAM, "overloaded"),
             Self::UpstreamTimeout => (StatusCode::GATEWAY_TIMEOUT, UPSTREAM, "upstream_timeout"),
         };

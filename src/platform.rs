@@ -69,11 +69,17 @@ pub trait Platform: Clone + 'static {
     /// can tell), [`Fault::Reset`] when it broke before the head.
     async fn fetch(&self, request: Request<Bytes>, connect_timeout: Duration) -> Result<Response<Self::Stream>, Fault>;
 
+    /// The next piece of a body, or nothing at its end. A caller may stop waiting and ask again later: nothing is lost.
+    ///
+    /// # Errors
+    /// [`Fault::Reset`] when the body breaks.
+    async fn read(&self, stream: &mut Self::Stream) -> Result<Option<Bytes>, Fault>;
+
     /// Reads a body to its end, in as few crossings as the runtime allows. One that is too large is read past as far
     /// as is reasonable, since its sender may read no answer before it has sent everything.
     ///
     /// # Errors
     /// [`Fault::TooLarge`] beyond `limit` bytes, [`Fault::Reset`] when it breaks,
-    /// [`Fault::Timeout`] when the runtime guards bodies against stalling and this one stalled.
-    async fn collect(&self, stream: Self::Stream, limit: usize) -> Result<Bytes, Fault>;
+    /// [`Fault::Timeout`] when not a byte of it came for `idle`.
+    async fn collect(&self, stream: Self::Stream, limit: usize, idle: Duration) -> Result<Bytes, Fault>;
 }

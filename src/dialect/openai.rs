@@ -2,8 +2,12 @@
 
 use std::borrow::Cow;
 
+use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
+use serde_json::value::RawValue;
+
+use super::refusal::Refusal;
 
 use crate::error::Error;
 
@@ -31,14 +35,41 @@ pub struct Usage {
     pub completion_tokens: u64,
 }
 
-/// The usage that a whole answer carries, if it is one and does.
-#[must_use]
-pub fn usage(answer: &[u8]) -> Option<Usage> {
-    #[derive(Deserialize)]
-    struct Answer {
-        usage: Option<Usage>,
+/// What a whole answer under a good status says.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Answer {
+    /// The tokens it used, where it tells.
+    pub usage: Option<Usage>,
+    /// It is an error all the same, as some providers answer.
+    pub is_error: bool,
+}
+
+impl Answer {
+    /// Reads an answer. One that is not JSON says nothing.
+    #[must_use]
+    pub fn read(body: &[u8]) -> Self {
+        #[derive(Deserialize)]
+        struct Read<'a> {
+            #[serde(default)]
+            usage: Option<Usage>,
+            #[serde(borrow, default)]
+            error: Option<&'a RawValue>,
+            #[serde(default)]
+            choices: Option<IgnoredAny>,
+        }
+        if body.trim_ascii_start().starts_with(b"[") {
+            // Google puts its errors into an array.
+            let is_error = Refusal::read(body).is_some();
+            return Self { usage: None, is_error };
+        }
+        serde_json::from_slice::<Read<'_>>(body).map_or_else(
+            |_| Self::default(),
+            |answer| Self {
+                usage: answer.usage,
+                is_error: answer.error.is_some() && answer.choices.is_none(),
+            },
+        )
     }
-    serde_json::from_slice::<Answer>(answer).ok()?.usage
 }
 
 /// Whether a body that should be JSON is plainly something else: nothing at all, or a web page.
@@ -57,7 +88,7 @@ pub(crate) enum Content<'a> {
     /// `"content": [{"type": "text", "text": "..."}, ...]`
     Parts(#[serde(borrow)] Vec<Part<'a>>),
     /// `null`, or a shape that is not known.
-    Other(serde::de::IgnoredAny),
+    Other(IgnoredAny),
 }
 
 /// One part of a message.
@@ -94,17 +125,27 @@ mod tests {
     }
 
     #[test]
-    fn usage_is_read_from_a_whole_answer() {
-        let answer = br#"{"usage":{"prompt_tokens":3,"completion_tokens":4,"total_tokens":7}}"#;
-        assert_eq!(
-            usage(answer),
+    fn a_whole_answer_tells_its_usage_and_whether_it_is_an_error() {
+        let usage = |prompt_tokens, completion_tokens| {
             Some(Usage {
-                prompt_tokens: 3,
-                completion_tokens: 4
+                prompt_tokens,
+                completion_tokens,
             })
-        );
-        assert_eq!(usage(b"{}"), None);
-        assert_eq!(usage(b"<html>"), None);
+        };
+        for (body, usage, is_error) in [
+            (
+                r#"{"choices":[],"error":null,"usage":{"prompt_tokens":3,"completion_tokens":4,"total_tokens":7}}"#,
+                usage(3, 4),
+                false,
+            ),
+            ("{}", None, false),
+            ("<html>", None, false),
+            (r#"{"error":{"message":"m"}}"#, None, true),
+            (r#"[{"error":{"message":"m"}}]"#, None, true),
+            (r#"[1]"#, None, false),
+        ] {
+            assert_eq!(Answer::read(body.as_bytes()), Answer { usage, is_error }, "{body}");
+        }
     }
 
     #[test]

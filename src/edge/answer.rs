@@ -5,22 +5,27 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures_util::stream;
 use http::{HeaderMap, Response, StatusCode};
-use worker::Delay;
 use worker::js_sys::Uint8Array;
 use worker::wasm_bindgen::JsValue;
 use worker::web_sys::{self, ResponseInit};
+use worker::{Context, Delay};
 
-use super::Stream;
+use super::relay;
+use super::stream::Stream;
 use crate::config::Problems;
 use crate::dialect::openai;
 use crate::error::{Error, Kind};
-use crate::gateway::Body;
+use crate::gateway::{Body, Record};
 
-/// An answer, ready to be returned.
-pub(super) fn outgoing(response: Response<Body<Stream>>) -> worker::Result<web_sys::Response> {
+/// An answer, ready to be returned. Its log line is written when the answer's end is known.
+pub(super) fn outgoing(
+    response: Response<Body<Stream>>,
+    record: Record,
+    context: &Context,
+) -> worker::Result<web_sys::Response> {
     let (head, body) = response.into_parts();
     let init = init(head.status, &head.headers)?;
-    match body {
+    let answer = match body {
         Body::Full(bytes) if bytes.is_empty() => Ok(web_sys::Response::new_with_opt_str_and_init(None, &init)?),
         Body::Full(bytes) => {
             let array = Uint8Array::from(bytes.as_ref());
@@ -30,14 +35,23 @@ pub(super) fn outgoing(response: Response<Body<Stream>>) -> worker::Result<web_s
             )?)
         }
         Body::Paced { chunks, pause } => paced(chunks, pause, &head.headers),
-        Body::Untouched(mut stream) => {
-            let answer = web_sys::Response::new_with_opt_readable_stream_and_init(stream.body.take().as_ref(), &init)?;
-            // From here on the runtime ends the request upstream when the client leaves.
-            if let Some(guard) = stream.guard.take() {
-                guard.disarm();
-            }
-            Ok(answer)
+        Body::Stream(relay) => {
+            let (writable, readable) = relay::pipe()?;
+            context.wait_until(async move { log(&relay::run(*relay, writable, record).await) });
+            return Ok(web_sys::Response::new_with_opt_readable_stream_and_init(
+                Some(&readable),
+                &init,
+            )?);
         }
+    };
+    log(&record);
+    answer
+}
+
+/// One line for `wrangler tail` and the dashboard.
+fn log(record: &Record) {
+    if let Ok(line) = serde_json::to_string(record) {
+        worker::console_log!("{line}");
     }
 }
 
@@ -66,11 +80,8 @@ pub(super) fn unconfigured(problems: &Problems) -> worker::Result<web_sys::Respo
         "The gateway's configuration has {} problem{plural}; its log (`wrangler tail`) lists what to change.",
         problems.len()
     );
-    let mut response: Response<Body<Stream>> = Response::new(Body::Full(
-        openai::refusal(&Error::new(Kind::Configuration, message)).into(),
-    ));
-    *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
-    let headers = response.headers_mut();
+    let body = openai::refusal(&Error::new(Kind::Configuration, message));
+    let mut headers = HeaderMap::new();
     headers.insert(
         http::header::CONTENT_TYPE,
         http::HeaderValue::from_static("application/json"),
@@ -79,7 +90,12 @@ pub(super) fn unconfigured(problems: &Problems) -> worker::Result<web_sys::Respo
         http::header::ACCESS_CONTROL_ALLOW_ORIGIN,
         http::HeaderValue::from_static("*"),
     );
-    outgoing(response)
+    let init = init(StatusCode::INTERNAL_SERVER_ERROR, &headers)?;
+    let array = Uint8Array::from(body.as_slice());
+    Ok(web_sys::Response::new_with_opt_js_u8_array_and_init(
+        Some(&array),
+        &init,
+    )?)
 }
 
 fn init(status: StatusCode, headers: &HeaderMap) -> worker::Result<ResponseInit> {

@@ -7,7 +7,8 @@ use worker::wasm_bindgen::{JsCast, JsValue};
 use worker::wasm_bindgen_futures::JsFuture;
 use worker::web_sys::{self, AbortController, AbortSignal, RequestInit, RequestRedirect};
 
-use super::{Stream, headers};
+use super::headers;
+use super::stream::Stream;
 use crate::platform::Fault;
 
 /// Ends a request when it is dropped.
@@ -70,13 +71,14 @@ pub(super) async fn send(request: Request<Bytes>, client: &AbortSignal) -> Resul
         .map_err(|error| fault(&error))?
         .unchecked_into();
 
-    let mut response = Response::new(Stream {
-        body: answer.body(),
-        guard: Some(guard),
-    });
+    let headers = headers(&answer.headers());
+    let length = headers
+        .get(http::header::CONTENT_LENGTH)
+        .and_then(|length| length.to_str().ok()?.parse().ok());
+    let mut response = Response::new(Stream::new(answer.body(), length, Some(guard)));
     *response.status_mut() =
         StatusCode::from_u16(answer.status()).map_err(|_| Fault::Reset("a status that HTTP does not have".into()))?;
-    *response.headers_mut() = headers(&answer.headers());
+    *response.headers_mut() = headers;
     Ok(response)
 }
 

@@ -2,44 +2,42 @@
 
 mod answer;
 mod fetch;
+mod relay;
 mod settings;
+mod stream;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use futures_util::future::{Either, select};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response};
-use worker::js_sys::{Date, Uint8Array};
+use worker::js_sys::Date;
 use worker::wasm_bindgen::JsCast;
-use worker::wasm_bindgen_futures::JsFuture;
-use worker::web_sys::{self, ReadableStream, ReadableStreamDefaultReader};
+use worker::web_sys;
 use worker::{Context, Delay, Env};
 
-use self::fetch::AbortOnDrop;
-use crate::gateway::Gateway;
+use self::stream::Stream;
+use crate::gateway::{Answer, Gateway, State};
 use crate::platform::{Fault, Millis, Platform};
-
-/// A body that sends nothing for this long is given up.
-const BODY_IDLE: Duration = Duration::from_secs(30);
 
 /// Answers one request.
 #[worker::event(fetch)]
-async fn fetch(request: web_sys::Request, env: Env, _context: Context) -> worker::Result<web_sys::Response> {
+async fn fetch(request: web_sys::Request, env: Env, context: Context) -> worker::Result<web_sys::Response> {
     let config = match settings::config(&env).await {
         Ok(config) => config,
         Err(problems) => return answer::unconfigured(&problems),
     };
-    let gateway = Gateway::new(
-        config,
-        Edge {
-            client: request.signal(),
-        },
-    );
-    let answer = gateway.handle(incoming(&request)?).await;
-    if let Ok(line) = serde_json::to_string(&answer.record) {
-        worker::console_log!("{line}");
-    }
-    answer::outgoing(answer.response)
+    let platform = Edge {
+        client: request.signal(),
+    };
+    let gateway = Gateway::new(config, MEMORY.with(Arc::clone), platform);
+    let Answer { response, record } = gateway.handle(incoming(&request)?).await;
+    answer::outgoing(response, record, &context)
+}
+
+thread_local! {
+    /// What the isolate remembers.
+    static MEMORY: Arc<State> = Arc::default();
 }
 
 /// The Workers runtime during one request.
@@ -47,13 +45,6 @@ async fn fetch(request: web_sys::Request, env: Env, _context: Context) -> worker
 struct Edge {
     /// Tells that the client has left.
     client: web_sys::AbortSignal,
-}
-
-/// A body as JavaScript has it, and the request that it belongs to.
-struct Stream {
-    body: Option<ReadableStream>,
-    /// Ends the request upstream unless the body is handed on.
-    guard: Option<AbortOnDrop>,
 }
 
 impl Platform for Edge {
@@ -78,45 +69,18 @@ impl Platform for Edge {
         fetch::send(request, &self.client).await
     }
 
-    async fn collect(&self, mut stream: Stream, limit: usize) -> Result<Bytes, Fault> {
-        let Some(body) = stream.body.take() else {
-            return Ok(Bytes::new());
-        };
-        let broken = |_| Fault::Reset("the body broke".into());
-        let reader: ReadableStreamDefaultReader = body.get_reader().unchecked_into();
-        let mut read = Vec::new();
-        loop {
-            let next = select(JsFuture::from(reader.read()), Delay::from(BODY_IDLE));
-            let result = match next.await {
-                Either::Left((result, _)) => result.map_err(broken)?,
-                Either::Right(((), _)) => return Err(Fault::Timeout),
-            };
-            let get = |name: &str| worker::js_sys::Reflect::get(&result, &name.into()).unwrap_or_default();
-            if get("done").is_truthy() {
-                break;
-            }
-            let chunk: Uint8Array = get("value").unchecked_into();
-            if read.len() + chunk.length() as usize > limit {
-                let _ = reader.cancel();
-                return Err(Fault::TooLarge);
-            }
-            let start = read.len();
-            read.resize(start + chunk.length() as usize, 0);
-            chunk.copy_to(&mut read[start..]);
-        }
-        if let Some(guard) = stream.guard.take() {
-            guard.disarm();
-        }
-        Ok(read.into())
+    async fn read(&self, stream: &mut Stream) -> Result<Option<Bytes>, Fault> {
+        stream.read().await
+    }
+
+    async fn collect(&self, stream: Stream, limit: usize, idle: Duration) -> Result<Bytes, Fault> {
+        stream.collect(limit, idle).await
     }
 }
 
 /// The request in the core's types. The body is not read.
 fn incoming(request: &web_sys::Request) -> worker::Result<Request<Stream>> {
-    let mut core = Request::new(Stream {
-        body: request.body(),
-        guard: None,
-    });
+    let mut core = Request::new(Stream::new(request.body(), None, None));
     let url = request.url();
     let path = url
         .splitn(4, '/')

@@ -1,25 +1,33 @@
 //! Trying upstreams until one answers: render, fetch, judge, next.
 
 use std::pin::pin;
+use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::future::{Either, select};
-use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri, header};
 
 use super::address::{below, with_query};
 use super::endpoint::Endpoint;
-use super::failure::{Failure, unreachable, unusable, waiting_helps};
-use super::{Body, Gateway, Record, echo, headers, scrub};
-use crate::config::{Route, Secret, Upstream};
-use crate::dialect::openai;
+use super::failure::Failure;
+use super::{Body, Gateway, Record, Relay, echo, headers};
+use crate::config::{DEFAULT_TIMEOUT, Route, Secret, Upstream};
+use crate::dialect::observe::{Beginning, Observer};
 use crate::dialect::patch::Peek;
+use crate::dialect::{cut, openai};
 use crate::error::{Error, Kind};
 use crate::platform::{Fault, Platform};
-use crate::policy::outcome::{self, Scope};
+use crate::policy::outcome::{self, Meaning, Scope};
 use crate::policy::plan::{Plan, Step, Target, Verdict};
 
 /// The largest answer that is read whole: a chat answer with a few images inside fits.
 const ANSWER_LIMIT: usize = 64 * 1024 * 1024;
+
+/// The longest that the head of a stream is held back for its first content.
+const HOLD: Duration = Duration::from_secs(15);
+
+/// A member that some upstreams refuse.
+const STREAM_OPTIONS: &str = "stream_options";
 
 /// A request as the upstreams will be asked it, whichever of them it will be.
 pub(super) struct Call<'a> {
@@ -35,11 +43,11 @@ pub(super) struct Call<'a> {
 /// What one attempt led to.
 pub(super) enum Outcome<S> {
     /// A stream that has begun.
-    Stream(Response<S>),
+    Stream(Response<Relay<S>>),
     /// An answer that is complete, the gateway's own ones included.
     Whole(Response<Body<S>>),
-    /// An answer with an error status, complete.
-    Refused(Response<Bytes>),
+    /// An answer that is an error, complete.
+    Refused(Response<Bytes>, Meaning),
     /// An answer that the endpoint cannot have: a page, nothing, a redirect.
     Unusable(StatusCode),
     /// No answer.
@@ -54,71 +62,81 @@ impl<P: Platform> Gateway<P> {
         call: &Call<'_>,
         record: &mut Record,
     ) -> Result<Response<Body<P::Stream>>, Error> {
-        let mut plan = Plan::new(
-            &self.config,
-            call.route,
-            &call.request_id,
-            call.peek.conversation(&call.body),
-        );
+        let health = &self.state.health;
+        let subject = (call.request_id.as_str(), call.peek.conversation(&call.body));
+        let model_of = |index: usize| model(call, &self.config.routes[index], index);
+        let mut plan = Plan::new(&self.config, health, call.route, subject, model_of, self.platform.now());
         let mut failure = None;
         while let Step::Try { target, limit } = plan.next(self.platform.now()) {
             let route = &self.config.routes[target.route];
             record.attempts = plan.attempts();
             record.provider = Some(route.provider.clone());
+            let hold = plan.has_more(self.platform.now());
             let outcome = {
-                let attempt = pin!(self.attempt(call, target, record));
+                let attempt = pin!(self.attempt(call, target, (limit, hold), record));
                 let time_is_up = pin!(self.platform.sleep(limit));
                 match select(attempt, time_is_up).await {
                     Either::Left((outcome, _)) => outcome,
                     Either::Right(((), _)) => Outcome::Failed(Fault::Timeout),
                 }
             };
-            if plan.judge(outcome.scope()) == Verdict::Deliver {
+            let (now, meaning) = (self.platform.now(), outcome.meaning());
+            if meaning.scope == Scope::StreamOptions
+                && call.peek.stream
+                && !health.lacks_stream_options(route, now)
+                && cut::without(&call.body, STREAM_OPTIONS).is_some()
+            {
+                health.without_stream_options(route, now);
+                plan.again();
+            } else if plan.judge(&meaning, self.platform.random() as u64, now) == Verdict::Deliver {
                 return Ok(self.deliver(outcome, record));
             }
             record.failures.push(outcome.told(target, route));
             failure = Some(Failure::or_worse(failure, Failure::of(outcome, route)));
         }
         match failure {
-            Some(Failure::Answer(response)) => Ok(self.deliver(Outcome::Refused(response), record)),
+            Some(Failure::Answer(mut response, meaning)) => {
+                let now = self.platform.now();
+                if meaning.waiting_helps
+                    && !headers::says_when(response.headers())
+                    && let Some(wake) = plan.first_wake(now)
+                {
+                    let seconds = now.until(wake).as_millis().div_ceil(1000) as u64;
+                    response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
+                }
+                Ok(self.deliver(Outcome::Refused(response, meaning), record))
+            }
             Some(Failure::Error(error)) => Err(error),
             None => Err(Error::new(Kind::Internal, "No upstream was tried; please report this.")),
         }
     }
 
-    async fn attempt(&self, call: &Call<'_>, target: Target, record: &mut Record) -> Outcome<P::Stream> {
+    /// Asks one upstream with one key. `limit` is the time that is left; under `hold` a stream is handed on only when its
+    /// first content is there.
+    async fn attempt(
+        &self,
+        call: &Call<'_>,
+        target: Target,
+        (limit, hold): (Duration, bool),
+        record: &mut Record,
+    ) -> Outcome<P::Stream> {
         let route = &self.config.routes[target.route];
         let model = model(call, route, target.route);
         if let Some(model) = model {
             record.set_model(model);
         }
         let key = target.key.and_then(|key| route.keys.get(key)).map(Secret::expose);
-        let body = model.map_or_else(|| call.body.clone(), |model| call.peek.with_model(&call.body, model));
-        let Upstream::Http {
-            base_url,
-            chat_url,
-            models_url,
-        } = &route.upstream
-        else {
-            return Outcome::Whole(echo::answer(
-                call.endpoint,
-                &body,
-                model,
-                &call.request_id,
-                self.platform.now(),
-            ));
-        };
-        let url = match call.endpoint {
-            Endpoint::Models => with_query(models_url, call.query),
-            Endpoint::Model(id) => below(models_url, id),
-            Endpoint::Embeddings => format!("{base_url}/embeddings").parse().ok(),
-            Endpoint::ChatCompletions | Endpoint::SimpleChat | Endpoint::Home | Endpoint::Health => {
-                Some(chat_url.clone())
-            }
-        };
-        let Some(url) = url else {
+        let mut body = model.map_or_else(|| call.body.clone(), |model| call.peek.with_model(&call.body, model));
+        let start = self.platform.now();
+        if matches!(route.upstream, Upstream::Echo) {
+            return Outcome::Whole(echo::answer(call.endpoint, &body, model, &call.request_id, start));
+        }
+        let Some(url) = address(call, route) else {
             return Outcome::Failed(Fault::Connect("the upstream's address cannot be built".into()));
         };
+        if call.peek.stream && self.state.health.lacks_stream_options(route, start) {
+            body = cut::without(&body, STREAM_OPTIONS).unwrap_or(body);
+        }
         let mut request = Request::new(body);
         *request.uri_mut() = url;
         *request.headers_mut() = call.headers.clone();
@@ -132,96 +150,112 @@ impl<P: Platform> Gateway<P> {
                 .or_insert(HeaderValue::from_static("application/json"));
         }
         headers::seal(request.headers_mut(), route, key, &call.request_id);
-        match self.platform.fetch(request, route.connect_timeout).await {
-            Ok(response) => self.read(response).await,
-            Err(fault) => Outcome::Failed(fault),
+        let response = match self.platform.fetch(request, route.connect_timeout).await {
+            Ok(response) => response,
+            Err(fault) => return Outcome::Failed(fault),
+        };
+        let status = response.status();
+        if !(status.is_success() && headers::is_event_stream(response.headers())) {
+            return self.whole(response, route).await;
+        }
+        let first_within = limit.saturating_sub(start.until(self.platform.now()));
+        let response = response.map(|stream| Relay {
+            read: Vec::new(),
+            stream,
+            observer: Observer::default(),
+            first_within,
+            idle_timeout: route.idle_timeout,
+            watch: route.verify_end || route.idle_timeout < DEFAULT_TIMEOUT,
+        });
+        let encoded = response.headers().contains_key(header::CONTENT_ENCODING);
+        if encoded {
+            return Outcome::Stream(response.map(|relay| Relay {
+                observer: Observer::blind(),
+                ..relay
+            }));
+        }
+        if hold {
+            self.held(response, route).await
+        } else {
+            Outcome::Stream(response)
         }
     }
 
-    /// Reads an answer as far as it must be read to be judged: a stream not at all, everything else whole.
-    async fn read(&self, response: Response<P::Stream>) -> Outcome<P::Stream> {
+    /// Reads an answer that is no stream.
+    async fn whole(&self, response: Response<P::Stream>, route: &Route) -> Outcome<P::Stream> {
         let status = response.status();
-        if status.is_success() && headers::is_event_stream(response.headers()) {
-            return Outcome::Stream(response);
-        }
         if status.is_redirection() || status.is_informational() {
             return Outcome::Unusable(status);
         }
         let (head, stream) = response.into_parts();
-        let body = match self.platform.collect(stream, ANSWER_LIMIT).await {
+        // The attempt's own time limit ends an answer that stalls.
+        let body = match self.platform.collect(stream, ANSWER_LIMIT, Duration::MAX).await {
             Ok(body) => body,
             Err(fault) => return Outcome::Failed(fault),
         };
-        if !status.is_success() {
-            return Outcome::Refused(Response::from_parts(head, body));
+        if status.is_success() {
+            if status != StatusCode::NO_CONTENT && openai::is_no_answer(headers::content_type(&head.headers), &body) {
+                return Outcome::Unusable(status);
+            }
+            if !openai::Answer::read(&body).is_error {
+                return Outcome::Whole(Response::from_parts(head, Body::Full(body)));
+            }
         }
-        let kind = head
-            .headers
-            .get(header::CONTENT_TYPE)
-            .and_then(|kind| kind.to_str().ok());
-        if status != StatusCode::NO_CONTENT && openai::is_no_answer(kind, &body) {
-            return Outcome::Unusable(status);
-        }
-        Outcome::Whole(Response::from_parts(head, Body::Full(body)))
+        self.refusal(Response::from_parts(head, body), route)
     }
 
-    /// The outcome as the client gets it.
-    fn deliver(&self, outcome: Outcome<P::Stream>, record: &mut Record) -> Response<Body<P::Stream>> {
-        match outcome {
-            Outcome::Stream(response) => {
-                let (mut head, stream) = response.into_parts();
-                head.headers = headers::released(head.headers);
-                headers::streaming(&mut head.headers);
-                Response::from_parts(head, Body::Untouched(stream))
-            }
-            Outcome::Whole(response) => {
-                let (mut head, body) = response.into_parts();
-                head.headers = headers::released(head.headers);
-                if let Body::Full(body) = &body {
-                    record.usage = openai::usage(body);
+    fn refusal(&self, response: Response<Bytes>, route: &Route) -> Outcome<P::Stream> {
+        let now = self.platform.now();
+        let meaning = outcome::of_answer(
+            response.status().as_u16(),
+            response.headers(),
+            response.body(),
+            route.account_limits,
+            now,
+        );
+        Outcome::Refused(response, meaning)
+    }
+
+    /// Reads a stream up to its first content, so that one that fails before is a failed attempt like any other.
+    async fn held(&self, response: Response<Relay<P::Stream>>, route: &Route) -> Outcome<P::Stream> {
+        let (mut head, mut relay) = response.into_parts();
+        let mut patience = pin!(self.platform.sleep(HOLD));
+        loop {
+            match relay.observer.beginning() {
+                Beginning::Nothing => {}
+                Beginning::Content => break,
+                Beginning::Empty => return Outcome::Unusable(head.status),
+                Beginning::Error(event) => {
+                    let body = Bytes::copy_from_slice(event);
+                    head.headers
+                        .insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+                    return self.refusal(Response::from_parts(head, body), route);
                 }
-                Response::from_parts(head, body)
             }
-            Outcome::Refused(response) => self.refused(response, record),
-            Outcome::Unusable(status) => super::refusal(&unusable(status)),
-            Outcome::Failed(_) => super::refusal(&unreachable()),
+            let next = pin!(self.platform.read(&mut relay.stream));
+            match select(next, patience.as_mut()).await {
+                Either::Left((Ok(Some(bytes)), _)) => {
+                    relay.observer.feed(&bytes);
+                    relay.read.push(bytes);
+                }
+                Either::Left((Ok(None), _)) => return Outcome::Unusable(head.status),
+                Either::Left((Err(fault), _)) => return Outcome::Failed(fault),
+                Either::Right(((), _)) => {
+                    relay.first_within = relay.first_within.saturating_sub(HOLD);
+                    break;
+                }
+            }
         }
-    }
-
-    /// The upstream's refusal: its own words without our secrets, or ours where it has none.
-    fn refused(&self, response: Response<Bytes>, record: &mut Record) -> Response<Body<P::Stream>> {
-        let (mut head, body) = response.into_parts();
-        head.headers = headers::released(head.headers);
-        scrub::headers(&self.config, &mut head.headers);
-        let kind = head
-            .headers
-            .get(header::CONTENT_TYPE)
-            .and_then(|kind| kind.to_str().ok());
-        let body = if openai::is_no_answer(kind, &body) {
-            let mut error = unusable(head.status);
-            error.status = Some(head.status);
-            record.error = Some(error.kind.facts().code);
-            head.headers
-                .insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-            head.headers.remove(header::CONTENT_ENCODING);
-            openai::refusal(&error).into()
-        } else {
-            scrub::body(&self.config, body)
-        };
-        if !waiting_helps(head.status, &head.headers, &body) {
-            head.headers
-                .insert(headers::SHOULD_RETRY, HeaderValue::from_static("false"));
-        }
-        Response::from_parts(head, Body::Full(body))
+        Outcome::Stream(Response::from_parts(head, relay))
     }
 }
 
 impl<S> Outcome<S> {
-    fn scope(&self) -> Scope {
+    fn meaning(&self) -> Meaning {
         match self {
-            Self::Stream(_) | Self::Whole(_) => Scope::Success,
-            Self::Refused(response) => outcome::of_status(response.status().as_u16()),
-            Self::Unusable(_) => Scope::Upstream,
+            Self::Stream(_) | Self::Whole(_) => Meaning::SUCCESS,
+            Self::Refused(_, meaning) => *meaning,
+            Self::Unusable(_) => Meaning::BROKEN,
             Self::Failed(fault) => outcome::of_fault(fault),
         }
     }
@@ -240,7 +274,15 @@ impl<S> Outcome<S> {
             }
         };
         let what = match self {
-            Self::Refused(response) => format!("status {}", response.status().as_u16()),
+            Self::Refused(response, meaning) => {
+                let status = response.status().as_u16();
+                match meaning.scope {
+                    Scope::Region => format!("status {status}, it refuses this region"),
+                    Scope::StreamOptions => format!("status {status}, it does not know `stream_options`"),
+                    _ if meaning.rest.is_zero() => format!("status {status}"),
+                    _ => format!("status {status}, rests {} s", meaning.rest.as_secs_f64()),
+                }
+            }
             Self::Unusable(status) if status.is_redirection() => {
                 format!("redirect {}", status.as_u16())
             }
@@ -255,6 +297,24 @@ impl<S> Outcome<S> {
             Some(key) => format!("{} key {}: {what}", route.name, key + 1),
             None => format!("{}: {what}", route.name),
         }
+    }
+}
+
+/// Where the call goes on this route.
+fn address(call: &Call<'_>, route: &Route) -> Option<Uri> {
+    let Upstream::Http {
+        base_url,
+        chat_url,
+        models_url,
+    } = &route.upstream
+    else {
+        return None;
+    };
+    match call.endpoint {
+        Endpoint::Models => with_query(models_url, call.query),
+        Endpoint::Model(id) => below(models_url, id),
+        Endpoint::Embeddings => format!("{base_url}/embeddings").parse().ok(),
+        Endpoint::ChatCompletions | Endpoint::SimpleChat | Endpoint::Home | Endpoint::Health => Some(chat_url.clone()),
     }
 }
 

@@ -1,17 +1,18 @@
 //! What is left when an attempt fails: the words the client gets if no other attempt does better.
 
 use bytes::Bytes;
-use http::{HeaderMap, Response, StatusCode, header};
+use http::{Response, StatusCode};
 
 use super::attempt::Outcome;
 use crate::config::Route;
 use crate::error::{Error, Kind};
 use crate::platform::Fault;
+use crate::policy::outcome::{Meaning, Scope};
 
 /// Why nothing could be delivered: what the client is told in the end.
 pub(super) enum Failure {
     /// The upstream's own last word.
-    Answer(Response<Bytes>),
+    Answer(Response<Bytes>, Meaning),
     Error(Error),
 }
 
@@ -19,11 +20,11 @@ impl Failure {
     /// What a failed outcome leaves.
     pub(super) fn of<S>(outcome: Outcome<S>, route: &Route) -> Self {
         match outcome {
-            Outcome::Refused(response) => match response.status() {
-                StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN | StatusCode::PAYMENT_REQUIRED => {
+            Outcome::Refused(response, meaning) => match meaning.scope {
+                Scope::Key if response.status() != StatusCode::TOO_MANY_REQUESTS => {
                     Self::Error(rejected(response.status()))
                 }
-                _ => Self::Answer(response),
+                _ => Self::Answer(response, meaning),
             },
             Outcome::Unusable(status) => Self::Error(unusable(status)),
             Outcome::Failed(Fault::Timeout) => {
@@ -52,18 +53,9 @@ impl Failure {
 
     fn tells_more(&self) -> bool {
         match self {
-            Self::Answer(_) => true,
+            Self::Answer(..) => true,
             Self::Error(error) => error.kind == Kind::UpstreamTimeout,
         }
-    }
-}
-
-/// Whether the same request may succeed later without anyone doing anything.
-pub(super) fn waiting_helps(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> bool {
-    match status {
-        StatusCode::TOO_MANY_REQUESTS => memchr::memmem::find(body, b"insufficient_quota").is_none(),
-        StatusCode::SERVICE_UNAVAILABLE => headers.contains_key(header::RETRY_AFTER),
-        _ => false,
     }
 }
 

@@ -4,6 +4,7 @@ mod address;
 mod attempt;
 mod caller;
 mod cors;
+mod deliver;
 mod echo;
 mod endpoint;
 mod failure;
@@ -11,10 +12,11 @@ mod headers;
 mod models;
 mod pages;
 mod record;
+mod relay;
 mod scrub;
+mod state;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -24,6 +26,8 @@ use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header
 use self::attempt::Call;
 use self::endpoint::Endpoint;
 pub use self::record::Record;
+pub use self::relay::{End, Relay};
+pub use self::state::State;
 use crate::config::Config;
 use crate::dialect::patch::Peek;
 use crate::dialect::{openai, simple_chat};
@@ -33,12 +37,15 @@ use crate::platform::{Fault, Platform};
 /// The largest request head, in bytes: names, values and the target.
 const HEAD_LIMIT: usize = 32 * 1024;
 
+/// A request body that sends nothing for this long is given up.
+const BODY_IDLE: Duration = Duration::from_secs(30);
+
 /// The gateway, bound to a runtime.
 #[derive(Clone)]
 pub struct Gateway<P> {
     config: Arc<Config>,
+    state: Arc<State>,
     platform: P,
-    draining: Arc<AtomicBool>,
 }
 
 /// What a request led to.
@@ -62,24 +69,20 @@ pub enum Body<S> {
         /// Between two of them.
         pause: Duration,
     },
-    /// The upstream's stream. The shell hands it on byte for byte; dropping it ends the request upstream.
-    Untouched(S),
+    /// The upstream's stream. The shell hands it on byte for byte.
+    Stream(Box<Relay<S>>),
 }
 
 impl<P: Platform> Gateway<P> {
-    /// A gateway that serves `config` on `platform`.
+    /// A gateway that serves `config` on `platform`. Cheap: shells make one for each request, so that it keeps the
+    /// configuration it began with.
     #[must_use]
-    pub fn new(config: Arc<Config>, platform: P) -> Self {
+    pub const fn new(config: Arc<Config>, state: Arc<State>, platform: P) -> Self {
         Self {
             config,
+            state,
             platform,
-            draining: Arc::default(),
         }
-    }
-
-    /// From now on `/health` says that this process is about to leave. Requests are served as before.
-    pub fn drain(&self) {
-        self.draining.store(true, Ordering::Relaxed);
     }
 
     /// Answers a request. Never fails: trouble becomes an answer that the caller's client understands.
@@ -93,7 +96,7 @@ impl<P: Platform> Gateway<P> {
         {
             // A client that is still sending when the connection closes never gets to read why. The body itself is of no
             // interest: with a limit of nothing it is read past, as far as the runtime finds reasonable.
-            let _ = self.platform.collect(unread, 0).await;
+            let _ = self.platform.collect(unread, 0, BODY_IDLE).await;
         }
         self.finish(&head.headers, result, record)
     }
@@ -155,7 +158,7 @@ impl<P: Platform> Gateway<P> {
         record.endpoint = endpoint.name();
         match endpoint {
             Endpoint::Home => return Ok(pages::home(&head.headers)),
-            Endpoint::Health => return Ok(pages::health(self.draining.load(Ordering::Relaxed))),
+            Endpoint::Health => return Ok(pages::health(self.state.is_draining())),
             Endpoint::Models
             | Endpoint::Model(_)
             | Endpoint::ChatCompletions
@@ -214,17 +217,20 @@ impl<P: Platform> Gateway<P> {
         let Some(stream) = stream.take() else {
             return Ok(Bytes::new());
         };
-        self.platform.collect(stream, limit).await.map_err(|fault| match fault {
-            Fault::TooLarge => too_large(),
-            Fault::Timeout => Error::new(
-                Kind::RequestTimeout,
-                "The request body stopped arriving; send it again.",
-            ),
-            Fault::Connect(_) | Fault::Reset(_) => Error::new(
-                Kind::MalformedRequest,
-                "The request body ended early or is not well-formed; send it again.",
-            ),
-        })
+        self.platform
+            .collect(stream, limit, BODY_IDLE)
+            .await
+            .map_err(|fault| match fault {
+                Fault::TooLarge => too_large(),
+                Fault::Timeout => Error::new(
+                    Kind::RequestTimeout,
+                    "The request body stopped arriving; send it again.",
+                ),
+                Fault::Connect(_) | Fault::Reset(_) => Error::new(
+                    Kind::MalformedRequest,
+                    "The request body ended early or is not well-formed; send it again.",
+                ),
+            })
     }
 
     /// Whether this token may use the model that the request names, and whether there is one at all.

@@ -53,7 +53,7 @@ struct Health {
 #[must_use]
 pub fn run() -> ExitCode {
     let done = match Cli::parse().command.unwrap_or(Command::Serve) {
-        Command::Serve => configuration().and_then(|(config, server)| serve::run(config, &server)),
+        Command::Serve => configuration().and_then(|(config, server)| serve::run(config, &server, true)),
         Command::Demo => demo(),
         Command::Check => check(),
         Command::Health(health) => health.ask(),
@@ -85,12 +85,7 @@ pub(super) fn variable(name: &str) -> Option<String> {
 }
 
 fn configuration() -> Result<(Config, Server), String> {
-    let server = Server::load(&variable);
-    let routes = match config::inline_routes(&variable) {
-        Some(document) => Ok(Some(document)),
-        None => routes_file(),
-    };
-    match (routes.and_then(|routes| config::load(routes, &variable)), server) {
+    match (routes_now(), Server::load(&variable)) {
         (Ok(config), Ok(server)) => Ok((config, server)),
         (Err(mut problems), Err(more)) => {
             problems.merge(more);
@@ -100,19 +95,31 @@ fn configuration() -> Result<(Config, Server), String> {
     }
 }
 
-fn routes_file() -> Result<Option<Document>, Problems> {
-    const NAME: &str = "GATEWAY_ROUTES_FILE";
-    let Some(path) = variable(NAME).filter(|path| !path.trim().is_empty()) else {
-        return Ok(None);
+/// The configuration as variables and files have it now.
+pub(super) fn routes_now() -> Result<Config, Problems> {
+    let document = match (config::inline_routes(&variable), routes_file()) {
+        (Some(document), _) => Some(document),
+        (None, None) => None,
+        (None, Some(path)) => {
+            let text = std::fs::read_to_string(&path).map_err(|error| {
+                Problems::one(
+                    ROUTES_FILE,
+                    format!("{path} cannot be read: {error}"),
+                    "give the path of a JSON file that this user may read",
+                )
+            })?;
+            Some(Document { origin: path, text })
+        }
     };
-    match std::fs::read_to_string(&path) {
-        Ok(text) => Ok(Some(Document { origin: path, text })),
-        Err(error) => Err(Problems::one(
-            NAME,
-            format!("{path} cannot be read: {error}"),
-            "give the path of a JSON file that this user may read",
-        )),
-    }
+    config::load(document, &variable)
+}
+
+const ROUTES_FILE: &str = "GATEWAY_ROUTES_FILE";
+
+/// The file of the routes, if they come from one.
+pub(super) fn routes_file() -> Option<String> {
+    let path = variable(ROUTES_FILE).filter(|path| !path.trim().is_empty())?;
+    config::inline_routes(&variable).is_none().then_some(path)
 }
 
 fn demo() -> Result<(), String> {
@@ -124,7 +131,7 @@ fn demo() -> Result<(), String> {
          curl {base}/v1/chat/completions -H 'Authorization: Bearer demo' -H 'Content-Type: application/json' \\\n    \
          -d '{{\"messages\":[{{\"role\":\"user\",\"content\":\"Hello, gateway\"}}],\"stream\":true}}'\n"
     ));
-    serve::run(config, &server)
+    serve::run(config, &server, false)
 }
 
 fn check() -> Result<(), String> {

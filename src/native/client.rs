@@ -32,6 +32,10 @@ type BoxError = Box<dyn StdError + Send + Sync>;
 /// Below the keep-alive of common servers (nginx: 75 s), so that a connection is rarely used while it closes.
 const POOL_IDLE: Duration = Duration::from_secs(55);
 
+/// The most that is read ahead of a slow client, for each stream.
+const STREAM_BUFFER: usize = 64 * 1024;
+const CONNECTION_WINDOW: u32 = 16 * 1024 * 1024;
+
 /// A pooled client. Cheap to clone.
 #[derive(Clone)]
 pub(super) struct Client {
@@ -75,6 +79,9 @@ impl Client {
         let inner = legacy::Client::builder(TokioExecutor::new())
             .pool_timer(TokioTimer::new())
             .pool_idle_timeout(POOL_IDLE)
+            .http1_max_buf_size(STREAM_BUFFER)
+            .http2_initial_stream_window_size(STREAM_BUFFER as u32)
+            .http2_initial_connection_window_size(CONNECTION_WINDOW)
             .build(connector);
         Ok(Self { inner, matcher })
     }

@@ -3,6 +3,8 @@
 mod cli;
 mod client;
 mod log;
+mod outgoing;
+mod reload;
 mod serve;
 mod unparsed;
 
@@ -10,15 +12,11 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use http::{Request, Response};
-use http_body_util::BodyExt;
 use hyper::body::{Body as _, Incoming};
 
 pub use self::cli::run;
 use self::client::Client;
 use crate::platform::{Fault, Millis, Platform};
-
-/// A body that sends nothing for this long is given up.
-const BODY_IDLE: Duration = Duration::from_secs(30);
 
 /// How much of a refused body is read past, and for how long: enough for a client that has not heard yet, too little to
 /// keep the gateway busy.
@@ -53,15 +51,17 @@ impl Platform for Native {
         self.client.send(request, connect_timeout).await
     }
 
-    async fn collect(&self, mut stream: Incoming, limit: usize) -> Result<Bytes, Fault> {
+    async fn read(&self, stream: &mut Incoming) -> Result<Option<Bytes>, Fault> {
+        let next = outgoing::next(stream).await.transpose();
+        next.map_err(|error| Fault::Reset(client::cause(&error)))
+    }
+
+    async fn collect(&self, mut stream: Incoming, limit: usize, idle: Duration) -> Result<Bytes, Fault> {
         let mut body = BytesMut::new();
-        while let Some(frame) = tokio::time::timeout(BODY_IDLE, stream.frame())
+        while let Some(data) = tokio::time::timeout(idle, self.read(&mut stream))
             .await
-            .map_err(|_| Fault::Timeout)?
+            .map_err(|_| Fault::Timeout)??
         {
-            let Ok(data) = frame.map_err(|error| Fault::Reset(client::cause(&error)))?.into_data() else {
-                continue;
-            };
             if body.len() + data.len() > limit {
                 drop(body);
                 discard(stream).await;
@@ -80,8 +80,8 @@ impl Platform for Native {
 async fn discard(mut stream: Incoming) {
     let mut left = DISCARD_LIMIT;
     let discarding = async {
-        while let Some(Ok(frame)) = stream.frame().await {
-            match left.checked_sub(frame.data_ref().map_or(0, Bytes::len)) {
+        while let Some(Ok(data)) = outgoing::next(&mut stream).await {
+            match left.checked_sub(data.len()) {
                 Some(rest) => left = rest,
                 None => break,
             }

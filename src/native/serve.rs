@@ -1,47 +1,57 @@
 //! Listening: connections in, the core's answers out, and leaving in good order.
 
 use std::convert::Infallible;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderMap, Request, Response, header};
-use hyper::body::{Body as HttpBody, Frame, Incoming, SizeHint};
+use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use hyper_util::server::graceful::GracefulShutdown;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio::time::Sleep;
+use tokio::sync::{Semaphore, watch};
 
 use super::cli::{runtime, say, variable};
 use super::client::Client;
+use super::outgoing::Outgoing;
+use super::reload::keep_reading;
 use super::unparsed::Explained;
 use super::{Native, log};
 use crate::config::{Config, LogFormat, Server};
 use crate::error::{Error, Kind};
-use crate::gateway::{Answer, Body, Gateway, Record};
-use crate::platform::Millis;
+use crate::gateway::{Answer, Body, Gateway, State};
 
 const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Well above the core's own limit, which can say what is wrong; only what is beyond this is cut off by hyper.
-const HEAD_BUFFER: usize = 256 * 1024;
+/// Above the core's own limit for heads, which can say what is wrong. It is also the most that waits for a slow client.
+const HEAD_BUFFER: usize = 64 * 1024;
 const MAX_HEADERS: usize = 512;
 
-/// Serves until the process is told to stop.
-pub(super) fn run(config: Config, server: &Server) -> Result<(), String> {
+/// Serves until the process is told to stop. `reloads`: whether the configuration may be read again meanwhile.
+pub(super) fn run(config: Config, server: &Server, reloads: bool) -> Result<(), String> {
     let client = Client::new(variable("SSL_CERT_FILE").as_deref())?;
-    let gateway = Gateway::new(Arc::new(config), Native { client });
-    runtime()?.block_on(listen(gateway, server))
+    let (table, config) = watch::channel(Arc::new(config));
+    let state = Serving {
+        config,
+        memory: Arc::default(),
+        native: Native { client },
+        admission: Arc::new(Semaphore::new(server.max_concurrent)),
+        log_format: server.log_format,
+    };
+    runtime()?.block_on(async {
+        if reloads {
+            tokio::spawn(keep_reading(table));
+        }
+        listen(state, server).await
+    })
 }
 
-async fn listen(gateway: Gateway<Native>, server: &Server) -> Result<(), String> {
+async fn listen(state: Serving, server: &Server) -> Result<(), String> {
     let address = (server.host.trim_matches(['[', ']']), server.port);
     let listener = TcpListener::bind(address).await.map_err(|error| {
         let hint = if error.kind() == std::io::ErrorKind::AddrInUse {
@@ -59,11 +69,6 @@ async fn listen(gateway: Gateway<Native>, server: &Server) -> Result<(), String>
         env!("CARGO_PKG_VERSION")
     ));
 
-    let state = State {
-        gateway: gateway.clone(),
-        admission: Arc::new(Semaphore::new(server.max_concurrent)),
-        log_format: server.log_format,
-    };
     let connections = GracefulShutdown::new();
     let mut http = auto::Builder::new(TokioExecutor::new());
     http.http1()
@@ -73,7 +78,8 @@ async fn listen(gateway: Gateway<Native>, server: &Server) -> Result<(), String>
         .max_headers(MAX_HEADERS);
     http.http2()
         .timer(TokioTimer::new())
-        .max_header_list_size(HEAD_BUFFER as u32);
+        .max_header_list_size(HEAD_BUFFER as u32)
+        .max_send_buf_size(HEAD_BUFFER);
     loop {
         tokio::select! {
             _ = terminate.recv() => break,
@@ -99,7 +105,7 @@ async fn listen(gateway: Gateway<Native>, server: &Server) -> Result<(), String>
             },
         }
     }
-    gateway.drain();
+    state.memory.drain();
     drop(listener);
     let limit = server.drain_timeout;
     say(&format!(
@@ -115,14 +121,26 @@ async fn listen(gateway: Gateway<Native>, server: &Server) -> Result<(), String>
     Ok(())
 }
 
+/// What every request needs.
 #[derive(Clone)]
-struct State {
-    gateway: Gateway<Native>,
+struct Serving {
+    config: watch::Receiver<Arc<Config>>,
+    memory: Arc<State>,
+    native: Native,
     admission: Arc<Semaphore>,
     log_format: LogFormat,
 }
 
-impl State {
+impl Serving {
+    /// A gateway with the table that is served now. What it begins with it keeps.
+    fn gateway(&self) -> Gateway<Native> {
+        Gateway::new(
+            self.config.borrow().clone(),
+            Arc::clone(&self.memory),
+            self.native.clone(),
+        )
+    }
+
     async fn answer(&self, request: Request<Incoming>, two_lengths: bool) -> Response<Outgoing> {
         let health = request.uri().path() == "/health";
         let permit = Arc::clone(&self.admission).try_acquire_owned().ok();
@@ -131,13 +149,13 @@ impl State {
                 Kind::Overloaded,
                 "The gateway serves as many requests as it may; try again in a second.",
             );
-            self.gateway.refuse(request.headers(), error)
+            self.gateway().refuse(request.headers(), error)
         } else if two_lengths {
             let message = "The request has both Transfer-Encoding and Content-Length; send one of them.";
-            self.gateway
+            self.gateway()
                 .refuse(request.headers(), Error::new(Kind::MalformedRequest, message))
         } else {
-            self.gateway.handle(request).await
+            self.gateway().handle(request).await
         };
         let Answer { response, record } = answer;
         let (mut head, body) = response.into_parts();
@@ -146,25 +164,15 @@ impl State {
         {
             head.headers.insert(header::CONTENT_LENGTH, bytes.len().into());
         }
-        let body = Outgoing {
-            source: body.into(),
-            log: Log {
-                format: self.log_format,
-                record,
-                bytes: 0,
-                first_byte: None,
-                complete: false,
-            },
-            _permit: permit,
-        };
+        let body = Outgoing::new(body, self.log_format, record, permit);
         Response::from_parts(head, body)
     }
 }
 
-impl State {
+impl Serving {
     /// A refusal as it goes over an HTTP/1.1 connection that is closed behind it.
     fn explain(&self, error: Error) -> Vec<u8> {
-        let Answer { response, record } = self.gateway.refuse(&HeaderMap::new(), error);
+        let Answer { response, record } = self.gateway().refuse(&HeaderMap::new(), error);
         let (head, body) = response.into_parts();
         let body = if let Body::Full(body) = body {
             body
@@ -187,106 +195,5 @@ impl State {
         text.extend_from_slice(b"\r\n");
         text.extend_from_slice(&body);
         text
-    }
-}
-
-/// An answer's body on its way out. Its end, or its loss, writes the log line.
-struct Outgoing {
-    source: Source,
-    log: Log,
-    _permit: Option<OwnedSemaphorePermit>,
-}
-
-enum Source {
-    Full(Option<Bytes>),
-    Paced {
-        left: std::vec::IntoIter<Bytes>,
-        pause: Duration,
-        wait: Option<Pin<Box<Sleep>>>,
-    },
-    Untouched(Incoming),
-}
-
-impl From<Body<Incoming>> for Source {
-    fn from(body: Body<Incoming>) -> Self {
-        match body {
-            Body::Full(bytes) => Self::Full(Some(bytes).filter(|bytes| !bytes.is_empty())),
-            Body::Paced { chunks, pause } => Self::Paced {
-                left: chunks.into_iter(),
-                pause,
-                wait: None,
-            },
-            Body::Untouched(stream) => Self::Untouched(stream),
-        }
-    }
-}
-
-impl HttpBody for Outgoing {
-    type Data = Bytes;
-    type Error = hyper::Error;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
-        let frame = match &mut self.source {
-            Source::Full(bytes) => Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
-            Source::Paced { left, pause, wait } => {
-                if let Some(waiting) = wait {
-                    std::task::ready!(waiting.as_mut().poll(context));
-                }
-                *wait = Some(Box::pin(tokio::time::sleep(*pause)));
-                Poll::Ready(left.next().map(|chunk| Ok(Frame::data(chunk))))
-            }
-            Source::Untouched(stream) => Pin::new(stream).poll_frame(context),
-        };
-        match &frame {
-            Poll::Ready(Some(Ok(frame))) => {
-                let length = frame.data_ref().map_or(0, Bytes::len);
-                self.log.bytes += length as u64;
-                self.log.first_byte.get_or_insert_with(log::now);
-                self.log.complete = self.is_end_stream();
-            }
-            Poll::Ready(None) => self.log.complete = true,
-            Poll::Ready(Some(Err(_))) | Poll::Pending => {}
-        }
-        frame
-    }
-
-    fn is_end_stream(&self) -> bool {
-        match &self.source {
-            Source::Full(bytes) => bytes.is_none(),
-            Source::Paced { left, .. } => left.as_slice().is_empty(),
-            Source::Untouched(stream) => stream.is_end_stream(),
-        }
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        match &self.source {
-            Source::Full(bytes) => SizeHint::with_exact(bytes.as_ref().map_or(0, Bytes::len) as u64),
-            Source::Paced { .. } | Source::Untouched(_) => SizeHint::default(),
-        }
-    }
-}
-
-/// The log line of a request, written when the body is gone.
-struct Log {
-    format: LogFormat,
-    record: Record,
-    bytes: u64,
-    first_byte: Option<Millis>,
-    complete: bool,
-}
-
-impl Drop for Outgoing {
-    fn drop(&mut self) {
-        let complete = self.log.complete || self.is_end_stream();
-        log::request(
-            self.log.format,
-            &self.log.record,
-            self.log.bytes,
-            self.log.first_byte,
-            complete,
-        );
     }
 }

@@ -1,0 +1,235 @@
+//! Upstream streams on their way to the client: moved by the runtime's own pump, watched from the side.
+//!
+//! Up to its first content every piece passes through here; then the runtime moves the rest without JavaScript in
+//! between, and reports a stream that breaks. Where a route wants more, the stream is split: one branch is pumped to the
+//! client, the other is read in a few large gulps, every [`LOOK`] and at the end, which is enough to tell a stall and an end
+//! that comes too early, and to know what was used. Reading every piece on its way would cost more than twice the CPU
+//! (docs/design/0002-honest-streams.md).
+
+use std::pin::pin;
+use std::time::Duration;
+
+use futures_util::future::{Either, select};
+use worker::Delay;
+use worker::js_sys::{Array, Date, Function, Object, Promise, Reflect, Uint8Array};
+use worker::wasm_bindgen::{JsCast, JsValue};
+use worker::wasm_bindgen_futures::JsFuture;
+use worker::web_sys::{ReadableStream, WritableStream, WritableStreamDefaultWriter};
+
+use super::stream::{Stream, call};
+use crate::gateway::{End, Record, Relay};
+
+/// How often the watching branch is read.
+const LOOK: Duration = Duration::from_secs(5);
+
+/// The most that one look takes.
+const GULP: u32 = 64 * 1024;
+
+/// A pipe: what is written at its first end is an answer's body at the second.
+pub(super) fn pipe() -> Result<(WritableStream, ReadableStream), JsValue> {
+    let class: Function = Reflect::get(&worker::js_sys::global(), &"IdentityTransformStream".into())?.dyn_into()?;
+    let pair = Reflect::construct(&class, &Array::new())?;
+    let end = |name: &str| Reflect::get(&pair, &name.into());
+    Ok((end("writable")?.unchecked_into(), end("readable")?.unchecked_into()))
+}
+
+/// How the pumping ended, as far as this side can tell.
+enum Ended {
+    Upstream(End),
+    /// Nobody watched, and where it broke is not known: upstream, or because the client left.
+    Unseen(End),
+    ClientLeft,
+}
+
+/// Moves a stream to the client, whole, and tells the client and the log how it ended.
+pub(super) async fn run(mut relay: Relay<Stream>, writable: WritableStream, mut record: Record) -> Record {
+    let ended = pass(&mut relay, &writable).await.unwrap_or(Ended::ClientLeft);
+    // What is left of the request upstream is of no use any more.
+    relay.stream.guard = None;
+    let last_words = match ended {
+        Ended::Upstream(end) => relay.finish(end, &mut record),
+        Ended::Unseen(end) => relay.finish_unseen(end, &mut record),
+        Ended::ClientLeft => {
+            relay.leave(&mut record);
+            return record;
+        }
+    };
+    if close(&writable, last_words.as_deref()).await.is_err() {
+        // Nobody is at the other end of the pipe.
+        record.error = None;
+    }
+    record
+}
+
+async fn pass(relay: &mut Relay<Stream>, writable: &WritableStream) -> Result<Ended, JsValue> {
+    let writer = writable.get_writer()?;
+    let begun = begin(relay, &writer).await;
+    writer.release_lock();
+    if let Some(end) = begun? {
+        return Ok(Ended::Upstream(end));
+    }
+    let Some(body) = relay.stream.rest() else {
+        return Ok(Ended::Upstream(End::Closed));
+    };
+    if relay.watch {
+        return pump_watched(relay, &body, writable).await;
+    }
+    Ok(Ended::Unseen(match pump(&body, writable)?.await {
+        Ok(_) => End::Closed,
+        Err(_) => End::Broken,
+    }))
+}
+
+/// Passes on what was read before and every piece up to the first content, and until no piece is on its way that nobody
+/// else would get. The end, if it comes.
+async fn begin(relay: &mut Relay<Stream>, writer: &WritableStreamDefaultWriter) -> Result<Option<End>, JsValue> {
+    for bytes in std::mem::take(&mut relay.read) {
+        write(writer, &bytes).await?;
+    }
+    let started = Date::now();
+    while relay.stream.is_waiting() || !relay.has_begun() {
+        let limit = if relay.has_begun() {
+            relay.idle_timeout
+        } else {
+            relay.first_within.saturating_sub(since(started))
+        };
+        let piece = {
+            let next = pin!(relay.stream.read());
+            match select(next, Delay::from(limit)).await {
+                Either::Left((piece, _)) => piece,
+                Either::Right(((), _)) => return Ok(Some(End::Broken)),
+            }
+        };
+        match piece {
+            Ok(Some(bytes)) => {
+                relay.observer.feed(&bytes);
+                write(writer, &bytes).await?;
+            }
+            Ok(None) => return Ok(Some(End::Closed)),
+            Err(_) => return Ok(Some(End::Broken)),
+        }
+    }
+    Ok(None)
+}
+
+/// Lets the runtime move `body`. It reports a failure at either side, and closes nothing.
+fn pump(body: &JsValue, writable: &WritableStream) -> Result<JsFuture, JsValue> {
+    let options = Object::new();
+    Reflect::set(&options, &"preventClose".into(), &JsValue::TRUE)?;
+    Reflect::set(&options, &"preventAbort".into(), &JsValue::TRUE)?;
+    let pump: Promise = call(body, "pipeTo", &[writable, &options])?.unchecked_into();
+    Ok(JsFuture::from(pump))
+}
+
+async fn pump_watched(relay: &mut Relay<Stream>, body: &JsValue, writable: &WritableStream) -> Result<Ended, JsValue> {
+    let branches: Array = call(body, "tee", &[])?.unchecked_into();
+    let mut watched = Watched::new(&branches.get(1))?;
+    let mut pumping = pump(&branches.get(0), writable)?;
+    let mut moved_at = Date::now();
+    loop {
+        let Some(left) = relay
+            .idle_timeout
+            .checked_sub(since(moved_at))
+            .filter(|left| !left.is_zero())
+        else {
+            // The pump lets go of the pipe when its source breaks.
+            relay.stream.guard = None;
+            let _ = pumping.await;
+            return Ok(Ended::Upstream(End::Broken));
+        };
+        match select(&mut pumping, Delay::from(left.min(LOOK))).await {
+            Either::Left((Ok(_), _)) => {
+                // Everything has gone out; the other branch holds the same.
+                while let Ok(Some(bytes)) = watched.read().await {
+                    relay.observer.feed(&bytes);
+                }
+                return Ok(Ended::Upstream(End::Closed));
+            }
+            Either::Left((Err(_), _)) => {
+                let broken = watched.gulp(relay).await.1;
+                return Ok(if broken {
+                    Ended::Upstream(End::Broken)
+                } else {
+                    Ended::ClientLeft
+                });
+            }
+            Either::Right(((), _)) => {
+                if watched.gulp(relay).await.0 {
+                    moved_at = Date::now();
+                }
+            }
+        }
+    }
+}
+
+/// The branch that is read from the side.
+struct Watched {
+    reader: JsValue,
+    /// A read that has not ended. It stays when nobody waits for it.
+    pending: Option<Promise>,
+}
+
+impl Watched {
+    fn new(branch: &JsValue) -> Result<Self, JsValue> {
+        let options = Object::new();
+        // With a buffer of ours one read takes everything that has come, not one piece of it.
+        Reflect::set(&options, &"mode".into(), &"byob".into())?;
+        Ok(Self {
+            reader: call(branch, "getReader", &[&options])?,
+            pending: None,
+        })
+    }
+
+    async fn read(&mut self) -> Result<Option<Vec<u8>>, JsValue> {
+        let pending = match &self.pending {
+            Some(pending) => pending.clone(),
+            None => {
+                let buffer = Uint8Array::new_with_length(GULP);
+                let promise = call(&self.reader, "read", &[&buffer])?.unchecked_into();
+                self.pending.insert(promise).clone()
+            }
+        };
+        let result = JsFuture::from(pending).await;
+        self.pending = None;
+        let result = result?;
+        if Reflect::get(&result, &"done".into())?.is_truthy() {
+            return Ok(None);
+        }
+        let bytes: Uint8Array = Reflect::get(&result, &"value".into())?.unchecked_into();
+        Ok(Some(bytes.to_vec()))
+    }
+
+    /// Reads what has come by now. Whether that was anything, and whether the stream is broken.
+    async fn gulp(&mut self, relay: &mut Relay<Stream>) -> (bool, bool) {
+        let mut moved = false;
+        loop {
+            let next = pin!(self.read());
+            match select(next, Delay::from(Duration::ZERO)).await {
+                Either::Left((Ok(Some(bytes)), _)) => {
+                    moved = true;
+                    relay.observer.feed(&bytes);
+                }
+                Either::Left((Err(_), _)) => return (moved, true),
+                Either::Left((Ok(None), _)) | Either::Right(((), _)) => return (moved, false),
+            }
+        }
+    }
+}
+
+fn since(start: f64) -> Duration {
+    Duration::from_millis((Date::now() - start).max(0.0) as u64)
+}
+
+async fn write(writer: &WritableStreamDefaultWriter, bytes: &[u8]) -> Result<(), JsValue> {
+    JsFuture::from(writer.write_with_chunk(&Uint8Array::from(bytes)))
+        .await
+        .map(drop)
+}
+
+async fn close(writable: &WritableStream, last_words: Option<&[u8]>) -> Result<(), JsValue> {
+    let writer = writable.get_writer()?;
+    if let Some(words) = last_words {
+        write(&writer, words).await?;
+    }
+    JsFuture::from(writer.close()).await.map(drop)
+}

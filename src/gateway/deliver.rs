@@ -1,0 +1,66 @@
+//! An outcome as the client gets it.
+
+use bytes::Bytes;
+use http::{HeaderValue, Response, StatusCode, header};
+
+use super::attempt::Outcome;
+use super::failure::{unreachable, unusable};
+use super::{Body, Gateway, Record, headers, scrub};
+use crate::dialect::openai;
+use crate::dialect::refusal::Refusal;
+use crate::platform::Platform;
+use crate::policy::outcome::Meaning;
+
+impl<P: Platform> Gateway<P> {
+    pub(super) fn deliver(&self, outcome: Outcome<P::Stream>, record: &mut Record) -> Response<Body<P::Stream>> {
+        match outcome {
+            Outcome::Stream(response) => {
+                let (mut head, relay) = response.into_parts();
+                head.headers = headers::released(head.headers);
+                headers::streaming(&mut head.headers);
+                Response::from_parts(head, Body::Stream(Box::new(relay)))
+            }
+            Outcome::Whole(response) => {
+                let (mut head, body) = response.into_parts();
+                head.headers = headers::released(head.headers);
+                if let Body::Full(body) = &body {
+                    record.usage = openai::Answer::read(body).usage;
+                }
+                Response::from_parts(head, body)
+            }
+            Outcome::Refused(response, meaning) => self.refused(response, &meaning, record),
+            Outcome::Unusable(status) => super::refusal(&unusable(status)),
+            Outcome::Failed(_) => super::refusal(&unreachable()),
+        }
+    }
+
+    /// The upstream's refusal: its own words without our secrets, or ours where it has none.
+    fn refused(&self, response: Response<Bytes>, meaning: &Meaning, record: &mut Record) -> Response<Body<P::Stream>> {
+        let (mut head, body) = response.into_parts();
+        head.headers = headers::released(head.headers);
+        scrub::headers(&self.config, &mut head.headers);
+        if head.status.is_success() {
+            // An error that came as a good answer. Its own code says what it is; the client must not take it for one.
+            let code = Refusal::read(&body).and_then(|refusal| refusal.status);
+            head.status = code
+                .and_then(|code| StatusCode::from_u16(code).ok())
+                .unwrap_or(StatusCode::BAD_GATEWAY);
+        }
+        let body = if openai::is_no_answer(headers::content_type(&head.headers), &body) {
+            let mut error = unusable(head.status);
+            error.status = Some(head.status);
+            record.error = Some(error.kind.facts().code);
+            head.headers
+                .insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+            head.headers.remove(header::CONTENT_ENCODING);
+            openai::refusal(&error).into()
+        } else {
+            scrub::body(&self.config, body)
+        };
+        if !meaning.waiting_helps {
+            head.headers
+                .insert(headers::SHOULD_RETRY, HeaderValue::from_static("false"));
+        }
+        Response::from_parts(head, Body::Full(body))
+    }
+}

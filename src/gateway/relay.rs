@@ -1,0 +1,69 @@
+//! A stream on its way to the client: what the shell needs to pass it on byte for byte and to tell when it was cut.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use super::Record;
+use crate::dialect::observe::{Beginning, Observer, truncated};
+use crate::error::Kind;
+
+/// A stream that has begun.
+#[derive(Debug)]
+pub struct Relay<S> {
+    /// What was read before the stream was handed on, in order.
+    pub read: Vec<Bytes>,
+    /// The rest. Dropping it ends the request upstream.
+    pub stream: S,
+    /// Has seen `read`; is to see the rest.
+    pub observer: Observer,
+    /// The time that is left to the first content.
+    pub first_within: Duration,
+    /// The time that may pass without a byte after that.
+    pub idle_timeout: Duration,
+    /// Tell a stall and an early end even where that costs something (Worker).
+    pub watch: bool,
+}
+
+/// How a relayed stream ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    /// The upstream closed it.
+    Closed,
+    /// It broke, or stalled.
+    Broken,
+}
+
+impl<S> Relay<S> {
+    /// Whether the first content is there.
+    #[must_use]
+    pub fn has_begun(&self) -> bool {
+        *self.observer.beginning() != Beginning::Nothing
+    }
+
+    /// To be called once, at the end: what is still to be written, and the facts for the log.
+    pub fn finish(&mut self, end: End, record: &mut Record) -> Option<Bytes> {
+        let last_words = self.observer.last_words(end == End::Broken);
+        self.leave(record);
+        if last_words.is_some() {
+            record.error = Some(Kind::UpstreamStreamTruncated.facts().code);
+        }
+        last_words.map(Bytes::from)
+    }
+
+    /// The same for a stream whose bytes went by unseen: only that it broke is known, not where. A blank line in front of
+    /// the error closes an event that was cut, and says nothing else.
+    pub fn finish_unseen(&mut self, end: End, record: &mut Record) -> Option<Bytes> {
+        self.leave(record);
+        if end == End::Closed || self.observer.is_done() {
+            return None;
+        }
+        record.error = Some(Kind::UpstreamStreamTruncated.facts().code);
+        Some([b"\n\n".as_slice(), &truncated()].concat().into())
+    }
+
+    /// Notes what the stream has used so far: all of it at its end, or what is known when the client leaves.
+    pub fn leave(&self, record: &mut Record) {
+        record.usage = self.observer.usage();
+    }
+}
