@@ -17,6 +17,8 @@ mod clients;
 mod endpoints;
 #[path = "behaviour/failover.rs"]
 mod failover;
+#[path = "behaviour/faults.rs"]
+mod faults;
 #[path = "behaviour/headers.rs"]
 mod headers;
 #[path = "behaviour/only_native.rs"]
@@ -88,8 +90,15 @@ behaviours! {
         when_everything_failed_the_cause_is_told,
         a_rate_limit_on_every_key_keeps_its_retry_after,
         attempts_end_at_their_maximum,
+        a_thousand_requests_with_two_of_three_keys_dead_see_no_error,
+        an_upstream_that_does_not_know_stream_options_is_asked_without_them,
+        an_upstream_that_failed_is_left_alone_while_its_fallback_serves,
+        an_accounts_limit_burns_no_further_key,
         a_silent_upstream_is_ended_by_the_timeout,
         an_answer_that_stalls_is_ended_by_the_timeout,
+    }
+    faults {
+        the_fault_matrix_is_as_written,
     }
     headers {
         the_upstream_sees_the_allow_list_and_nothing_else,
@@ -122,6 +131,10 @@ behaviours! {
         a_stream_passes_byte_for_byte,
         every_event_arrives_before_the_next_is_sent,
         a_long_stream_in_odd_pieces_is_the_same_stream,
+        an_early_end_is_told_byte_for_byte_where_the_route_verifies_it,
+        a_stall_is_told_and_ends_the_request_upstream,
+        a_lively_stream_is_not_bounded_by_any_timeout,
+        usage_is_read_on_the_way_and_goes_into_the_log,
         a_client_that_leaves_a_stream_ends_it_upstream,
         a_client_that_closes_a_lively_stream_ends_it_upstream,
         a_client_that_leaves_before_the_head_ends_the_request_upstream,

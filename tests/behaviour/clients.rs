@@ -21,7 +21,14 @@ fn run(runtime: Runtime, interpreter: &str, script: &str) {
     let echo = json!({"token": "gw-SECRET-echo", "provider": "echo"});
     let gateway = Gateway::with_routes(
         runtime,
-        &json!([route(TOKEN, &upstream, json!({"max_attempts": 1})), echo]),
+        &json!([
+            route(
+                TOKEN,
+                &upstream,
+                json!({"max_attempts": 1, "idle_timeout": 5, "verify_end": true})
+            ),
+            echo
+        ]),
     );
     let program = env::var_os(interpreter)
         .unwrap_or_else(|| panic!("{interpreter} is not set: run scripts/test, which installs it"));
@@ -38,7 +45,7 @@ fn run(runtime: Runtime, interpreter: &str, script: &str) {
         String::from_utf8_lossy(&output.stderr),
     );
     assert!(output.status.success(), "{told}{complaints}");
-    assert_eq!(told.lines().count(), 10, "checks that ran: {told}");
+    assert_eq!(told.lines().count(), 12, "checks that ran: {told}");
     // workerd learns of a client that closed without a reset when it writes to it, and here there is nothing to write.
     if runtime == Runtime::Native {
         upstream.wait_for_leaver();
@@ -73,6 +80,18 @@ fn reply(received: &Received, to: &mut Connection) {
             &format!("{JSON}retry-after: 17\r\n"),
             r#"{"error":{"message":"slow down","type":"requests","param":null,"code":"rate_limit_exceeded"}}"#,
         ),
+        cut if cut.starts_with("cut-") => {
+            let events = include_str!("../fixtures/s02_text_unicode.sse");
+            let (begun, rest) = events.split_at(events.find("\n\n").unwrap() + 2);
+            stream(to, begun);
+            match &cut[4..] {
+                "reset" => to.reset(),
+                "half" => to.send(&rest.as_bytes()[..40]),
+                "stall" => to.hang(),
+                "error" => to.send(b"data: {\"error\":{\"message\":\"overloaded\",\"code\":503}}\n\n"),
+                _ => {}
+            }
+        }
         _ => to.hang(),
     }
 }

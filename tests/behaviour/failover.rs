@@ -218,3 +218,80 @@ pub(crate) fn an_answer_that_stalls_is_ended_by_the_timeout(runtime: Runtime) {
         "data: 1\n\ndata: [DONE]\n\n"
     );
 }
+
+pub(crate) fn a_thousand_requests_with_two_of_three_keys_dead_see_no_error(runtime: Runtime) {
+    let upstream = Upstream::start(|received, to| match received.one("authorization") {
+        Some("Bearer good-SECRET") => to.answer("200 OK", JSON, r#"{"fine":1}"#),
+        Some("Bearer bad-SECRET-1") => to.answer("401 No", JSON, r#"{"error":{"message":"revoked"}}"#),
+        _ => to.answer("429 Slow", JSON, r#"{"error":{"code":"insufficient_quota"}}"#),
+    });
+    let gateway = Gateway::to(
+        runtime,
+        &upstream,
+        json!({"api_keys": ["bad-SECRET-1", "bad-SECRET-2", "good-SECRET"]}),
+    );
+    std::thread::scope(|scope| {
+        for _ in 0..8 {
+            scope.spawn(|| {
+                for _ in 0..125 {
+                    let answer = gateway.chat(BODY);
+                    assert_eq!((answer.status, answer.text().as_str()), (200, r#"{"fine":1}"#));
+                }
+            });
+        }
+    });
+    // What is dead is asked when nobody knows, and then no more.
+    let asked = upstream.received().len();
+    assert!((1002..1040).contains(&asked), "{asked} requests upstream for 1000");
+}
+
+pub(crate) fn an_upstream_that_does_not_know_stream_options_is_asked_without_them(runtime: Runtime) {
+    const REFUSAL: &str =
+        r#"{"error":{"message":"Extra inputs are not permitted: stream_options","type":"invalid_request_error"}}"#;
+    let upstream = Upstream::start(|received, to| {
+        if received.text().contains("stream_options") {
+            to.answer("422 Bad", JSON, REFUSAL);
+        } else {
+            to.answer("200 OK", SSE, "data: [DONE]\n\n");
+        }
+    });
+    let gateway = Gateway::to(runtime, &upstream, json!({"api_keys": ["up-SECRET-1"]}));
+    let body = r#"{"model":"m","stream":true,"stream_options":{"include_usage":true},"n":1.0}"#;
+    let attempts = |body| gateway.chat(body).field("x-gateway-attempts").map(str::to_owned);
+    assert_eq!(attempts(body).as_deref(), Some("2"));
+    assert_eq!(attempts(body).as_deref(), Some("1"), "it is remembered");
+    let bodies: Vec<_> = upstream.received().iter().map(|received| received.text()).collect();
+    let without = r#"{"model":"m","stream":true,"n":1.0}"#;
+    assert_eq!(bodies, [body, without, without]);
+}
+
+pub(crate) fn an_upstream_that_failed_is_left_alone_while_its_fallback_serves(runtime: Runtime) {
+    let broken = Upstream::answering("503 Busy", JSON, "{}");
+    let second = Upstream::answering("200 OK", JSON, r#"{"fine":1}"#);
+    let routes = json!([
+        route(
+            TOKEN,
+            &broken,
+            json!({"fallbacks": ["second"], "api_keys": ["up-SECRET-1"]})
+        ),
+        route("gw-SECRET-other", &second, json!({"name": "second"})),
+    ]);
+    let gateway = Gateway::with_routes(runtime, &routes);
+    let attempts: Vec<_> = (0..4)
+        .map(|_| gateway.chat(BODY).field("x-gateway-attempts").map(str::to_owned))
+        .collect();
+    assert_eq!(attempts, ["2", "1", "1", "1"].map(|count| Some(count.to_owned())));
+    assert_eq!(broken.received().len(), 1);
+}
+
+pub(crate) fn an_accounts_limit_burns_no_further_key(runtime: Runtime) {
+    let upstream = Upstream::answering("429 Slow", JSON, r#"{"error":{"code":429,"message":"slow down"}}"#);
+    let gateway = Gateway::to(
+        runtime,
+        &upstream,
+        json!({"provider": "openrouter", "api_keys": ["up-SECRET-1", "up-SECRET-2", "up-SECRET-3"]}),
+    );
+    let answer = gateway.chat(BODY);
+    assert_eq!((answer.status, answer.field("retry-after")), (429, Some("20")));
+    assert_eq!(upstream.received().len(), 1);
+}

@@ -2,12 +2,16 @@
 
 use std::net::TcpListener;
 use std::process::{Command, Output};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use bytes::Bytes;
 use http_body_util::{BodyExt, Empty};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use serde_json::json;
 
+use crate::support::upstream::{SSE, Upstream};
 use crate::support::{Gateway, Runtime, TOKEN, chat, request};
 
 fn command(subcommand: &str, variables: &[(&str, &str)]) -> Output {
@@ -212,5 +216,74 @@ fn a_signal_lets_open_streams_finish_and_a_full_house_is_told() {
     let answer = exchange.finish();
     assert!(answer.text().ends_with("data: [DONE]\n\n"));
     assert_eq!(answer.text().matches("word ").count(), 50);
+    assert_eq!(gateway.exit_code(), Some(0));
+}
+
+#[test]
+fn routes_are_read_again_on_a_signal_and_when_their_file_changes() {
+    let table = |token: &str| json!([{"token": token, "provider": "echo"}]).to_string();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("routes.json");
+    std::fs::write(&path, table("gw-SECRET-one")).unwrap();
+    let gateway = Gateway::start(Runtime::Native, &[("GATEWAY_ROUTES_FILE", path.to_str().unwrap())]);
+    let status = |token: &str| gateway.raw(request("GET", "/v1/models", token, "", "")).status;
+    assert_eq!((status("gw-SECRET-one"), status("gw-SECRET-two")), (200, 401));
+
+    std::fs::write(&path, table("gw-SECRET-two")).unwrap();
+    gateway.wait_for_log("was read again: 1 route");
+    assert_eq!((status("gw-SECRET-one"), status("gw-SECRET-two")), (401, 200));
+
+    std::fs::write(&path, "[{\"token\": \"gw-SECRET-three\", \"provder\": \"echo\"}]").unwrap();
+    gateway.wait_for_log("the old one stays");
+    gateway.wait_for_log("did you mean `provider`?");
+    assert_eq!((status("gw-SECRET-two"), status("gw-SECRET-three")), (200, 401));
+
+    std::fs::write(&path, table("gw-SECRET-four")).unwrap();
+    gateway.signal("HUP");
+    while status("gw-SECRET-four") != 200 {
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+#[test]
+fn a_client_that_does_not_read_slows_the_upstream_down() {
+    let sent = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&sent);
+    let upstream = Upstream::start(move |_, to| {
+        to.head("200 OK", SSE);
+        let event = format!("data: {}\n\n", "x".repeat(8000));
+        while to.is_open() {
+            to.send(event.as_bytes());
+            counted.fetch_add(event.len(), Ordering::Relaxed);
+        }
+    });
+    let gateway = Gateway::to(Runtime::Native, &upstream, json!({}));
+    let mut exchange = gateway.open(chat("", r#"{"model":"m","stream":true}"#));
+    exchange.wait_for("data: x");
+    let before = gateway.resident_kilobytes();
+    // Until nothing moves any more: the socket buffers of four ends are full.
+    let mut last = usize::MAX;
+    while sent.load(Ordering::Relaxed) != last {
+        last = sent.load(Ordering::Relaxed);
+        std::thread::sleep(Duration::from_millis(500));
+    }
+    let grown = gateway.resident_kilobytes().saturating_sub(before);
+    assert!(
+        grown < 2048,
+        "{grown} KB more for one stream that nobody reads, after {last} bytes"
+    );
+    exchange.leave();
+    upstream.wait_for_leaver();
+}
+
+#[test]
+fn a_second_signal_stops_at_once() {
+    let upstream = Upstream::start(|_, to| to.hang());
+    let mut gateway = Gateway::to(Runtime::Native, &upstream, json!({}));
+    let _exchange = gateway.open(chat("", r#"{"model":"m"}"#));
+    upstream.wait_for_request();
+    gateway.terminate();
+    gateway.wait_for_log("a second signal stops at once");
+    gateway.terminate();
     assert_eq!(gateway.exit_code(), Some(0));
 }

@@ -4,7 +4,7 @@ use std::sync::Mutex;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Duration;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::support::upstream::{SSE, Upstream};
 use crate::support::{Gateway, Runtime, chat};
@@ -66,6 +66,7 @@ pub(crate) fn a_long_stream_in_odd_pieces_is_the_same_stream(runtime: Runtime) {
             .as_bytes(),
         );
     }
+    stream.extend_from_slice(b"data: [DONE]\n\n");
     let sent = stream.clone();
     let upstream = Upstream::start(move |_, to| {
         to.head("200 OK", SSE);
@@ -86,6 +87,77 @@ pub(crate) fn a_long_stream_in_odd_pieces_is_the_same_stream(runtime: Runtime) {
         answer.body.len(),
         stream.len()
     );
+}
+
+const EVENT: &str = "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"hi\"},\"finish_reason\":null}]}\n\n";
+
+/// What the gateway says of a stream that was cut.
+fn told(rest: &str) -> bool {
+    let error: Value = rest
+        .strip_prefix("data: ")
+        .and_then(|rest| serde_json::from_str(rest).ok())
+        .unwrap_or_default();
+    error["error"]["code"] == "upstream_stream_truncated"
+        && error["error"]["type"] == "upstream_error"
+        && error["error"]["param"].is_null()
+        && rest.ends_with("\n\n")
+}
+
+pub(crate) fn an_early_end_is_told_byte_for_byte_where_the_route_verifies_it(runtime: Runtime) {
+    for (stream, closing) in [
+        (EVENT.repeat(3), ""),
+        (format!("{EVENT}data: {{\"choices\":[{{\"del"), "\n\n"),
+        (format!("{EVENT}data: {{}}\n"), "\n"),
+        (format!("{EVENT}: waiting\n\n"), ""),
+        (EVENT.replace('\n', "\r\n"), ""),
+    ] {
+        let sent = stream.clone();
+        let upstream = Upstream::start(move |_, to| {
+            to.head("200 OK", SSE);
+            to.send(sent.as_bytes());
+        });
+        let answer = Gateway::to(runtime, &upstream, json!({"verify_end": true})).chat(BODY);
+        let text = answer.text();
+        let rest = text
+            .strip_prefix(&(stream + closing))
+            .unwrap_or_else(|| panic!("{text}"));
+        assert!(answer.status == 200 && told(rest), "{text}");
+    }
+}
+
+pub(crate) fn a_stall_is_told_and_ends_the_request_upstream(runtime: Runtime) {
+    let upstream = Upstream::start(|_, to| {
+        to.head("200 OK", SSE);
+        to.send(EVENT.as_bytes());
+        to.hang();
+    });
+    let answer = Gateway::to(runtime, &upstream, json!({"idle_timeout": 1})).chat(BODY);
+    assert!(told(answer.text().strip_prefix(EVENT).unwrap()), "{}", answer.text());
+    upstream.wait_for_leaver();
+}
+
+pub(crate) fn a_lively_stream_is_not_bounded_by_any_timeout(runtime: Runtime) {
+    let upstream = Upstream::start(|_, to| {
+        to.head("200 OK", SSE);
+        for _ in 0..60 {
+            to.send(EVENT.as_bytes());
+            std::thread::sleep(Duration::from_millis(100));
+        }
+        to.send(b"data: [DONE]\n\n");
+    });
+    let answer = Gateway::to(runtime, &upstream, json!({"timeout": 3, "idle_timeout": 3})).chat(BODY);
+    assert_eq!(answer.text(), EVENT.repeat(60) + "data: [DONE]\n\n");
+}
+
+pub(crate) fn usage_is_read_on_the_way_and_goes_into_the_log(runtime: Runtime) {
+    let upstream = Upstream::answering(
+        "200 OK",
+        SSE,
+        "data: {\"choices\":[{\"index\":0,\"finish_reason\":\"stop\"}]}\n\ndata: {\"choices\":[],\"usage\":{\"prompt_tokens\":31,\"completion_tokens\":41}}\n\ndata: [DONE]\n\n",
+    );
+    let gateway = Gateway::to(runtime, &upstream, json!({"verify_end": true}));
+    gateway.chat(BODY);
+    gateway.wait_for_log("\"prompt_tokens\":31,\"completion_tokens\":41");
 }
 
 pub(crate) fn a_client_that_leaves_a_stream_ends_it_upstream(runtime: Runtime) {

@@ -67,3 +67,13 @@ console.log('rate limit error');
 
 await fails(OpenAI.APIConnectionTimeoutError, () => ask('silent', {}, client, { timeout: 1000 }));
 console.log('timeout');
+
+for (const cut of ['reset', 'between', 'half', 'stall', 'error']) {
+  const error = await collect(await ask(`cut-${cut}`, { stream: true })).then(() => null, (error) => error);
+  assert.ok(error, `${cut}: half an answer looked like a whole one`);
+  assert.ok(error instanceof OpenAI.APIError || cut === 'half', `${cut}: ${error}`);
+}
+console.log('cut streams');
+
+for (let n = 0; n < 20; n += 1) assert.ok((await collect(await ask('text', { stream: true }))).chunks.length > 2);
+console.log('clean streams');

@@ -60,3 +60,17 @@ print("rate limit error")
 
 fails(openai.APITimeoutError, lambda: ask("silent", timeout=1.0))
 print("timeout")
+
+for cut in ["reset", "between", "half", "stall", "error"]:
+    fails_somehow = None
+    try:
+        list(ask(f"cut-{cut}", stream=True))
+    except Exception as error:
+        fails_somehow = error
+    assert fails_somehow, f"{cut}: half an answer looked like a whole one"
+    assert isinstance(fails_somehow, openai.APIError) or cut == "half", (cut, fails_somehow)
+print("cut streams")
+
+for _ in range(20):
+    assert len(list(ask("text", stream=True))) > 2
+print("clean streams")

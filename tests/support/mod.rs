@@ -107,6 +107,17 @@ impl Gateway {
         fs::read_to_string(self.folder.path().join("log")).unwrap_or_default()
     }
 
+    /// Waits until `text` stands in the log.
+    pub(crate) fn wait_for_log(&self, text: &str) {
+        for _ in 0..1200 {
+            if self.log().contains(text) {
+                return;
+            }
+            thread::sleep(Duration::from_millis(25));
+        }
+        panic!("the log does not say {text}: {}", self.log());
+    }
+
     /// Sends these bytes, and waits for the whole answer.
     pub(crate) fn raw(&self, request: impl AsRef<[u8]>) -> Answer {
         self.checked(self.open(request).finish())
@@ -132,13 +143,25 @@ impl Gateway {
 
     /// Sends SIGTERM.
     pub(crate) fn terminate(&self) {
-        assert!(
-            Command::new("kill")
-                .arg(self.process.id().to_string())
-                .status()
-                .unwrap()
-                .success()
-        );
+        self.signal("TERM");
+    }
+
+    pub(crate) fn signal(&self, name: &str) {
+        let id = self.process.id().to_string();
+        let status = Command::new("kill").args(["-s", name, &id]).status();
+        assert!(status.unwrap().success());
+    }
+
+    /// What the process holds in memory.
+    pub(crate) fn resident_kilobytes(&self) -> usize {
+        let output = Command::new("ps")
+            .args(["-o", "rss=", "-p", &self.process.id().to_string()])
+            .output();
+        String::from_utf8(output.unwrap().stdout)
+            .unwrap()
+            .trim()
+            .parse()
+            .unwrap()
     }
 
     /// Waits for the process to end.

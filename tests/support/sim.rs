@@ -102,7 +102,11 @@ impl Sim {
 
     /// A gateway on this runtime with the routes of a JSON text.
     pub(crate) fn gateway(&self, routes: &str) -> Gateway<Self> {
-        Gateway::new(Arc::new(Config::of_routes(routes).unwrap()), self.clone())
+        Gateway::new(
+            Arc::new(Config::of_routes(routes).unwrap()),
+            Arc::default(),
+            self.clone(),
+        )
     }
 
     /// A chat request with the token `t` and a request id.
@@ -123,7 +127,10 @@ impl Sim {
         let bytes = match body {
             Body::Full(bytes) => bytes,
             Body::Paced { chunks, .. } => chunks.concat().into(),
-            Body::Untouched(stream) => self.collect(stream, usize::MAX).await?,
+            Body::Stream(relay) => {
+                let rest = self.collect(relay.stream, usize::MAX, Duration::MAX).await?;
+                [relay.read.concat(), rest.to_vec()].concat().into()
+            }
         };
         Ok(String::from_utf8(bytes.to_vec()).unwrap())
     }
@@ -180,7 +187,16 @@ impl Platform for Sim {
         }
     }
 
-    async fn collect(&self, mut stream: Pieces, limit: usize) -> Result<Bytes, Fault> {
+    async fn read(&self, stream: &mut Pieces) -> Result<Option<Bytes>, Fault> {
+        let Some((after, text)) = stream.left.front().copied() else {
+            return Ok(None);
+        };
+        sleep(Duration::from_millis(after)).await;
+        stream.left.pop_front();
+        Ok(Some(Bytes::from_static(text.as_bytes())))
+    }
+
+    async fn collect(&self, mut stream: Pieces, limit: usize, _idle: Duration) -> Result<Bytes, Fault> {
         let mut body = String::new();
         while let Some((after, text)) = stream.left.pop_front() {
             sleep(Duration::from_millis(after)).await;

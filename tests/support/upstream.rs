@@ -176,6 +176,12 @@ impl Connection {
         }
     }
 
+    /// Breaks the connection.
+    pub(crate) fn reset(&mut self) {
+        let socket = socket2::SockRef::from(&self.stream);
+        socket.set_linger(Some(Duration::ZERO)).unwrap();
+    }
+
     /// Nobody was seen to leave so far.
     pub(crate) fn is_open(&self) -> bool {
         !self.abandoned
