@@ -31,6 +31,8 @@ mod readme;
 mod refusals;
 #[path = "behaviour/routes.rs"]
 mod routes;
+#[path = "behaviour/soak.rs"]
+mod soak;
 #[path = "behaviour/streams.rs"]
 mod streams;
 mod support;

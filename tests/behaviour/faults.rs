@@ -22,9 +22,9 @@ const STOP: &str = "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"ne
 const DONE: &str = "data: [DONE]\n\n";
 
 /// What an upstream does: to a request for a whole answer, and to one for a stream.
-struct Fault {
+pub(crate) struct Fault {
     name: &'static str,
-    plays: fn(&mut Connection, bool),
+    pub(crate) plays: fn(&mut Connection, bool),
 }
 
 /// A fault that looks the same whichever answer was asked for.
@@ -55,7 +55,7 @@ fn begin(to: &mut Connection, stream: bool) {
 
 const ERROR: &str = r#"{"error":{"message":"m","type":"t","param":null,"code":null}}"#;
 
-const FAULTS: &[Fault] = &[
+pub(crate) const FAULTS: &[Fault] = &[
     Fault {
         name: "none",
         plays: |to, stream| healthy(to, stream),
@@ -288,7 +288,7 @@ const FAULTS: &[Fault] = &[
     refusal!("529", "529 Busy", "", ERROR),
 ];
 
-fn healthy(to: &mut Connection, stream: bool) {
+pub(crate) fn healthy(to: &mut Connection, stream: bool) {
     if stream {
         to.head("200 OK", SSE);
         to.send([CONTENT, STOP, DONE].concat().as_bytes());

@@ -152,6 +152,10 @@ impl Gateway {
         assert!(status.unwrap().success());
     }
 
+    pub(crate) fn process_id(&self) -> u32 {
+        self.process.id()
+    }
+
     /// What the process holds in memory.
     pub(crate) fn resident_kilobytes(&self) -> usize {
         let output = Command::new("ps")
