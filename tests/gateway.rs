@@ -138,6 +138,139 @@ fn a_fallback_is_asked_for_a_model_that_it_knows() {
     });
 }
 
+const STREAM: &str = r#"{"model":"m","stream":true,"messages":[]}"#;
+const EVENT: &str = "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"a\"},\"finish_reason\":\"stop\"}]}\n\n";
+
+fn stream(chunks: &[(u64, &'static str)]) -> Play {
+    Play::Answer {
+        after: 10,
+        status: 200,
+        chunks: std::iter::once((0, "data:\n\n"))
+            .chain(chunks.iter().copied())
+            .collect(),
+    }
+}
+
+#[test]
+fn a_streams_head_is_held_until_its_first_content_while_there_is_another_key() {
+    run(async {
+        let sim = Sim::new(|_| stream(&[(3_000, ": wait\n\n"), (2_000, EVENT)]));
+        let gateway = sim.gateway(ROUTES);
+        let answer = sim.chat(&gateway, "x", STREAM).await;
+        assert_eq!((answer.record.attempts, sim.time()), (1, 5_010));
+        let body = sim.read(answer.response.into_body()).await.unwrap();
+        assert_eq!(body, format!("data:\n\n: wait\n\n{EVENT}"));
+    });
+}
+
+#[test]
+fn the_last_attempts_head_goes_out_at_once() {
+    run(async {
+        let sim = Sim::new(|_| stream(&[(9_000, EVENT)]));
+        let gateway = sim.gateway(r#"[{"token": "t", "base_url": "https://a.example/v1", "api_keys": ["a1"]}]"#);
+        sim.chat(&gateway, "x", STREAM).await;
+        assert_eq!(sim.time(), 10);
+    });
+}
+
+#[test]
+fn no_head_is_held_for_more_than_15_seconds() {
+    run(async {
+        let sim = Sim::new(|_| stream(&[(20_000, EVENT)]));
+        let gateway = sim.gateway(r#"[{"token": "t", "base_url": "https://a.example/v1", "api_keys": ["a1", "a2"]}]"#);
+        let answer = sim.chat(&gateway, "x", STREAM).await;
+        assert_eq!((answer.record.attempts, sim.time()), (1, 15_010));
+        let body = sim.read(answer.response.into_body()).await.unwrap();
+        assert!(body.ends_with(EVENT), "what was on its way is not lost: {body}");
+    });
+}
+
+#[test]
+fn a_stream_that_fails_before_its_first_content_is_failed_over() {
+    for beginning in [
+        &[][..],
+        &[(5, ": only a comment\n\n")],
+        &[(5, "data: {\"error\":{\"message\":\"overloaded\"}}\n\n")],
+        &[(5, "data: [DONE]\n\n")],
+    ] {
+        run(async {
+            let sim = Sim::new(move |asked| stream(if asked.at == 0 { beginning } else { &[(0, EVENT)] }));
+            let gateway = sim.gateway(ROUTES);
+            let answer = sim.chat(&gateway, "x", STREAM).await;
+            assert_eq!(answer.record.attempts, 2, "{beginning:?}");
+            let body = sim.read(answer.response.into_body()).await.unwrap();
+            assert_eq!(body, format!("data:\n\n{EVENT}"));
+        });
+    }
+}
+
+#[test]
+fn a_limited_key_rests_as_long_as_it_was_told_and_is_returned_to() {
+    run(async {
+        let sim = Sim::new(|asked| {
+            if asked.at == 0 {
+                answer(429, r#"{"error":{"details":[{"retryDelay":"30s"}]}}"#)
+            } else {
+                answer(200, DONE)
+            }
+        });
+        let gateway = sim.gateway(
+            r#"[{"token": "t", "base_url": "https://a.example/v1", "api_keys": ["a1", "a2", "a3"], "rotation": "sticky"}]"#,
+        );
+        let ask = async |seconds: u64| {
+            tokio::time::sleep(Duration::from_secs(seconds)).await;
+            sim.chat(&gateway, "x", CHAT).await;
+            sim.asked().last().unwrap().key.clone()
+        };
+        let second = ask(0).await;
+        let first = sim.asked()[0].key.clone();
+        assert_ne!(first, second);
+        assert_eq!([ask(1).await, ask(28).await], [second.clone(), second]);
+        assert_eq!([ask(2).await, ask(1).await], [first.clone(), first]);
+    });
+}
+
+#[test]
+fn a_failed_upstream_rests_and_is_probed_by_one_request_at_a_time() {
+    run(async {
+        let sim = Sim::new(|asked| match (asked.host.as_str(), asked.at) {
+            ("a.example", 0..60_000) => slow(1_000, 503),
+            _ => answer(200, DONE),
+        });
+        let gateway = sim.gateway(
+            r#"[
+            {"token": "t", "base_url": "https://a.example/v1", "api_keys": ["a1"], "max_attempts": 2, "fallbacks": ["b"]},
+            {"token": "u", "name": "b", "base_url": "https://b.example/v1", "api_keys": ["b1"]}
+        ]"#,
+        );
+        // Three requests each second for two minutes.
+        for _ in 0..120 {
+            let three = [0, 1, 2].map(|_| sim.chat(&gateway, "x", CHAT));
+            for answer in futures_util::future::join_all(three).await {
+                assert_eq!(answer.record.status, 200);
+            }
+            tokio::time::sleep(Duration::from_secs(1)).await;
+        }
+        let probes: Vec<_> = sim
+            .asked()
+            .iter()
+            .filter(|asked| asked.host == "a.example" && asked.at < 60_000)
+            .map(|asked| asked.at / 1_000)
+            .collect();
+        assert!(
+            probes.starts_with(&[0, 0, 0]) && (6..=9).contains(&probes.len()),
+            "{probes:?}"
+        );
+        let gaps: Vec<_> = probes[2..].windows(2).map(|pair| pair[1] - pair[0]).collect();
+        assert!(
+            gaps.iter().zip([5, 10, 20, 40]).all(|(gap, least)| *gap >= least),
+            "{gaps:?}"
+        );
+        let last = sim.asked().last().unwrap().clone();
+        assert_eq!(last.host, "a.example", "it recovered and is used again");
+    });
+}
+
 /// Anything an upstream may do.
 fn play() -> impl Strategy<Value = Play> {
     let status = prop_oneof![

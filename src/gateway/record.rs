@@ -42,6 +42,9 @@ pub struct Record {
     /// Tokens, where the answer told.
     #[serde(flatten, skip_serializing_if = "Option::is_none")]
     pub usage: Option<Usage>,
+    /// The stream was cut, or the client left: there may have been more usage than was told.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub partial: bool,
 }
 
 impl Record {
@@ -59,6 +62,7 @@ impl Record {
             failures: Vec::new(),
             error: None,
             usage: None,
+            partial: false,
         }
     }
 

@@ -44,8 +44,9 @@ impl<S> Relay<S> {
     /// To be called once, at the end: what is still to be written, and the facts for the log.
     pub fn finish(&mut self, end: End, record: &mut Record) -> Option<Bytes> {
         let last_words = self.observer.last_words(end == End::Broken);
-        self.leave(record);
+        record.usage = self.observer.usage();
         if last_words.is_some() {
+            record.partial = true;
             record.error = Some(Kind::UpstreamStreamTruncated.facts().code);
         }
         last_words.map(Bytes::from)
@@ -54,16 +55,18 @@ impl<S> Relay<S> {
     /// The same for a stream whose bytes went by unseen: only that it broke is known, not where. A blank line in front of
     /// the error closes an event that was cut, and says nothing else.
     pub fn finish_unseen(&mut self, end: End, record: &mut Record) -> Option<Bytes> {
-        self.leave(record);
+        record.usage = self.observer.usage();
         if end == End::Closed || self.observer.is_done() {
             return None;
         }
+        record.partial = true;
         record.error = Some(Kind::UpstreamStreamTruncated.facts().code);
         Some([b"\n\n".as_slice(), &truncated()].concat().into())
     }
 
-    /// Notes what the stream has used so far: all of it at its end, or what is known when the client leaves.
+    /// To be called instead when the client leaves: what is known by then.
     pub fn leave(&self, record: &mut Record) {
         record.usage = self.observer.usage();
+        record.partial = !self.observer.is_done();
     }
 }

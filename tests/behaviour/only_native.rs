@@ -287,3 +287,40 @@ fn a_second_signal_stops_at_once() {
     gateway.terminate();
     assert_eq!(gateway.exit_code(), Some(0));
 }
+
+#[test]
+fn a_client_that_never_finishes_its_head_or_its_body_is_let_go() {
+    let gateway = Gateway::echo(Runtime::Native);
+    let ends = |begun: &str| {
+        let answer = gateway.open(begun).try_finish();
+        answer.map(|answer| gateway.checked(answer).error())
+    };
+    std::thread::scope(|scope| {
+        let head = scope.spawn(|| ends("GET /health HTTP/1.1\r\nhost: x\r\nx-slow: "));
+        let body = scope.spawn(|| ends(&chat("", &"x".repeat(100)).replace("xxx", "x")));
+        assert!(matches!(head.join().unwrap(), None | Some((408, _))));
+        assert_eq!(body.join().unwrap(), Some((408, "request_timeout".into())));
+    });
+}
+
+#[test]
+fn a_connection_that_does_not_come_about_ends_with_its_own_timeout() {
+    // A listener that accepts nobody, and whose queue is full: whoever comes now waits.
+    let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
+    socket
+        .bind(&std::net::SocketAddr::from(([127, 0, 0, 1], 0)).into())
+        .unwrap();
+    socket.listen(0).unwrap();
+    let address = socket.local_addr().unwrap().as_socket().unwrap();
+    let _queue: Vec<_> = (0..4)
+        .map(|_| std::net::TcpStream::connect_timeout(&address, Duration::from_millis(300)))
+        .collect();
+    let second = Upstream::answering("200 OK", "content-type: application/json\r\n", r#"{"fine":1}"#);
+    let routes = json!([
+        {"token": TOKEN, "base_url": format!("http://{address}/v1"), "api_keys": ["up-SECRET-1"], "connect_timeout": 1, "max_attempts": 2, "fallbacks": ["b"]},
+        crate::support::route("gw-SECRET-b", &second, json!({"name": "b"})),
+    ]);
+    let gateway = Gateway::with_routes(Runtime::Native, &routes);
+    assert_eq!(gateway.chat(r#"{"model":"m"}"#).status, 200);
+    gateway.wait_for_log("connect: no connection within 1 seconds");
+}

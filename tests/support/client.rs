@@ -84,9 +84,14 @@ impl Exchange {
     }
 
     /// Reads to the end of the connection.
-    pub(crate) fn finish(mut self) -> Answer {
+    pub(crate) fn finish(self) -> Answer {
+        self.try_finish().expect("an answer without a head")
+    }
+
+    /// Reads to the end of the connection, where there may be no answer.
+    pub(crate) fn try_finish(mut self) -> Option<Answer> {
         let _ = self.stream.read_to_end(&mut self.bytes);
-        let end = memchr::memmem::find(&self.bytes, b"\r\n\r\n").expect("an answer without a head");
+        let end = memchr::memmem::find(&self.bytes, b"\r\n\r\n")?;
         let body = self.bytes.split_off(end + 4);
         let head = String::from_utf8_lossy(&self.bytes[..end]).into_owned();
         let mut answer = Answer {
@@ -100,7 +105,7 @@ impl Exchange {
         {
             answer.body = dechunk(&answer.body);
         }
-        answer
+        Some(answer)
     }
 }
 
