@@ -9,7 +9,7 @@ use super::{Body, Gateway, Record, headers, scrub};
 use crate::dialect::openai;
 use crate::dialect::refusal::Refusal;
 use crate::platform::Platform;
-use crate::policy::outcome::Meaning;
+use crate::policy::outcome::{Meaning, Scope};
 
 impl<P: Platform> Gateway<P> {
     pub(super) fn deliver(&self, outcome: Outcome<P::Stream>, record: &mut Record) -> Response<Body<P::Stream>> {
@@ -57,7 +57,8 @@ impl<P: Platform> Gateway<P> {
         } else {
             scrub::body(&self.config, body)
         };
-        if !meaning.waiting_helps {
+        // A client's own mistake comes as it came. Behind everything else stands this gateway, which has tried again already.
+        if !meaning.waiting_helps && meaning.scope != Scope::Request {
             head.headers
                 .insert(headers::SHOULD_RETRY, HeaderValue::from_static("false"));
         }

@@ -324,3 +324,44 @@ fn a_connection_that_does_not_come_about_ends_with_its_own_timeout() {
     assert_eq!(gateway.chat(r#"{"model":"m"}"#).status, 200);
     gateway.wait_for_log("connect: no connection within 1 seconds");
 }
+
+#[test]
+fn every_request_leaves_one_line_in_the_log() {
+    let upstream = Upstream::answering(
+        "200 OK",
+        SSE,
+        "data: {\"choices\":[{\"finish_reason\":\"stop\"}]}\n\ndata: [DONE]\n\n",
+    );
+    let route = crate::support::route(TOKEN, &upstream, json!({"name": "main"}));
+    let routes = json!([route]).to_string();
+    let gateway = Gateway::start(Runtime::Native, &[("GATEWAY_ROUTES", &routes)]);
+    gateway.chat_with(
+        "x-request-id: one\r\n",
+        r#"{"model":"m","stream":true,"messages":"prompt-SECRET"}"#,
+    );
+    gateway.wait_for_log("\"request_id\":\"one\"");
+    let log = gateway.log();
+    let line: serde_json::Value = serde_json::from_str(log.lines().last().unwrap()).unwrap();
+    for (name, value) in [
+        ("endpoint", json!("chat_completions")),
+        ("route", json!("main")),
+        ("provider", json!("custom")),
+        ("model", json!("m")),
+        ("stream", json!(true)),
+        ("status", json!(200)),
+        ("attempts", json!(1)),
+        ("bytes", json!(60)),
+        ("complete", json!(true)),
+    ] {
+        assert_eq!(line[name], value, "{name} in {line}");
+    }
+    assert!(
+        line["time"].as_str().unwrap().ends_with('Z') && line["total_ms"].is_u64() && line["first_byte_ms"].is_u64()
+    );
+    assert!(!log.contains("prompt-SECRET"));
+
+    let gateway = Gateway::start(Runtime::Native, &[("GATEWAY_ROUTES", &routes), ("LOG_FORMAT", "text")]);
+    gateway.chat_with("x-request-id: two\r\n", r#"{"model":"m"}"#);
+    gateway.wait_for_log("id=two");
+    assert!(gateway.log().contains(" 200 chat_completions "), "{}", gateway.log());
+}

@@ -1,0 +1,154 @@
+//! What the observer makes of streams, whole and in pieces.
+
+use proptest::prelude::*;
+
+use super::*;
+
+const CONTENT: &str = "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"hi\"},\"finish_reason\":null}]}\n\n";
+const STOP: &str = "data: {\"choices\":[{\"index\":0,\"delta\":{},\"finish_reason\":\"stop\"}]}\n\n";
+const DONE: &str = "data: [DONE]\n\n";
+
+fn watched(pieces: &[&str]) -> Observer {
+    let mut observer = Observer::default();
+    for piece in pieces {
+        observer.feed(piece.as_bytes());
+    }
+    observer
+}
+
+fn words(pieces: &[&str], broken: bool) -> Option<String> {
+    watched(pieces)
+        .last_words(broken)
+        .map(|words| String::from_utf8(words).unwrap())
+}
+
+#[test]
+fn a_stream_that_ends_as_it_should_gets_no_last_words() {
+    for stream in [
+        &[CONTENT, STOP, DONE][..],
+        &[CONTENT, DONE],
+        &[CONTENT, STOP],
+        &[CONTENT, "data:[DONE]"],
+        &[
+            "data: {\"choices\":[{\"index\":1,\"delta\":{}}]}\r\n\r\n",
+            "data: {\"choices\":[{\"index\":1,\"finish_reason\":\"stop\"},{\"finish_reason\":\"length\"}]}\r\n\r\n",
+        ],
+        &[CONTENT, "data: {\"error\":{\"message\":\"overloaded\"}}\n\n"],
+    ] {
+        assert_eq!(words(stream, false), None, "{stream:?}");
+    }
+    assert_eq!(
+        words(&[CONTENT, DONE], true),
+        None,
+        "what breaks behind the end mark is of no interest"
+    );
+}
+
+#[test]
+fn a_cut_stream_is_closed_and_told() {
+    let error = String::from_utf8(truncated()).unwrap();
+    assert!(
+        error.starts_with("data: {\"error\":{")
+            && error.contains("\"upstream_stream_truncated\"")
+            && error.ends_with("}\n\n")
+    );
+    for (stream, closing) in [
+        (&[][..], ""),
+        (&[CONTENT], ""),
+        (&[CONTENT, "data: {\"choices\":[{\"delta\":{\"content\":\"a"], "\n\n"),
+        (&[CONTENT, "data: {}\n"], "\n"),
+        (&[CONTENT, "data: {}\r\n"], "\n"),
+        (&[CONTENT, "data: {}\r\n\r\n"], ""),
+        (&[CONTENT, ": waiting\n"], "\n"),
+        (&["data: {\"choices\":[{\"index\":1}]}\n\n", STOP], ""),
+    ] {
+        assert_eq!(words(stream, false), Some(format!("{closing}{error}")), "{stream:?}");
+    }
+    assert_eq!(
+        words(&[CONTENT, STOP], true),
+        Some(error),
+        "it broke, and [DONE] had not come"
+    );
+}
+
+#[test]
+fn a_finish_reason_in_the_answers_text_is_text() {
+    let text = "data: {\"choices\":[{\"delta\":{\"content\":\"{\\\"finish_reason\\\":\\\"stop\\\"}\"}}]}\n\n";
+    assert!(words(&[text], false).is_some());
+}
+
+#[test]
+fn the_beginning_is_the_first_event_that_counts() {
+    let beginning = |pieces: &[&str]| watched(pieces).beginning().clone();
+    assert_eq!(
+        beginning(&[": OPENROUTER PROCESSING\n\n", "data:\n\n", "data: {\"choices\":[]}\n\n"]),
+        Beginning::Nothing
+    );
+    assert_eq!(beginning(&[": x\n\n", CONTENT]), Beginning::Content);
+    assert_eq!(
+        beginning(&["data: {\"type\":\"response.created\"}\n\n"]),
+        Beginning::Content
+    );
+    assert_eq!(beginning(&[DONE]), Beginning::Empty);
+    assert_eq!(
+        beginning(&["data: {\"error\":{\"code\":429}}\n\n", CONTENT]),
+        Beginning::Error(b"{\"error\":{\"code\":429}}".to_vec())
+    );
+    assert_eq!(
+        beginning(&["data: {\"object\":\"error\",\"code\":400}\n\n"]),
+        Beginning::Error(b"{\"object\":\"error\",\"code\":400}".to_vec())
+    );
+}
+
+#[test]
+fn usage_is_read_wherever_it_stands() {
+    let usage = "data: {\"choices\":[],\"usage\":{\"prompt_tokens\":3,\"completion_tokens\":5}}\n\n";
+    let seen = watched(&[CONTENT, "data: {\"choices\":[],\"usage\":null}\n\n", usage, DONE])
+        .usage()
+        .unwrap();
+    assert_eq!((seen.prompt_tokens, seen.completion_tokens), (3, 5));
+}
+
+#[test]
+fn a_line_without_end_takes_bounded_memory_and_is_content() {
+    let mut observer = Observer::default();
+    observer.feed(b"data: ");
+    for _ in 0..64 {
+        observer.feed(&[b'x'; 64 * 1024]);
+    }
+    assert!(observer.line.capacity() <= 2 * LINE_LIMIT);
+    observer.feed(b"\n\n");
+    assert_eq!(*observer.beginning(), Beginning::Content);
+    observer.feed(DONE.as_bytes());
+    assert_eq!(observer.last_words(false), None);
+}
+
+proptest! {
+    #[test]
+    fn chunking_never_shows(cuts in proptest::collection::vec(0_usize..400, 0..12), end in 0_usize..400, crlf: bool, broken: bool) {
+        let stream = [": hello\n\n", CONTENT, CONTENT, "data: {\"choices\":[{\"index\":1}],\"usage\":{\"prompt_tokens\":1}}\n\n", STOP, DONE].concat();
+        let stream = if crlf { stream.replace('\n', "\r\n") } else { stream };
+        let stream = &stream.as_bytes()[..end.min(stream.len())];
+        let mut whole = Observer::default();
+        whole.feed(stream);
+        let mut cuts: Vec<usize> = cuts.into_iter().map(|cut| cut.min(stream.len())).collect();
+        cuts.sort_unstable();
+        let (mut pieces, mut from) = (Observer::default(), 0);
+        for cut in cuts.into_iter().chain([stream.len()]) {
+            pieces.feed(&stream[from..cut]);
+            from = cut;
+        }
+        prop_assert_eq!(pieces.beginning(), whole.beginning());
+        prop_assert_eq!(pieces.usage(), whole.usage());
+        prop_assert_eq!(pieces.last_words(broken), whole.last_words(broken));
+    }
+
+    #[test]
+    fn no_bytes_panic(chunks in proptest::collection::vec(proptest::collection::vec(any::<u8>(), 0..60), 0..8)) {
+        let mut observer = Observer::default();
+        for chunk in &chunks {
+            observer.feed(chunk);
+        }
+        let _ = observer.last_words(false);
+    }
+}

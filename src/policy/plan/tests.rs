@@ -1,0 +1,215 @@
+//! The order of attempts, as tables and as properties.
+
+use std::collections::HashSet;
+
+use proptest::prelude::*;
+
+use super::*;
+
+fn two_routes(keys: usize, max_attempts: usize, rotation: &str) -> Config {
+    let keys = |prefix: &str| {
+        (0..keys)
+            .map(|n| format!("\"{prefix}{n}\""))
+            .collect::<Vec<_>>()
+            .join(",")
+    };
+    Config::of_routes(&format!(
+        r#"[{{"token":"t1","base_url":"https://a.example","api_keys":[{}],"timeout":10,"max_attempts":{max_attempts},
+             "rotation":"{rotation}","fallbacks":["b"]}},
+            {{"token":"t2","name":"b","base_url":"https://b.example","api_keys":[{}],"timeout":20}}]"#,
+        keys("a"),
+        keys("b")
+    ))
+    .unwrap()
+}
+
+const fn meaning(scope: Scope) -> Meaning {
+    Meaning {
+        scope,
+        rest: Duration::from_secs(60),
+        waiting_helps: false,
+    }
+}
+
+fn targets(plan: &mut Plan<'_>, scope: Scope) -> Vec<Target> {
+    let mut tried = Vec::new();
+    while let Step::Try { target, .. } = plan.next(Millis(0)) {
+        tried.push(target);
+        if plan.judge(&meaning(scope), 0, Millis(0)) == Verdict::Deliver {
+            break;
+        }
+    }
+    tried
+}
+
+#[test]
+fn the_same_request_id_starts_with_the_same_key() {
+    let config = two_routes(5, 10, "request");
+    let tried = |id: &str| {
+        targets(
+            &mut Plan::new(&config, &Health::default(), 0, (id, None), |_| None, Millis(0)),
+            Scope::Key,
+        )
+    };
+    assert_eq!(tried("x"), tried("x"));
+    assert!((0..20).any(|n| tried(&n.to_string())[0] != tried("x")[0]));
+}
+
+#[test]
+fn sticky_rotation_follows_the_conversation() {
+    let config = two_routes(5, 10, "sticky");
+    let tried = |id: &str, talk: &[u8]| {
+        targets(
+            &mut Plan::new(&config, &Health::default(), 0, (id, Some(talk)), |_| None, Millis(0)),
+            Scope::Key,
+        )[0]
+    };
+    assert!((0..20).all(|n| tried(&n.to_string(), b"talk") == tried("x", b"talk")));
+    assert!((0..20).any(|n| tried("x", n.to_string().as_bytes()) != tried("x", b"talk")));
+}
+
+#[test]
+fn the_clients_own_mistake_is_tried_once() {
+    let config = two_routes(5, 10, "request");
+    assert_eq!(
+        targets(
+            &mut Plan::new(&config, &Health::default(), 0, ("x", None), |_| None, Millis(0)),
+            Scope::Request
+        )
+        .len(),
+        1
+    );
+}
+
+#[test]
+fn a_timeout_leaves_the_upstream_for_the_fallback() {
+    let config = two_routes(3, 10, "request");
+    let tried = targets(
+        &mut Plan::new(&config, &Health::default(), 0, ("x", None), |_| None, Millis(0)),
+        Scope::Time,
+    );
+    assert_eq!(tried.iter().map(|target| target.route).collect::<Vec<_>>(), [0, 1]);
+}
+
+#[test]
+fn the_keys_of_a_route_share_its_time_and_a_fallback_has_its_own() {
+    let config = two_routes(2, 10, "request");
+    let health = Health::default();
+    let mut plan = Plan::new(&config, &health, 0, ("x", None), |_| None, Millis(0));
+    let limit = |step| match step {
+        Step::Try { limit, .. } => limit.as_secs(),
+        Step::GiveUp => 0,
+    };
+    assert_eq!(limit(plan.next(Millis(0))), 10);
+    assert_eq!(limit(plan.next(Millis(4_000))), 6);
+    assert_eq!(limit(plan.next(Millis(9_000))), 20);
+    assert_eq!(limit(plan.next(Millis(30_000))), 0);
+}
+
+/// The routes and keys that a request tries at `now` when each outcome has `scope`.
+fn tried(config: &Config, health: &Health, id: &str, scope: Scope, now: u64) -> Vec<(usize, usize)> {
+    let now = Millis(now);
+    let mut plan = Plan::new(config, health, 0, (id, None), |_| Some("m"), now);
+    let mut tried = Vec::new();
+    while let Step::Try { target, .. } = plan.next(now) {
+        tried.push((target.route, target.key.unwrap()));
+        if plan.judge(&meaning(scope), 0, now) == Verdict::Deliver {
+            break;
+        }
+    }
+    tried
+}
+
+#[test]
+fn a_resting_key_is_passed_over_until_it_wakes() {
+    let (config, health) = (two_routes(3, 1, "request"), Health::default());
+    let first = tried(&config, &health, "x", Scope::Key, 0)[0];
+    let second = tried(&config, &health, "x", Scope::Success, 1)[0];
+    assert!(second != first && second.0 == 0);
+    assert_eq!(tried(&config, &health, "x", Scope::Success, 60_000)[0], first);
+}
+
+#[test]
+fn a_limit_holds_for_its_model_only() {
+    let (config, health) = (two_routes(3, 1, "request"), Health::default());
+    let first = tried(&config, &health, "x", Scope::KeyAndModel, 0)[0];
+    let other_model = Plan::new(&config, &health, 0, ("x", None), |_| Some("other"), Millis(1)).next(Millis(1));
+    assert!(matches!(other_model, Step::Try { target, .. } if target.key == Some(first.1)));
+    assert_ne!(tried(&config, &health, "x", Scope::Success, 1)[0], first);
+}
+
+#[test]
+fn when_all_rest_the_first_to_wake_is_tried() {
+    let (config, health) = (two_routes(2, 4, "request"), Health::default());
+    let order = tried(&config, &health, "x", Scope::Key, 0);
+    assert_eq!(order.len(), 4);
+    health.recover(Subject::key(&config.routes[1], order[3].1));
+    health.rest(Subject::key(&config.routes[1], order[3].1), Millis(30_000), Millis(0));
+    assert_eq!(tried(&config, &health, "x", Scope::Success, 1)[0], order[3]);
+}
+
+#[test]
+fn an_accounts_limit_and_a_regions_refusal_burn_no_further_key() {
+    for scope in [Scope::Account, Scope::Region] {
+        let (config, health) = (two_routes(3, 6, "request"), Health::default());
+        let routes: Vec<_> = tried(&config, &health, "x", scope, 0)
+            .into_iter()
+            .map(|(route, _)| route)
+            .collect();
+        assert_eq!(routes, [0, 1]);
+    }
+}
+
+#[test]
+fn an_upstream_that_failed_is_passed_over_for_its_fallback_and_probed_by_one() {
+    let (config, health) = (two_routes(2, 1, "request"), Health::default());
+    assert_eq!(tried(&config, &health, "x", Scope::Upstream, 0)[0].0, 0);
+    assert_eq!(tried(&config, &health, "x", Scope::Success, 4_999)[0].0, 1);
+    let mut probe = Plan::new(&config, &health, 0, ("x", None), |_| None, Millis(5_000));
+    assert!(matches!(probe.next(Millis(5_000)), Step::Try { target, .. } if target.route == 0));
+    assert_eq!(
+        tried(&config, &health, "x", Scope::Success, 5_001)[0].0,
+        1,
+        "the probe is not back"
+    );
+    probe.judge(&Meaning::SUCCESS, 0, Millis(5_002));
+    assert_eq!(tried(&config, &health, "x", Scope::Success, 5_003)[0].0, 0);
+}
+
+#[test]
+fn a_failed_upstream_without_a_fallback_is_tried_all_the_same() {
+    let config = Config::of_routes(r#"[{"token":"t1","base_url":"https://a.example","api_keys":["a","b"]}]"#).unwrap();
+    let health = Health::default();
+    assert_eq!(tried(&config, &health, "x", Scope::Upstream, 0).len(), 2);
+    assert_eq!(tried(&config, &health, "x", Scope::Upstream, 1).len(), 2);
+}
+
+#[test]
+fn the_clients_own_mistakes_cost_nobody_anything() {
+    let (config, health) = (two_routes(2, 4, "request"), Health::default());
+    for now in 0..50 {
+        tried(&config, &health, "x", Scope::Request, now);
+    }
+    assert!(health.is_quiet());
+}
+
+proptest! {
+    #[test]
+    fn an_awake_key_is_never_passed_over_for_one_that_rests(rests in proptest::collection::vec(0_u64..100_000, 6), id in "[a-z]{1,8}", now in 0_u64..100_000) {
+        let (config, health) = (two_routes(3, 6, "request"), Health::default());
+        for (place, rest) in rests.iter().enumerate() {
+            health.rest(Subject::key(&config.routes[place / 3], place % 3), Millis(*rest), Millis(0));
+        }
+        let wakes: Vec<u64> = tried(&config, &health, &id, Scope::Region, now).into_iter().map(|(route, key)| rests[route * 3 + key].saturating_sub(now)).collect();
+        let first = wakes[0];
+        prop_assert!(rests.iter().all(|rest| first == 0 || rest.saturating_sub(now) >= first));
+    }
+
+    #[test]
+    fn no_key_is_tried_twice_and_attempts_are_bounded(keys in 1_usize..8, max in 1_usize..20, id in "[a-z]{1,8}") {
+        let config = two_routes(keys, max, "request");
+        let tried = targets(&mut Plan::new(&config, &Health::default(), 0, (&id, None), |_| None, Millis(0)), Scope::Upstream);
+        prop_assert_eq!(tried.len(), max.min(2 * keys));
+        prop_assert_eq!(tried.iter().collect::<HashSet<_>>().len(), tried.len());
+    }
+}
