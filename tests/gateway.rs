@@ -141,6 +141,8 @@ fn a_fallback_is_asked_for_a_model_that_it_knows() {
 const STREAM: &str = r#"{"model":"m","stream":true,"messages":[]}"#;
 const EVENT: &str = "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"a\"},\"finish_reason\":\"stop\"}]}\n\n";
 
+const ROLE: &str = "data: {\"choices\":[{\"index\":0,\"delta\":{\"role\":\"assistant\",\"content\":\"\"}}]}\n\n";
+
 fn stream(chunks: &[(u64, &'static str)]) -> Play {
     Play::Answer {
         after: 10,
@@ -192,6 +194,8 @@ fn a_stream_that_fails_before_its_first_content_is_failed_over() {
         &[(5, ": only a comment\n\n")],
         &[(5, "data: {\"error\":{\"message\":\"overloaded\"}}\n\n")],
         &[(5, "data: [DONE]\n\n")],
+        &[(5, ROLE)],
+        &[(5, ROLE), (5, "data: {\"error\":{\"message\":\"overloaded\"}}\n\n")],
     ] {
         run(async {
             let sim = Sim::new(move |asked| stream(if asked.at == 0 { beginning } else { &[(0, EVENT)] }));

@@ -8,6 +8,8 @@ use std::collections::BTreeSet;
 use memchr::{memchr2, memmem};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
+use serde_json::value::RawValue;
+use serde_json::{Map, Value};
 
 use super::openai::{self, Usage};
 use crate::error::{Error, Kind};
@@ -181,8 +183,10 @@ impl Observer {
                 self.finished.insert(choice.index);
             }
         }
-        // Azure's first event has no choices, only what its filter thought of the prompt.
-        if !choices.is_empty() {
+        // Azure's first event has no choices, only what its filter thought of the prompt; OpenAI's names the role and says
+        // nothing yet.
+        let silent = choices.is_empty() || first && choices.iter().all(Choice::says_nothing);
+        if !silent {
             self.begin(Beginning::Content);
         }
     }
@@ -253,21 +257,41 @@ fn says(data: &[u8], name: &[u8], usual: u8) -> bool {
 #[derive(Deserialize)]
 struct Event<'a> {
     #[serde(borrow, default)]
-    error: Option<&'a serde_json::value::RawValue>,
+    error: Option<&'a RawValue>,
     #[serde(borrow, default)]
     object: Option<&'a str>,
     #[serde(default)]
     usage: Option<Usage>,
-    #[serde(default)]
-    choices: Option<Vec<Choice>>,
+    #[serde(borrow, default)]
+    choices: Option<Vec<Choice<'a>>>,
 }
 
 #[derive(Deserialize)]
-struct Choice {
+struct Choice<'a> {
     #[serde(default)]
     index: u64,
     #[serde(default)]
     finish_reason: Option<IgnoredAny>,
+    #[serde(borrow, default)]
+    delta: Option<&'a RawValue>,
+}
+
+impl Choice<'_> {
+    /// Whether nothing but the role is in it.
+    fn says_nothing(&self) -> bool {
+        let empty = |value: &Value| match value {
+            Value::Null => true,
+            Value::String(text) => text.is_empty(),
+            Value::Array(list) => list.is_empty(),
+            Value::Object(members) => members.is_empty(),
+            Value::Bool(_) | Value::Number(_) => false,
+        };
+        let delta = self
+            .delta
+            .and_then(|delta| serde_json::from_str::<Map<String, Value>>(delta.get()).ok());
+        self.finish_reason.is_none()
+            && delta.is_some_and(|delta| delta.iter().all(|(name, value)| name == "role" || empty(value)))
+    }
 }
 
 #[cfg(test)]

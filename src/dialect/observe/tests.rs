@@ -84,6 +84,16 @@ fn the_beginning_is_the_first_event_that_counts() {
         beginning(&[": OPENROUTER PROCESSING\n\n", "data:\n\n", "data: {\"choices\":[]}\n\n"]),
         Beginning::Nothing
     );
+    let role = r#"data: {"choices":[{"index":0,"delta":{"role":"assistant","content":"","refusal":null},"finish_reason":null}]}"#;
+    assert_eq!(beginning(&[role, "\n\n"]), Beginning::Nothing);
+    for delta in [
+        r#"{"content":"a"}"#,
+        r#"{"tool_calls":[{"index":0}]}"#,
+        r#"{"reasoning_content":"hm"}"#,
+    ] {
+        let event = format!("data: {{\"choices\":[{{\"delta\":{delta}}}]}}\n\n");
+        assert_eq!(beginning(&[role, "\n\n", &event]), Beginning::Content, "{delta}");
+    }
     assert_eq!(beginning(&[": x\n\n", CONTENT]), Beginning::Content);
     assert_eq!(
         beginning(&["data: {\"type\":\"response.created\"}\n\n"]),
