@@ -17,6 +17,8 @@ pub enum Kind {
     MalformedRequest,
     /// No known token in the request.
     InvalidApiKey,
+    /// A part of the API that the operator keeps to himself.
+    Forbidden,
     /// No such path.
     NotFound,
     /// The route's allow-list does not hold this model.
@@ -29,6 +31,8 @@ pub enum Kind {
     RequestTooLarge,
     /// A body that does not say it is JSON.
     UnsupportedMediaType,
+    /// A WebSocket was asked for where the upstream has none.
+    WebSocketUnsupported,
     /// The request's head is over the limit.
     HeadersTooLarge,
     /// The operator's configuration has problems (Workers only: the native server does not start).
@@ -73,12 +77,14 @@ impl Kind {
             Self::MissingModel => (StatusCode::BAD_REQUEST, INVALID, "missing_model"),
             Self::MalformedRequest => (StatusCode::BAD_REQUEST, INVALID, "malformed_request"),
             Self::InvalidApiKey => (StatusCode::UNAUTHORIZED, INVALID, "invalid_api_key"),
+            Self::Forbidden => (StatusCode::FORBIDDEN, INVALID, "forbidden"),
             Self::NotFound => (StatusCode::NOT_FOUND, INVALID, "not_found"),
             Self::ModelNotFound => (StatusCode::NOT_FOUND, INVALID, "model_not_found"),
             Self::MethodNotAllowed => (StatusCode::METHOD_NOT_ALLOWED, INVALID, "method_not_allowed"),
             Self::RequestTimeout => (StatusCode::REQUEST_TIMEOUT, INVALID, "request_timeout"),
             Self::RequestTooLarge => (StatusCode::PAYLOAD_TOO_LARGE, INVALID, "request_too_large"),
             Self::UnsupportedMediaType => (StatusCode::UNSUPPORTED_MEDIA_TYPE, INVALID, "unsupported_media_type"),
+            Self::WebSocketUnsupported => (StatusCode::UPGRADE_REQUIRED, INVALID, "websocket_unsupported"),
             Self::HeadersTooLarge => (
                 StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
                 INVALID,

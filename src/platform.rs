@@ -43,12 +43,41 @@ pub enum Fault {
     TooLarge,
 }
 
+/// The body of a request to an upstream.
+#[derive(Debug)]
+pub enum Payload<S> {
+    /// All of it; it can be sent again.
+    Full(Bytes),
+    /// As it comes from the client: it can be sent once.
+    Stream {
+        /// Its beginning, read already.
+        read: Bytes,
+        /// The rest.
+        stream: S,
+        /// Its whole length, where the client said so.
+        length: Option<u64>,
+    },
+}
+
+/// How long a request to an upstream may take to get going.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// To a connection, where the runtime can tell.
+    pub connect: Duration,
+    /// Without a byte of a streamed request body moving, where the runtime can tell. Bodies that are sent whole are
+    /// guarded by the caller.
+    pub silence: Duration,
+}
+
 /// A runtime, as the core sees it.
 #[expect(
     async_fn_in_trait,
     reason = "no Send bound on purpose: each shell proves it for its own types"
 )]
 pub trait Platform: Clone + 'static {
+    /// The largest body, in bytes, that is kept only so that it can be sent again.
+    const REPLAY_LIMIT: u64;
+
     /// A body as the runtime delivers it. The core may hand it on without ever reading it.
     type Stream: 'static;
 
@@ -65,9 +94,13 @@ pub trait Platform: Clone + 'static {
     /// Dropping the future, or the stream in the answer, ends the request upstream.
     ///
     /// # Errors
-    /// [`Fault::Connect`] when no connection came about (within `connect_timeout` where the runtime
-    /// can tell), [`Fault::Reset`] when it broke before the head.
-    async fn fetch(&self, request: Request<Bytes>, connect_timeout: Duration) -> Result<Response<Self::Stream>, Fault>;
+    /// [`Fault::Connect`] when no connection came about, [`Fault::Reset`] when it broke before the head,
+    /// [`Fault::Timeout`] when a streamed request body stopped moving.
+    async fn fetch(
+        &self,
+        request: Request<Payload<Self::Stream>>,
+        limits: Limits,
+    ) -> Result<Response<Self::Stream>, Fault>;
 
     /// The next piece of a body, or nothing at its end. A caller may stop waiting and ask again later: nothing is lost.
     ///

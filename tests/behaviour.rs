@@ -25,6 +25,8 @@ mod headers;
 mod only_native;
 #[path = "behaviour/only_worker.rs"]
 mod only_worker;
+#[path = "behaviour/passed.rs"]
+mod passed;
 #[path = "behaviour/readme.rs"]
 mod readme;
 #[path = "behaviour/refusals.rs"]
@@ -33,6 +35,8 @@ mod refusals;
 mod routes;
 #[path = "behaviour/soak.rs"]
 mod soak;
+#[path = "behaviour/sockets.rs"]
+mod sockets;
 #[path = "behaviour/streams.rs"]
 mod streams;
 mod support;
@@ -109,6 +113,16 @@ behaviours! {
         a_safe_request_id_is_kept_and_another_replaced,
         azure_gets_its_key_in_its_own_header,
     }
+    passed {
+        any_method_and_path_is_passed_on_as_it_is,
+        the_model_is_replaced_wherever_it_stands,
+        answers_of_any_type_pass_byte_for_byte,
+        the_operators_part_is_refused_unless_the_route_opens_it,
+        what_lives_in_an_account_is_asked_of_its_key,
+        a_response_stream_ends_with_its_own_event,
+        a_long_upload_is_streamed_on,
+        a_compressed_body_passes_where_nothing_is_read_in_it,
+    }
     readme {
         every_command_works_against_the_demo,
     }
@@ -128,6 +142,15 @@ behaviours! {
         the_key_named_after_the_provider_comes_first,
         full_urls_replace_the_usual_ones,
         numbered_parts_are_joined,
+    }
+    sockets {
+        both_sides_hear_each_other_and_how_the_other_closed,
+        an_upstream_that_closes_says_why,
+        a_browser_sends_its_token_as_a_subprotocol,
+        a_failing_key_is_stepped_over_before_the_handshake,
+        an_upstream_without_a_websocket_is_told_with_426,
+        when_one_side_is_gone_the_other_is_let_go,
+        a_plain_request_to_the_same_path_is_passed_on,
     }
     streams {
         a_stream_passes_byte_for_byte,

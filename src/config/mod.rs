@@ -77,6 +77,8 @@ pub struct Route {
     pub rotation: Rotation,
     /// Worker: read every chunk of a stream.
     pub verify_end: bool,
+    /// Whether the administrative part of the API is passed on.
+    pub admin: bool,
     /// Indices into [`Config::routes`], never the route itself, no cycles.
     pub fallbacks: Vec<usize>,
 }

@@ -15,7 +15,7 @@ use crate::dialect::providers::{self, CUSTOM, Dialect, KeyHeader, PROVIDERS, Pro
 /// The origin of a document that was made from the single-token variables.
 pub(super) const SINGLE_TOKEN: &str = "the single-token variables";
 
-const FIELDS: [&str; 19] = [
+const FIELDS: [&str; 20] = [
     "token",
     "token_sha256",
     "name",
@@ -35,6 +35,7 @@ const FIELDS: [&str; 19] = [
     "max_attempts",
     "rotation",
     "verify_end",
+    "admin",
 ];
 const FALLBACKS: &str = "fallbacks";
 
@@ -161,6 +162,7 @@ fn draft(fields: &mut Fields<'_, '_>, index: usize) -> Draft {
             max_attempts: 1,
             rotation,
             verify_end: fields.boolean("verify_end").unwrap_or(false),
+            admin: fields.boolean("admin").unwrap_or(false),
             fallbacks: Vec::new(),
         },
     }

@@ -2,9 +2,11 @@
 //! configuration, no platform.
 
 pub mod cut;
+pub mod form;
 pub mod observe;
 pub mod openai;
 pub mod patch;
 pub mod providers;
 pub mod refusal;
 pub mod simple_chat;
+pub mod surface;

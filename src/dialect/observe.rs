@@ -17,6 +17,9 @@ use crate::error::{Error, Kind};
 /// The most that is kept of a line that came in pieces. What is longer is passed on like everything else and not read.
 const LINE_LIMIT: usize = 256 * 1024;
 
+/// The events behind which a response says no more.
+const RESPONSE_ENDS: [&[u8]; 3] = [b"response.completed", b"response.failed", b"response.incomplete"];
+
 /// How a stream has begun.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Beginning {
@@ -31,6 +34,18 @@ pub enum Beginning {
     Empty,
 }
 
+/// How the streams of an endpoint end.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Ending {
+    /// With `[DONE]`, or when every choice said why it ended: Chat Completions, and the completions before them.
+    #[default]
+    Done,
+    /// With an event that says that the response is complete, failed or incomplete: Responses.
+    Response,
+    /// In a way that is not known. Only a break is told.
+    Unknown,
+}
+
 /// The observer of one stream. Feed it every byte in order.
 #[derive(Debug)]
 pub struct Observer {
@@ -43,6 +58,7 @@ pub struct Observer {
     /// The lines since the last blank one make an event that is not complete.
     in_event: bool,
     beginning: Beginning,
+    ending: Ending,
     done: bool,
     error: bool,
     /// Choices that were begun, and those that said why they ended.
@@ -59,6 +75,7 @@ impl Default for Observer {
             after_cr: false,
             in_event: false,
             beginning: Beginning::Nothing,
+            ending: Ending::Done,
             done: false,
             error: false,
             choices: BTreeSet::from([0]),
@@ -69,6 +86,15 @@ impl Default for Observer {
 }
 
 impl Observer {
+    /// The observer of a stream that ends in its own way.
+    #[must_use]
+    pub fn of(ending: Ending) -> Self {
+        Self {
+            ending,
+            ..Self::default()
+        }
+    }
+
     /// The observer of a stream that cannot be read, a compressed one: it has nothing to say.
     #[must_use]
     pub fn blind() -> Self {
@@ -131,6 +157,10 @@ impl Observer {
         self.in_event = !line.is_empty();
         if let Some(data) = line.strip_prefix(b"data:") {
             self.read_data(data.trim_ascii());
+        } else if self.ending == Ending::Response
+            && let Some(event) = line.strip_prefix(b"event:")
+        {
+            self.done |= RESPONSE_ENDS.contains(&event.trim_ascii());
         }
     }
 
@@ -223,7 +253,11 @@ impl Observer {
         if in_line {
             self.end_line(b"");
         }
-        let finished = self.choices.iter().all(|choice| self.finished.contains(choice));
+        let finished = match self.ending {
+            Ending::Done => self.choices.iter().all(|choice| self.finished.contains(choice)),
+            Ending::Response => false,
+            Ending::Unknown => true,
+        };
         // An error that the upstream told is an end, if a sad one.
         if self.done || (!broken && (finished || self.error)) {
             return None;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures_util::stream;
 use http::{HeaderMap, Response, StatusCode};
-use worker::js_sys::Uint8Array;
+use worker::js_sys::{Reflect, Uint8Array};
 use worker::wasm_bindgen::JsValue;
 use worker::web_sys::{self, ResponseInit};
 use worker::{Context, Delay};
@@ -23,7 +23,9 @@ pub(super) fn outgoing(
     record: Record,
     context: &Context,
 ) -> worker::Result<web_sys::Response> {
-    let (head, body) = response.into_parts();
+    let (mut head, body) = response.into_parts();
+    // The runtime knows the length of what it moves, and says it itself.
+    head.headers.remove(http::header::CONTENT_LENGTH);
     let init = init(head.status, &head.headers)?;
     let answer = match body {
         Body::Full(bytes) if bytes.is_empty() => Ok(web_sys::Response::new_with_opt_str_and_init(None, &init)?),
@@ -35,8 +37,25 @@ pub(super) fn outgoing(
             )?)
         }
         Body::Paced { chunks, pause } => paced(chunks, pause, &head.headers),
+        Body::Raw(mut raw) => {
+            let answer = web_sys::Response::new_with_opt_readable_stream_and_init(raw.stream.rest().as_ref(), &init)?;
+            // From here on the runtime ends the request upstream when the client leaves.
+            if let Some(guard) = raw.stream.guard.take() {
+                guard.disarm();
+            }
+            Ok(answer)
+        }
+        Body::Socket(mut socket) => {
+            // The runtime moves the messages, and tells each side when the other leaves.
+            let accepted = socket.stream.socket.take().unwrap_or(JsValue::NULL);
+            Reflect::set(&init, &"webSocket".into(), &accepted)?;
+            if let Some(guard) = socket.stream.guard.take() {
+                guard.disarm();
+            }
+            Ok(web_sys::Response::new_with_opt_str_and_init(None, &init)?)
+        }
         Body::Stream(relay) => {
-            let (writable, readable) = relay::pipe()?;
+            let (writable, readable) = relay::pipe(None)?;
             context.wait_until(async move { log(&relay::run(*relay, writable, record).await) });
             return Ok(web_sys::Response::new_with_opt_readable_stream_and_init(
                 Some(&readable),

@@ -1,15 +1,22 @@
 //! The way to upstreams: the runtime's `fetch`, ended when nobody waits for it any more.
 
-use bytes::Bytes;
-use http::{Request, Response, StatusCode};
+use http::{HeaderName, Request, Response, StatusCode, header};
 use worker::js_sys::{Function, Promise, Reflect, Uint8Array};
 use worker::wasm_bindgen::{JsCast, JsValue};
-use worker::wasm_bindgen_futures::JsFuture;
+use worker::wasm_bindgen_futures::{JsFuture, spawn_local};
 use worker::web_sys::{self, AbortController, AbortSignal, RequestInit, RequestRedirect};
 
-use super::headers;
 use super::stream::Stream;
-use crate::platform::Fault;
+use super::{headers, relay};
+use crate::platform::{Fault, Payload};
+
+/// What of a WebSocket's handshake the runtime makes itself, on either side.
+const HANDSHAKE: [HeaderName; 4] = [
+    header::CONNECTION,
+    header::SEC_WEBSOCKET_KEY,
+    header::SEC_WEBSOCKET_VERSION,
+    header::SEC_WEBSOCKET_EXTENSIONS,
+];
 
 /// Ends a request when it is dropped.
 pub(super) struct AbortOnDrop(Option<AbortController>);
@@ -30,7 +37,7 @@ impl Drop for AbortOnDrop {
 }
 
 /// Sends a request; it ends when `client` says that the client has left, or when the future is dropped.
-pub(super) async fn send(request: Request<Bytes>, client: &AbortSignal) -> Result<Response<Stream>, Fault> {
+pub(super) async fn send(request: Request<Payload<Stream>>, client: &AbortSignal) -> Result<Response<Stream>, Fault> {
     let defect = |_| Fault::Connect("the request cannot be built".into());
     let controller = AbortController::new().map_err(defect)?;
     let abort = Reflect::get(&controller, &"abort".into())
@@ -45,7 +52,11 @@ pub(super) async fn send(request: Request<Bytes>, client: &AbortSignal) -> Resul
 
     let (head, body) = request.into_parts();
     let sent = web_sys::Headers::new().map_err(defect)?;
+    let socket = head.headers.contains_key(header::UPGRADE);
     for (name, value) in &head.headers {
+        if socket && HANDSHAKE.contains(name) {
+            continue;
+        }
         if let Ok(value) = value.to_str() {
             sent.append(name.as_str(), value).map_err(defect)?;
         }
@@ -55,8 +66,15 @@ pub(super) async fn send(request: Request<Bytes>, client: &AbortSignal) -> Resul
     init.set_headers(&sent);
     init.set_redirect(RequestRedirect::Manual);
     init.set_signal(Some(&signal));
-    if !body.is_empty() {
-        init.set_body(&Uint8Array::from(body.as_ref()));
+    match body {
+        Payload::Full(bytes) if bytes.is_empty() => {}
+        Payload::Full(bytes) => init.set_body(&Uint8Array::from(bytes.as_ref())),
+        Payload::Stream { read, stream, length } => {
+            let (writable, readable) = relay::pipe(length).map_err(defect)?;
+            // A body that breaks breaks the pipe, and with it the request.
+            spawn_local(async move { drop(relay::send(&read, stream, &writable).await) });
+            init.set_body(&readable);
+        }
     }
     let fetch: Function = Reflect::get(&worker::js_sys::global(), &"fetch".into())
         .map_err(defect)?
@@ -73,9 +91,13 @@ pub(super) async fn send(request: Request<Bytes>, client: &AbortSignal) -> Resul
 
     let headers = headers(&answer.headers());
     let length = headers
-        .get(http::header::CONTENT_LENGTH)
+        .get(header::CONTENT_LENGTH)
         .and_then(|length| length.to_str().ok()?.parse().ok());
-    let mut response = Response::new(Stream::new(answer.body(), length, Some(guard)));
+    let mut stream = Stream::new(answer.body(), length, Some(guard));
+    stream.socket = Reflect::get(&answer, &"webSocket".into())
+        .ok()
+        .filter(|socket| socket.is_object());
+    let mut response = Response::new(stream);
     *response.status_mut() =
         StatusCode::from_u16(answer.status()).map_err(|_| Fault::Reset("a status that HTTP does not have".into()))?;
     *response.headers_mut() = headers;

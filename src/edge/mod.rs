@@ -18,7 +18,7 @@ use worker::{Context, Delay, Env};
 
 use self::stream::Stream;
 use crate::gateway::{Answer, Gateway, State};
-use crate::platform::{Fault, Millis, Platform};
+use crate::platform::{Fault, Limits, Millis, Payload, Platform};
 
 /// Answers one request.
 #[worker::event(fetch)]
@@ -48,6 +48,8 @@ struct Edge {
 }
 
 impl Platform for Edge {
+    const REPLAY_LIMIT: u64 = 4 * 1024 * 1024;
+
     type Stream = Stream;
 
     fn now(&self) -> Millis {
@@ -65,7 +67,7 @@ impl Platform for Edge {
         Delay::from(duration).await;
     }
 
-    async fn fetch(&self, request: Request<Bytes>, _connect_timeout: Duration) -> Result<Response<Stream>, Fault> {
+    async fn fetch(&self, request: Request<Payload<Stream>>, _limits: Limits) -> Result<Response<Stream>, Fault> {
         fetch::send(request, &self.client).await
     }
 

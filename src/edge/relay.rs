@@ -25,12 +25,31 @@ const LOOK: Duration = Duration::from_secs(5);
 /// The most that one look takes.
 const GULP: u32 = 64 * 1024;
 
-/// A pipe: what is written at its first end is an answer's body at the second.
-pub(super) fn pipe() -> Result<(WritableStream, ReadableStream), JsValue> {
-    let class: Function = Reflect::get(&worker::js_sys::global(), &"IdentityTransformStream".into())?.dyn_into()?;
-    let pair = Reflect::construct(&class, &Array::new())?;
+/// A pipe: what is written at its first end is a body at the second, of `length` bytes where that is known.
+pub(super) fn pipe(length: Option<u64>) -> Result<(WritableStream, ReadableStream), JsValue> {
+    let (class, arguments) = match length {
+        Some(length) => ("FixedLengthStream", Array::of1(&JsValue::from(length as f64))),
+        None => ("IdentityTransformStream", Array::new()),
+    };
+    let class: Function = Reflect::get(&worker::js_sys::global(), &class.into())?.dyn_into()?;
+    let pair = Reflect::construct(&class, &arguments)?;
     let end = |name: &str| Reflect::get(&pair, &name.into());
     Ok((end("writable")?.unchecked_into(), end("readable")?.unchecked_into()))
+}
+
+/// A client's body for an upstream: what was read of it already, then the rest, moved by the runtime.
+pub(super) async fn send(read: &[u8], mut stream: Stream, writable: &WritableStream) -> Result<(), JsValue> {
+    if !read.is_empty() {
+        let writer = writable.get_writer()?;
+        write(&writer, read).await?;
+        writer.release_lock();
+    }
+    match stream.rest() {
+        Some(body) => JsFuture::from(call(&body, "pipeTo", &[writable])?.unchecked_into::<Promise>())
+            .await
+            .map(drop),
+        None => close(writable, None).await,
+    }
 }
 
 /// How the pumping ended, as far as this side can tell.

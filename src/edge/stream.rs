@@ -22,6 +22,8 @@ pub(super) struct Stream {
     reader: Option<ReadableStreamDefaultReader>,
     /// A piece that was asked for and has not come.
     pending: Option<Promise>,
+    /// The WebSocket that the upstream has opened instead of sending a body.
+    pub(super) socket: Option<JsValue>,
     /// Ends the request upstream unless the body is complete.
     pub(super) guard: Option<AbortOnDrop>,
 }

@@ -1,6 +1,10 @@
 //! Where a request goes: the upstream's addresses, with what the client's request adds to them.
 
+use std::fmt::Write as _;
+
 use http::Uri;
+
+use super::endpoint::decode;
 
 pub(super) fn with_query(url: &Uri, query: Option<&str>) -> Option<Uri> {
     let Some(query) = query else {
@@ -23,9 +27,59 @@ pub(super) fn below(url: &Uri, id: &str) -> Option<Uri> {
         .ok()
 }
 
+/// The value of `name` in a query, where it is not empty (WHATWG URL, section 5.1).
+pub(super) fn value(query: &str, name: &str) -> Option<String> {
+    let written = pairs(query)
+        .find_map(|pair| is(pair, name).then(|| pair.split_once('=')))??
+        .1;
+    let value = decode(&written.replace('+', " "));
+    String::from_utf8(value).ok().filter(|value| !value.is_empty())
+}
+
+/// `query` with `name` set to `value` in the place where it stands, or at the end; everything else as it was written.
+pub(super) fn with_value(query: &str, name: &str, value: &str) -> String {
+    let mut pair = format!("{name}=");
+    for byte in value.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~/:@".contains(&byte) {
+            pair.push(char::from(byte));
+        } else {
+            let _ = write!(pair, "%{byte:02X}");
+        }
+    }
+    let mut written: Vec<&str> = Vec::new();
+    for other in pairs(query) {
+        let next = if is(other, name) { &pair } else { other };
+        if next != pair || !written.contains(&pair.as_str()) {
+            written.push(next);
+        }
+    }
+    if !written.contains(&pair.as_str()) {
+        written.push(&pair);
+    }
+    written.join("&")
+}
+
+fn pairs(query: &str) -> impl Iterator<Item = &str> {
+    query.split('&').filter(|pair| !pair.is_empty())
+}
+
+fn is(pair: &str, name: &str) -> bool {
+    pair.split('=').next() == Some(name)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_value_is_read_and_replaced_where_it_stands() {
+        let query = "a=%41&model=openai%2Fgpt+4&b=&model=x";
+        assert_eq!(value(query, "model").as_deref(), Some("openai/gpt 4"));
+        assert_eq!(value(query, "b"), None);
+        assert_eq!(with_value(query, "model", "m&n/1"), "a=%41&model=m%26n/1&b=");
+        assert_eq!(with_value("a=1", "model", "m"), "a=1&model=m");
+        assert_eq!(with_value("", "model", "m"), "model=m");
+    }
 
     #[test]
     fn addresses_keep_their_queries() {

@@ -5,20 +5,20 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::future::{Either, select};
-use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri, header};
+use http::{HeaderValue, Request, Response, StatusCode, header};
 
-use super::address::{below, with_query};
+use super::call::{Call, Keys};
 use super::endpoint::Endpoint;
 use super::failure::Failure;
-use super::{Body, Gateway, Record, Relay, echo, headers};
+use super::{Body, Gateway, Raw, Record, Relay, echo, headers};
 use crate::config::{DEFAULT_TIMEOUT, Route, Secret, Upstream};
 use crate::dialect::observe::{Beginning, Observer};
-use crate::dialect::patch::Peek;
+use crate::dialect::refusal::Refusal;
 use crate::dialect::{cut, openai};
 use crate::error::{Error, Kind};
-use crate::platform::{Fault, Platform};
+use crate::platform::{Fault, Limits, Payload, Platform};
 use crate::policy::outcome::{self, Meaning, Scope};
-use crate::policy::plan::{Plan, Step, Target, Verdict};
+use crate::policy::plan::{Order, Plan, Step, Target, Verdict};
 
 /// The largest answer that is read whole: a chat answer with a few images inside fits.
 const ANSWER_LIMIT: usize = 64 * 1024 * 1024;
@@ -26,19 +26,11 @@ const ANSWER_LIMIT: usize = 64 * 1024 * 1024;
 /// The longest that the head of a stream is held back for its first content.
 const HOLD: Duration = Duration::from_secs(15);
 
+/// The longest that a body may be sent.
+const LONGEST_UPLOAD: Duration = Duration::from_secs(24 * 60 * 60);
+
 /// A member that some upstreams refuse.
 const STREAM_OPTIONS: &str = "stream_options";
-
-/// A request as the upstreams will be asked it, whichever of them it will be.
-pub(super) struct Call<'a> {
-    pub(super) endpoint: &'a Endpoint,
-    pub(super) route: usize,
-    pub(super) request_id: String,
-    pub(super) headers: HeaderMap,
-    pub(super) query: Option<&'a str>,
-    pub(super) body: Bytes,
-    pub(super) peek: Peek,
-}
 
 /// What one attempt led to.
 pub(super) enum Outcome<S> {
@@ -46,6 +38,12 @@ pub(super) enum Outcome<S> {
     Stream(Response<Relay<S>>),
     /// An answer that is complete, the gateway's own ones included.
     Whole(Response<Body<S>>),
+    /// Bytes of any kind, which nothing is read in.
+    Raw(Response<Raw<S>>),
+    /// A WebSocket that the upstream has accepted.
+    Socket(Response<Raw<S>>),
+    /// The upstream has no WebSocket there.
+    NoSocket,
     /// An answer that is an error, complete.
     Refused(Response<Bytes>, Meaning),
     /// An answer that the endpoint cannot have: a page, nothing, a redirect.
@@ -57,24 +55,42 @@ pub(super) enum Outcome<S> {
 impl<P: Platform> Gateway<P> {
     /// Asks the upstreams of the call's route, one after the other, and hands on the first answer that is meant
     /// for the client.
+    ///
+    /// An `upload` is the call's body where that is not kept: there is one attempt then.
     pub(super) async fn forward(
         &self,
         call: &Call<'_>,
+        mut upload: Option<Payload<P::Stream>>,
         record: &mut Record,
     ) -> Result<Response<Body<P::Stream>>, Error> {
         let health = &self.state.health;
-        let subject = (call.request_id.as_str(), call.peek.conversation(&call.body));
-        let model_of = |index: usize| model(call, &self.config.routes[index], index);
-        let mut plan = Plan::new(&self.config, health, call.route, subject, model_of, self.platform.now());
+        let home = self.config.routes[call.route].token.hex();
+        let order = Order {
+            subject: if call.keys == Keys::Any {
+                call.request_id.as_bytes()
+            } else {
+                home.as_bytes()
+            },
+            conversation: if call.keys == Keys::Any {
+                call.conversation()
+            } else {
+                None
+            },
+            only_first: call.keys == Keys::HomeOnly || upload.is_some(),
+        };
+        let model_of = |index: usize| call.model(&self.config.routes[index], index);
+        let mut plan = Plan::new(&self.config, health, call.route, &order, model_of, self.platform.now());
         let mut failure = None;
         while let Step::Try { target, limit } = plan.next(self.platform.now()) {
             let route = &self.config.routes[target.route];
             record.attempts = plan.attempts();
             record.provider = Some(route.provider.clone());
             let hold = plan.has_more(self.platform.now());
+            // What is sent as it comes may take as long as the client likes; the runtime watches that it moves.
+            let patience = if upload.is_some() { LONGEST_UPLOAD } else { limit };
             let outcome = {
-                let attempt = pin!(self.attempt(call, target, (limit, hold), record));
-                let time_is_up = pin!(self.platform.sleep(limit));
+                let attempt = pin!(self.attempt(call, upload.take(), target, (limit, hold), record));
+                let time_is_up = pin!(self.platform.sleep(patience));
                 match select(attempt, time_is_up).await {
                     Either::Left((outcome, _)) => outcome,
                     Either::Right(((), _)) => Outcome::Failed(Fault::Timeout),
@@ -82,7 +98,7 @@ impl<P: Platform> Gateway<P> {
             };
             let (now, meaning) = (self.platform.now(), outcome.meaning());
             if meaning.scope == Scope::StreamOptions
-                && call.peek.stream
+                && call.streams()
                 && !health.lacks_stream_options(route, now)
                 && cut::without(&call.body, STREAM_OPTIONS).is_some()
             {
@@ -116,53 +132,81 @@ impl<P: Platform> Gateway<P> {
     async fn attempt(
         &self,
         call: &Call<'_>,
+        upload: Option<Payload<P::Stream>>,
         target: Target,
         (limit, hold): (Duration, bool),
         record: &mut Record,
     ) -> Outcome<P::Stream> {
         let route = &self.config.routes[target.route];
-        let model = model(call, route, target.route);
+        let model = call.model(route, target.route);
         if let Some(model) = model {
             record.set_model(model);
         }
         let key = target.key.and_then(|key| route.keys.get(key)).map(Secret::expose);
-        let mut body = model.map_or_else(|| call.body.clone(), |model| call.peek.with_model(&call.body, model));
+        let mut body = call.body_for(model);
         let start = self.platform.now();
         if matches!(route.upstream, Upstream::Echo) {
-            return Outcome::Whole(echo::answer(call.endpoint, &body, model, &call.request_id, start));
+            return if call.is_socket() {
+                Outcome::NoSocket
+            } else {
+                Outcome::Whole(echo::answer(call.endpoint, &body, model, &call.request_id, start))
+            };
         }
-        let Some(url) = address(call, route) else {
+        let Some(url) = call.address(route, model) else {
             return Outcome::Failed(Fault::Connect("the upstream's address cannot be built".into()));
         };
-        if call.peek.stream && self.state.health.lacks_stream_options(route, start) {
+        if call.streams() && self.state.health.lacks_stream_options(route, start) {
             body = cut::without(&body, STREAM_OPTIONS).unwrap_or(body);
         }
-        let mut request = Request::new(body);
+        let bare = body.is_empty() && upload.is_none();
+        let mut request = Request::new(upload.unwrap_or(Payload::Full(body)));
         *request.uri_mut() = url;
+        *request.method_mut() = call.method.clone();
         *request.headers_mut() = call.headers.clone();
-        if call.body.is_empty() {
+        if bare {
             request.headers_mut().remove(header::CONTENT_TYPE);
-        } else {
-            *request.method_mut() = Method::POST;
+        } else if !matches!(call.endpoint, Endpoint::Passed(_)) {
             request
                 .headers_mut()
                 .entry(header::CONTENT_TYPE)
                 .or_insert(HeaderValue::from_static("application/json"));
         }
         headers::seal(request.headers_mut(), route, key, &call.request_id);
-        let response = match self.platform.fetch(request, route.connect_timeout).await {
+        let limits = Limits {
+            connect: route.connect_timeout,
+            silence: route.timeout,
+        };
+        let response = match self.platform.fetch(request, limits).await {
             Ok(response) => response,
             Err(fault) => return Outcome::Failed(fault),
         };
         let status = response.status();
+        let raw = |stream| Raw {
+            stream,
+            idle_timeout: route.idle_timeout,
+        };
+        if call.is_socket() {
+            return match status.as_u16() {
+                101 => Outcome::Socket(response.map(raw)),
+                200..=299 | 405 | 426 | 501 => Outcome::NoSocket,
+                _ => match self.whole(response, call, route).await {
+                    Outcome::Refused(answer, _) if is_nowhere(&answer) => Outcome::NoSocket,
+                    outcome => outcome,
+                },
+            };
+        }
         if !(status.is_success() && headers::is_event_stream(response.headers())) {
-            return self.whole(response, route).await;
+            return if call.endpoint.is_raw(&call.method, &response) {
+                Outcome::Raw(response.map(raw))
+            } else {
+                self.whole(response, call, route).await
+            };
         }
         let first_within = limit.saturating_sub(start.until(self.platform.now()));
         let response = response.map(|stream| Relay {
             read: Vec::new(),
             stream,
-            observer: Observer::default(),
+            observer: Observer::of(call.endpoint.ending()),
             first_within,
             idle_timeout: route.idle_timeout,
             watch: route.verify_end || route.idle_timeout < DEFAULT_TIMEOUT,
@@ -182,8 +226,12 @@ impl<P: Platform> Gateway<P> {
     }
 
     /// Reads an answer that is no stream.
-    async fn whole(&self, response: Response<P::Stream>, route: &Route) -> Outcome<P::Stream> {
+    async fn whole(&self, response: Response<P::Stream>, call: &Call<'_>, route: &Route) -> Outcome<P::Stream> {
         let status = response.status();
+        let unchanged = status == StatusCode::NOT_MODIFIED && matches!(call.endpoint, Endpoint::Passed(_));
+        if unchanged {
+            return Outcome::Whole(response.map(|_| Body::Full(Bytes::new())));
+        }
         if status.is_redirection() || status.is_informational() {
             return Outcome::Unusable(status);
         }
@@ -194,7 +242,9 @@ impl<P: Platform> Gateway<P> {
             Err(fault) => return Outcome::Failed(fault),
         };
         if status.is_success() {
-            if status != StatusCode::NO_CONTENT && openai::is_no_answer(headers::content_type(&head.headers), &body) {
+            if !(body.is_empty() && call.endpoint.may_be_empty(&call.method, status))
+                && openai::is_no_answer(headers::content_type(&head.headers), &body)
+            {
                 return Outcome::Unusable(status);
             }
             if !openai::Answer::read(&body).is_error {
@@ -250,10 +300,16 @@ impl<P: Platform> Gateway<P> {
     }
 }
 
+/// Whether an upstream says that there is nothing at this path, rather than no such model.
+fn is_nowhere(answer: &Response<Bytes>) -> bool {
+    let no_model = Refusal::read(answer.body()).is_some_and(|refusal| refusal.is(&["model_not_found"]));
+    answer.status() == StatusCode::NOT_FOUND && !no_model
+}
+
 impl<S> Outcome<S> {
     fn meaning(&self) -> Meaning {
         match self {
-            Self::Stream(_) | Self::Whole(_) => Meaning::SUCCESS,
+            Self::Stream(_) | Self::Whole(_) | Self::Raw(_) | Self::Socket(_) | Self::NoSocket => Meaning::SUCCESS,
             Self::Refused(_, meaning) => *meaning,
             Self::Unusable(_) => Meaning::BROKEN,
             Self::Failed(fault) => outcome::of_fault(fault),
@@ -291,50 +347,13 @@ impl<S> Outcome<S> {
             Self::Failed(Fault::Reset(why)) => format!("reset: {}", clean(why)),
             Self::Failed(Fault::Timeout) => "timeout".to_owned(),
             Self::Failed(Fault::TooLarge) => "answer too large".to_owned(),
-            Self::Stream(_) | Self::Whole(_) => "delivered".to_owned(),
+            Self::Stream(_) | Self::Whole(_) | Self::Raw(_) | Self::Socket(_) | Self::NoSocket => {
+                "delivered".to_owned()
+            }
         };
         match target.key {
             Some(key) => format!("{} key {}: {what}", route.name, key + 1),
             None => format!("{}: {what}", route.name),
         }
     }
-}
-
-/// Where the call goes on this route.
-fn address(call: &Call<'_>, route: &Route) -> Option<Uri> {
-    let Upstream::Http {
-        base_url,
-        chat_url,
-        models_url,
-    } = &route.upstream
-    else {
-        return None;
-    };
-    match call.endpoint {
-        Endpoint::Models => with_query(models_url, call.query),
-        Endpoint::Model(id) => below(models_url, id),
-        Endpoint::Embeddings => format!("{base_url}/embeddings").parse().ok(),
-        Endpoint::ChatCompletions | Endpoint::SimpleChat | Endpoint::Home | Endpoint::Health => Some(chat_url.clone()),
-    }
-}
-
-/// The model to ask `route` for. A fallback route does not know the caller's names: its own alias or default comes first.
-fn model<'a>(call: &'a Call<'_>, route: &'a Route, index: usize) -> Option<&'a str> {
-    if call.body.is_empty() {
-        return None;
-    }
-    match call.peek.model.as_deref() {
-        Some(model) if index == call.route => Some(route.upstream_model(model)),
-        Some(model) => match route.upstream_model(model) {
-            same if same == model => Some(default_model(route).unwrap_or(model)),
-            alias => Some(alias),
-        },
-        None => default_model(route).map(|model| route.upstream_model(model)),
-    }
-}
-
-/// The model of a request that names none.
-pub(super) fn default_model(route: &Route) -> Option<&str> {
-    let own = matches!(route.upstream, Upstream::Echo).then_some(echo::MODEL);
-    route.default_model.as_deref().or(own)
 }

@@ -2,14 +2,16 @@
 
 use http::{HeaderMap, HeaderValue, header};
 
+use super::headers;
 use crate::config::{Config, TokenDigest};
 use crate::error::{Error, Kind};
 
-/// The route of the first known token, in the order `x-api-key`, `authorization: Bearer`, `x-goog-api-key`, `api-key`.
+/// The route of the first known token, in the order `x-api-key`, `authorization: Bearer`, `x-goog-api-key`, `api-key`,
+/// then the subprotocols of a WebSocket.
 /// Clients fill several of these with values of their own: one known token suffices.
-pub(super) fn route(config: &Config, headers: &HeaderMap) -> Result<usize, Error> {
+pub(super) fn route(config: &Config, client: &HeaderMap) -> Result<usize, Error> {
     let all = |name: &str| {
-        headers
+        client
             .get_all(name)
             .into_iter()
             .map(HeaderValue::as_bytes)
@@ -20,7 +22,8 @@ pub(super) fn route(config: &Config, headers: &HeaderMap) -> Result<usize, Error
         .into_iter()
         .chain(bearer)
         .chain(all("x-goog-api-key"))
-        .chain(all("api-key"));
+        .chain(all("api-key"))
+        .chain(headers::protocol_tokens(client));
     for token in tokens {
         let digest = TokenDigest::of(token.trim_ascii());
         // Every route is compared, so that the time taken tells nothing about which one matched.
@@ -69,6 +72,7 @@ mod tests {
             ("authorization", "BEARER   two "),
             ("x-goog-api-key", "two"),
             ("api-key", "two"),
+            ("sec-websocket-protocol", "realtime, openai-insecure-api-key.two"),
         ] {
             assert_eq!(found(&[headers]), Some(1), "{headers:?}");
         }

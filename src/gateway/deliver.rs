@@ -4,7 +4,7 @@ use bytes::Bytes;
 use http::{HeaderValue, Response, StatusCode, header};
 
 use super::attempt::Outcome;
-use super::failure::{unreachable, unusable};
+use super::failure::{no_socket, unreachable, unusable};
 use super::{Body, Gateway, Record, headers, scrub};
 use crate::dialect::openai;
 use crate::dialect::refusal::Refusal;
@@ -28,6 +28,20 @@ impl<P: Platform> Gateway<P> {
                 }
                 Response::from_parts(head, body)
             }
+            Outcome::Raw(response) => {
+                let (mut head, raw) = response.into_parts();
+                let length = head.headers.remove(header::CONTENT_LENGTH);
+                head.headers = headers::released(head.headers);
+                head.headers
+                    .extend(length.map(|length| (header::CONTENT_LENGTH, length)));
+                Response::from_parts(head, Body::Raw(Box::new(raw)))
+            }
+            Outcome::Socket(response) => {
+                let (mut head, socket) = response.into_parts();
+                head.headers = headers::accepted(head.headers);
+                Response::from_parts(head, Body::Socket(Box::new(socket)))
+            }
+            Outcome::NoSocket => super::refusal(&no_socket()),
             Outcome::Refused(response, meaning) => self.refused(response, &meaning, record),
             Outcome::Unusable(status) => super::refusal(&unusable(status)),
             Outcome::Failed(_) => super::refusal(&unreachable()),

@@ -45,6 +45,10 @@ pub(super) fn answer<S>(
         Endpoint::Model(id) if id == MODEL => Ok(json_answer(StatusCode::OK, entry(MODEL).to_string())),
         Endpoint::Model(id) => Err(super::models::not_found(id)),
         Endpoint::Embeddings => embeddings(body, model),
+        Endpoint::Passed(_) => Err(Error::new(
+            Kind::NotFound,
+            "The built-in echo provider has models, chat completions and embeddings only.",
+        )),
         Endpoint::ChatCompletions | Endpoint::SimpleChat | Endpoint::Home | Endpoint::Health => {
             chat(body, model, id, now)
         }

@@ -1,7 +1,10 @@
 //! Method and path -> endpoint. Nothing is guessed: a path that is not in the table does not exist.
 
-use http::Method;
+use http::{Method, Response, StatusCode};
 
+use super::headers;
+use crate::dialect::observe::Ending;
+use crate::dialect::surface::{self, Class};
 use crate::error::{Error, Kind};
 
 /// What a request asks for.
@@ -21,22 +24,35 @@ pub(super) enum Endpoint {
     Embeddings,
     /// `POST /chat`
     SimpleChat,
+    /// Anything else under `/v1/`: the rest of the path, as it stands there.
+    Passed(String),
 }
 
 impl Endpoint {
     pub(super) fn of(method: &Method, path: &str) -> Result<Self, Error> {
-        let (endpoint, allow) = match path {
-            "/" => (Self::Home, "GET, HEAD, OPTIONS"),
-            "/health" => (Self::Health, "GET, HEAD, OPTIONS"),
-            "/v1/models" => (Self::Models, "GET, OPTIONS"),
-            "/v1/chat/completions" => (Self::ChatCompletions, "POST, OPTIONS"),
-            "/v1/embeddings" => (Self::Embeddings, "POST, OPTIONS"),
-            "/chat" => (Self::SimpleChat, "POST, OPTIONS"),
-            _ => match path.strip_prefix("/v1/models/").filter(|id| is_plain(id)) {
-                Some(id) => (Self::Model(id.to_owned()), "GET, OPTIONS"),
-                None => return Err(unknown(path)),
-            },
+        // What the API has at a path of the table besides that, it has upstream.
+        let (endpoint, allow, passed) = match path {
+            "/" => (Self::Home, "GET, HEAD, OPTIONS", ""),
+            "/health" => (Self::Health, "GET, HEAD, OPTIONS", ""),
+            "/chat" => (Self::SimpleChat, "POST, OPTIONS", ""),
+            "/v1/models" => (Self::Models, "GET, OPTIONS", ""),
+            "/v1/chat/completions" => (Self::ChatCompletions, "POST, GET, OPTIONS", "GET"),
+            "/v1/embeddings" => (Self::Embeddings, "POST, OPTIONS", ""),
+            _ => {
+                let rest = path
+                    .strip_prefix("/v1/")
+                    .filter(|rest| is_plain(rest))
+                    .ok_or_else(|| unknown(path))?;
+                match rest.strip_prefix("models/") {
+                    Some(id) => (Self::Model(id.to_owned()), "GET, DELETE, OPTIONS", "DELETE"),
+                    None if has_encoded_slash(rest) => return Err(unknown(path)),
+                    None => return Ok(Self::Passed(rest.to_owned())),
+                }
+            }
         };
+        if method.as_str() == passed {
+            return Ok(Self::Passed(path.trim_start_matches("/v1/").to_owned()));
+        }
         if allow.split(", ").any(|allowed| allowed == method.as_str()) {
             return Ok(endpoint);
         }
@@ -55,7 +71,39 @@ impl Endpoint {
             Self::ChatCompletions => "chat_completions",
             Self::Embeddings => "embeddings",
             Self::SimpleChat => "chat",
+            Self::Passed(_) => "passed",
         }
+    }
+}
+
+impl Endpoint {
+    /// How its streams end.
+    pub(super) fn ending(&self) -> Ending {
+        match self {
+            Self::Passed(path) if path == "completions" => Ending::Done,
+            Self::Passed(path) if path == "responses" || path.starts_with("responses/") => Ending::Response,
+            Self::Passed(_) => Ending::Unknown,
+            _ => Ending::Done,
+        }
+    }
+
+    /// Whether a good answer is passed on unread: everything but JSON and, where an answer is due, a web page.
+    pub(super) fn is_raw<S>(&self, method: &Method, response: &Response<S>) -> bool {
+        let Self::Passed(path) = self else { return false };
+        let kind = headers::content_type(response.headers()).unwrap_or_default();
+        let page = kind.starts_with("text/html") && surface::class(method, path) == Class::Stateless;
+        response.status().is_success()
+            && response.status() != StatusCode::NO_CONTENT
+            && !(headers::is_json(kind.as_bytes()) || kind.is_empty() || page)
+    }
+
+    /// Whether a good answer may have no body.
+    pub(super) fn may_be_empty(&self, method: &Method, status: StatusCode) -> bool {
+        let passed = match self {
+            Self::Passed(path) => method == Method::HEAD || surface::class(method, path) != Class::Stateless,
+            _ => false,
+        };
+        status == StatusCode::NO_CONTENT || passed
     }
 }
 
@@ -63,7 +111,7 @@ fn unknown(path: &str) -> Error {
     let hint = if path.ends_with("/chat/completions") {
         "the base URL for clients is this gateway's address followed by /v1, as in http://127.0.0.1:8000/v1"
     } else {
-        "this gateway has /health, /v1/models, /v1/chat/completions, /v1/embeddings and /chat"
+        "this gateway has /health, /chat and everything that the upstream has under /v1/"
     };
     Error::new(Kind::NotFound, format!("There is nothing at this path; {hint}."))
 }
@@ -76,6 +124,13 @@ fn is_plain(path: &str) -> bool {
         && decoded
             .split(|byte| *byte == b'/')
             .all(|segment| !matches!(segment, b"" | b"." | b".."))
+}
+
+/// Whether an escape stands for a slash: what is one segment here could be two upstream. Only ids of models have them.
+fn has_encoded_slash(path: &str) -> bool {
+    path.as_bytes()
+        .windows(3)
+        .any(|escape| escape.eq_ignore_ascii_case(b"%2f"))
 }
 
 /// `path` with its percent-escapes resolved; what is not an escape stays.
@@ -130,6 +185,10 @@ mod tests {
             "/v1/models/a%2f%2e%2e%2fb",
             "/v1/models/a%00b",
             "/v1/models/a%5Cb",
+            "/v1/files/",
+            "/v1/files/..%2f..%2fadmin",
+            "/v1/files/a%2fb",
+            "/v1/files/a%0d%0ab",
             "/health/",
         ] {
             assert_eq!(get(path).unwrap_err().kind, Kind::NotFound, "{path}");
@@ -137,11 +196,23 @@ mod tests {
     }
 
     #[test]
+    fn whatever_else_the_upstream_has_is_passed_on() {
+        for (method, path, rest) in [
+            (Method::GET, "/v1/chat/completions", "chat/completions"),
+            (Method::DELETE, "/v1/models/ft:x", "models/ft:x"),
+            (Method::POST, "/v1/files", "files"),
+            (Method::PATCH, "/v1/next/years/things", "next/years/things"),
+        ] {
+            assert_eq!(Endpoint::of(&method, path).unwrap(), Endpoint::Passed(rest.into()));
+        }
+    }
+
+    #[test]
     fn another_method_is_told_which_ones_there_are() {
-        let error = Endpoint::of(&Method::GET, "/v1/chat/completions").unwrap_err();
+        let error = Endpoint::of(&Method::PUT, "/v1/chat/completions").unwrap_err();
         assert_eq!(
             (error.kind, error.allow),
-            (Kind::MethodNotAllowed, Some("POST, OPTIONS"))
+            (Kind::MethodNotAllowed, Some("POST, GET, OPTIONS"))
         );
         assert!(Endpoint::of(&Method::HEAD, "/health").is_ok());
     }

@@ -38,7 +38,12 @@ impl Failure {
                 Kind::UpstreamInvalidResponse,
                 "The upstream's answer is too large to pass on; ask for a stream.",
             )),
-            Outcome::Failed(_) | Outcome::Stream(_) | Outcome::Whole(_) => Self::Error(unreachable()),
+            Outcome::Failed(_)
+            | Outcome::Stream(_)
+            | Outcome::Whole(_)
+            | Outcome::Raw(_)
+            | Outcome::Socket(_)
+            | Outcome::NoSocket => Self::Error(unreachable()),
         }
     }
 
@@ -85,4 +90,11 @@ pub(super) fn unusable(status: StatusCode) -> Error {
         status.as_u16()
     );
     Error::new(Kind::UpstreamInvalidResponse, message)
+}
+
+pub(super) fn no_socket() -> Error {
+    Error::new(
+        Kind::WebSocketUnsupported,
+        "The upstream has no WebSocket at this path; use plain HTTP requests, or a token whose upstream has one.",
+    )
 }

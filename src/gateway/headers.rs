@@ -2,7 +2,7 @@
 
 use http::header::{self, HeaderName};
 use http::request::Parts;
-use http::{HeaderMap, HeaderValue};
+use http::{HeaderMap, HeaderValue, Method};
 use uuid::Builder;
 
 use crate::config::Route;
@@ -26,6 +26,26 @@ const FORWARDED: [&str; 7] = [
     "anthropic-version",
     "anthropic-beta",
 ];
+
+/// ... and on endpoints that the gateway does not know by name.
+const PASSED: [&str; 7] = [
+    "content-encoding",
+    "if-match",
+    "if-modified-since",
+    "if-none-match",
+    "if-range",
+    "if-unmodified-since",
+    "range",
+];
+
+/// What a WebSocket's handshake consists of, besides its subprotocols (RFC 6455 section 4.1).
+const HANDSHAKE: [&str; 3] = ["sec-websocket-key", "sec-websocket-version", "sec-websocket-extensions"];
+
+/// A subprotocol by which browsers send a token, since they cannot set headers for a WebSocket.
+const TOKEN_PROTOCOL: &str = "openai-insecure-api-key.";
+
+/// Subprotocols that are for the gateway, or name an account that is not the upstream key's.
+const OWN_PROTOCOLS: [&str; 3] = [TOKEN_PROTOCOL, "openai-organization.", "openai-project."];
 
 /// What of the upstream's answer the client never sees: hop-by-hop (RFC 9110 section 7.6.1), what the runtime writes
 /// itself, and what tells about the upstream's account or edge.
@@ -109,7 +129,59 @@ fn essence(kind: &[u8]) -> Vec<u8> {
 
 /// The client's headers that go upstream.
 pub(super) fn forwarded(client: &HeaderMap) -> HeaderMap {
-    let passes = |name: &str| FORWARDED.contains(&name) || name.starts_with("x-stainless-");
+    chosen(client, &[])
+}
+
+/// The same for endpoints whose bytes are passed on unread: parts and conditions are the upstream's business.
+pub(super) fn passed(client: &HeaderMap) -> HeaderMap {
+    chosen(client, &PASSED)
+}
+
+/// The same for the handshake of a WebSocket: it is the upstream's to accept. Who calls stays here.
+pub(super) fn handshake(client: &HeaderMap) -> HeaderMap {
+    let mut headers = chosen(client, &HANDSHAKE);
+    headers.insert(header::CONNECTION, HeaderValue::from_static("Upgrade"));
+    headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
+    let passed: Vec<&str> = protocols(client)
+        .filter(|protocol| !OWN_PROTOCOLS.iter().any(|own| protocol.starts_with(own)))
+        .collect();
+    if let Ok(value) = HeaderValue::try_from(passed.join(", "))
+        && !passed.is_empty()
+    {
+        headers.insert(header::SEC_WEBSOCKET_PROTOCOL, value);
+    }
+    headers
+}
+
+/// The subprotocols that a client offers.
+fn protocols(client: &HeaderMap) -> impl Iterator<Item = &str> {
+    client
+        .get_all(header::SEC_WEBSOCKET_PROTOCOL)
+        .into_iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .map(str::trim)
+        .filter(|protocol| !protocol.is_empty())
+}
+
+/// The tokens among them.
+pub(super) fn protocol_tokens(client: &HeaderMap) -> impl Iterator<Item = &[u8]> {
+    protocols(client)
+        .filter_map(|protocol| protocol.strip_prefix(TOKEN_PROTOCOL))
+        .map(str::as_bytes)
+}
+
+/// Whether a request asks for a WebSocket.
+pub(super) fn asks_for_socket(head: &Parts) -> bool {
+    head.method == Method::GET
+        && head
+            .headers
+            .get(header::UPGRADE)
+            .is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"websocket"))
+}
+
+fn chosen(client: &HeaderMap, more: &[&str]) -> HeaderMap {
+    let passes = |name: &str| FORWARDED.contains(&name) || more.contains(&name) || name.starts_with("x-stainless-");
     let visible = |value: &HeaderValue| value.to_str().is_ok();
     client
         .iter()
@@ -170,6 +242,14 @@ pub(super) fn released(mut upstream: HeaderMap) -> HeaderMap {
         upstream.insert(UPSTREAM_REQUEST_ID, id);
     }
     upstream
+}
+
+/// The same for the head that opens a WebSocket.
+pub(super) fn accepted(upstream: HeaderMap) -> HeaderMap {
+    let mut headers = released(upstream);
+    headers.insert(header::CONNECTION, HeaderValue::from_static("Upgrade"));
+    headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
+    headers
 }
 
 /// Sets what keeps intermediaries from buffering, changing or compressing an event stream.

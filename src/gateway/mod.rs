@@ -2,6 +2,8 @@
 
 mod address;
 mod attempt;
+mod body;
+mod call;
 mod caller;
 mod cors;
 mod deliver;
@@ -11,6 +13,7 @@ mod failure;
 mod headers;
 mod models;
 mod pages;
+mod passed;
 mod record;
 mod relay;
 mod scrub;
@@ -23,22 +26,20 @@ use bytes::Bytes;
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
 
-use self::attempt::Call;
+use self::body::BODY_IDLE;
+use self::call::{Call, Content, Keys};
 use self::endpoint::Endpoint;
 pub use self::record::Record;
-pub use self::relay::{End, Relay};
+pub use self::relay::{End, Raw, Relay};
 pub use self::state::State;
 use crate::config::Config;
 use crate::dialect::patch::Peek;
 use crate::dialect::{openai, simple_chat};
 use crate::error::{Error, Kind};
-use crate::platform::{Fault, Platform};
+use crate::platform::Platform;
 
 /// The largest request head, in bytes: names, values and the target.
 const HEAD_LIMIT: usize = 32 * 1024;
-
-/// A request body that sends nothing for this long is given up.
-const BODY_IDLE: Duration = Duration::from_secs(30);
 
 /// The gateway, bound to a runtime.
 #[derive(Clone)]
@@ -71,6 +72,10 @@ pub enum Body<S> {
     },
     /// The upstream's stream. The shell hands it on byte for byte.
     Stream(Box<Relay<S>>),
+    /// Bytes of any kind from the upstream.
+    Raw(Box<Raw<S>>),
+    /// A WebSocket: under status 101, the upstream's side of it. The shell moves the bytes, both ways.
+    Socket(Box<Raw<S>>),
 }
 
 impl<P: Platform> Gateway<P> {
@@ -163,6 +168,7 @@ impl<P: Platform> Gateway<P> {
             | Endpoint::Model(_)
             | Endpoint::ChatCompletions
             | Endpoint::Embeddings
+            | Endpoint::Passed(_)
             | Endpoint::SimpleChat => {}
         }
         let index = caller::route(&self.config, &head.headers)?;
@@ -170,26 +176,30 @@ impl<P: Platform> Gateway<P> {
         record.route = Some(route.name.clone());
         let mut call = Call {
             endpoint: &endpoint,
+            method: head.method.clone(),
             route: index,
             request_id: record.request_id.clone(),
             headers: headers::forwarded(&head.headers),
             query: head.uri.query(),
             body: Bytes::new(),
-            peek: Peek::default(),
+            content: Content::Opaque,
+            keys: Keys::Any,
         };
-        if matches!(endpoint, Endpoint::Models | Endpoint::Model(_)) {
-            return self.models(&call, record).await;
+        match &endpoint {
+            Endpoint::Models | Endpoint::Model(_) => return self.models(&call, record).await,
+            Endpoint::Passed(path) => return self.pass(call, path, head, stream, record).await,
+            _ => {}
         }
-        let body = self.body(head, stream).await?;
+        let body = self.json_body(head, stream).await?;
         call.body = if matches!(endpoint, Endpoint::SimpleChat) {
             simple_chat::request(&body)?.into()
         } else {
             body
         };
-        call.peek = Peek::read(&call.body)?;
-        record.stream = call.peek.stream;
+        call.content = Content::Json(Peek::read(&call.body)?);
+        record.stream = call.streams();
         self.check_model(&call)?;
-        let response = self.forward(&call, record).await?;
+        let response = self.forward(&call, None, record).await?;
         if matches!(endpoint, Endpoint::SimpleChat) {
             simple_reply(response, &call.request_id)
         } else {
@@ -197,47 +207,11 @@ impl<P: Platform> Gateway<P> {
         }
     }
 
-    /// The JSON body of a request.
-    async fn body(&self, head: &Parts, stream: &mut Option<P::Stream>) -> Result<Bytes, Error> {
-        let kind = head.headers.get(header::CONTENT_TYPE).map(HeaderValue::as_bytes);
-        if !kind.is_none_or(headers::is_json) {
-            let hint = "The request's content-type is not JSON; send `Content-Type: application/json`.";
-            return Err(Error::new(Kind::UnsupportedMediaType, hint));
-        }
-        let limit = self.config.body_limit;
-        let too_large = || {
-            Error::new(
-                Kind::RequestTooLarge,
-                format!("The request body is larger than {limit} bytes, the most this gateway takes."),
-            )
-        };
-        if headers::content_length(&head.headers).is_some_and(|length| length > limit as u64) {
-            return Err(too_large());
-        }
-        let Some(stream) = stream.take() else {
-            return Ok(Bytes::new());
-        };
-        self.platform
-            .collect(stream, limit, BODY_IDLE)
-            .await
-            .map_err(|fault| match fault {
-                Fault::TooLarge => too_large(),
-                Fault::Timeout => Error::new(
-                    Kind::RequestTimeout,
-                    "The request body stopped arriving; send it again.",
-                ),
-                Fault::Connect(_) | Fault::Reset(_) => Error::new(
-                    Kind::MalformedRequest,
-                    "The request body ended early or is not well-formed; send it again.",
-                ),
-            })
-    }
-
     /// Whether this token may use the model that the request names, and whether there is one at all.
     fn check_model(&self, call: &Call<'_>) -> Result<(), Error> {
         let route = &self.config.routes[call.route];
-        let Some(model) = call.peek.model.as_deref() else {
-            if attempt::default_model(route).is_some() {
+        let Some(model) = call.named_model() else {
+            if call::default_model(route).is_some() {
                 return Ok(());
             }
             let hint = "The request names no `model` and this token has no default one. Add `\"model\": \"...\"`; GET /v1/models lists them.";

@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-use super::attempt::Call;
+use super::call::{Call, Content};
 use super::endpoint::{Endpoint, decode};
 use super::{Body, Gateway, Record, json};
 use crate::config::Route;
@@ -21,12 +21,12 @@ impl<P: Platform> Gateway<P> {
     ) -> Result<Response<Body<P::Stream>>, Error> {
         let route = &self.config.routes[call.route];
         if route.models.is_empty() && route.aliases.is_empty() {
-            return self.forward(call, record).await;
+            return self.forward(call, None, record).await;
         }
         if let Endpoint::Model(id) = call.endpoint {
             return self.one(call, &String::from_utf8_lossy(&decode(id)), record).await;
         }
-        let response = self.forward(call, record).await?;
+        let response = self.forward(call, None, record).await?;
         let (head, body) = response.into_parts();
         match body {
             Body::Full(list) if head.status.is_success() => {
@@ -45,18 +45,19 @@ impl<P: Platform> Gateway<P> {
         }
         let upstream_name = route.upstream_model(name);
         if upstream_name == name {
-            return self.forward(call, record).await;
+            return self.forward(call, None, record).await;
         }
         let endpoint = Endpoint::Model(upstream_name.to_owned());
         let renamed = Call {
             endpoint: &endpoint,
             request_id: call.request_id.clone(),
             headers: call.headers.clone(),
+            method: call.method.clone(),
             body: call.body.clone(),
-            peek: crate::dialect::patch::Peek::default(),
+            content: Content::Opaque,
             ..*call
         };
-        let (head, body) = self.forward(&renamed, record).await?.into_parts();
+        let (head, body) = self.forward(&renamed, None, record).await?.into_parts();
         let Body::Full(model) = &body else {
             return Ok(Response::from_parts(head, body));
         };

@@ -11,7 +11,7 @@ use http::{Request, Uri};
 use super::client::Client;
 use super::{Native, serve};
 use crate::config::{self, Config, Document, Problems, Server, TokenDigest};
-use crate::platform::Platform;
+use crate::platform::{Limits, Payload, Platform};
 
 const AFTER_HELP: &str = "\
 The configuration comes from the environment: GATEWAY_ROUTES (a JSON array of routes), or GATEWAY_ROUTES_FILE \
@@ -173,10 +173,14 @@ impl Health {
         let native = Native {
             client: Client::new(variable("SSL_CERT_FILE").as_deref())?,
         };
-        let mut request = Request::new(Bytes::new());
+        let mut request = Request::new(Payload::Full(Bytes::new()));
         *request.uri_mut() = url;
         let limit = Duration::from_secs(3);
-        let answer = runtime()?.block_on(async { tokio::time::timeout(limit, native.fetch(request, limit)).await });
+        let limits = Limits {
+            connect: limit,
+            silence: limit,
+        };
+        let answer = runtime()?.block_on(async { tokio::time::timeout(limit, native.fetch(request, limits)).await });
         match answer {
             Ok(Ok(response)) if response.status().is_success() => {
                 print("ok");

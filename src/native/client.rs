@@ -7,9 +7,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use bytes::Bytes;
 use http::{Request, Response, Uri};
-use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper::rt::{Read, ReadBufCursor, Write};
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
@@ -24,7 +22,8 @@ use rustls_pki_types::pem::PemObject;
 use tokio::net::TcpStream;
 use tower_service::Service;
 
-use crate::platform::Fault;
+use super::sent::Sent;
+use crate::platform::{Fault, Limits, Payload};
 
 type Stack = HttpsConnector<Connector>;
 type BoxError = Box<dyn StdError + Send + Sync>;
@@ -39,7 +38,9 @@ const CONNECTION_WINDOW: u32 = 16 * 1024 * 1024;
 /// A pooled client. Cheap to clone.
 #[derive(Clone)]
 pub(super) struct Client {
-    inner: legacy::Client<Stack, Full<Bytes>>,
+    inner: legacy::Client<Stack, Sent>,
+    /// For WebSockets, which begin in HTTP/1.1 and take their connection with them.
+    sockets: legacy::Client<Stack, Sent>,
     matcher: Arc<Matcher>,
 }
 
@@ -71,11 +72,15 @@ impl Client {
             http,
             matcher: Arc::clone(&matcher),
         };
-        let connector = HttpsConnectorBuilder::new()
-            .with_tls_config(tls)
-            .https_or_http()
-            .enable_all_versions()
-            .wrap_connector(connector);
+        let secured = || {
+            HttpsConnectorBuilder::new()
+                .with_tls_config(tls.clone())
+                .https_or_http()
+        };
+        let sockets = legacy::Client::builder(TokioExecutor::new())
+            .pool_max_idle_per_host(0)
+            .build(secured().enable_http1().wrap_connector(connector.clone()));
+        let connector = secured().enable_all_versions().wrap_connector(connector);
         let inner = legacy::Client::builder(TokioExecutor::new())
             .pool_timer(TokioTimer::new())
             .pool_idle_timeout(POOL_IDLE)
@@ -83,16 +88,22 @@ impl Client {
             .http2_initial_stream_window_size(STREAM_BUFFER as u32)
             .http2_initial_connection_window_size(CONNECTION_WINDOW)
             .build(connector);
-        Ok(Self { inner, matcher })
+        Ok(Self {
+            inner,
+            sockets,
+            matcher,
+        })
     }
 
     /// Sends a request and returns when the head of the answer is there.
     pub(super) async fn send(
         &self,
-        request: Request<Bytes>,
-        connect_timeout: Duration,
+        request: Request<Payload<Incoming>>,
+        limits: Limits,
     ) -> Result<Response<Incoming>, Fault> {
-        let mut request = request.map(Full::new);
+        let (head, payload) = request.into_parts();
+        let (body, progress) = Sent::new(payload);
+        let mut request = Request::from_parts(head, body);
         if request.uri().scheme_str() == Some("http")
             && let Some(proxy) = self.matcher.intercept(request.uri())
             && let Some(credentials) = proxy.basic_auth()
@@ -101,17 +112,27 @@ impl Client {
                 .headers_mut()
                 .insert(http::header::PROXY_AUTHORIZATION, credentials.clone());
         }
-        CONNECT_TIMEOUT
-            .scope(connect_timeout, self.inner.request(request))
-            .await
-            .map_err(|error| {
-                let cause = cause(&error);
-                if error.is_connect() {
-                    Fault::Connect(cause)
-                } else {
-                    Fault::Reset(cause)
-                }
-            })
+        let client = if request.headers().contains_key(http::header::UPGRADE) {
+            &self.sockets
+        } else {
+            &self.inner
+        };
+        let answer = CONNECT_TIMEOUT.scope(limits.connect, client.request(request));
+        let answer = match progress {
+            None => answer.await,
+            Some(progress) => tokio::select! {
+                answer = answer => answer,
+                () = progress.stalled(limits.silence) => return Err(Fault::Timeout),
+            },
+        };
+        answer.map_err(|error| {
+            let cause = cause(&error);
+            if error.is_connect() {
+                Fault::Connect(cause)
+            } else {
+                Fault::Reset(cause)
+            }
+        })
     }
 }
 

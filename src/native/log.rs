@@ -31,8 +31,37 @@ struct Line<'a> {
     complete: bool,
 }
 
+/// A request whose answer is on its way. Its line is written when this is dropped.
+pub(super) struct Entry {
+    format: LogFormat,
+    pub(super) record: Record,
+    /// Of the body, so far.
+    pub(super) bytes: u64,
+    pub(super) first_byte: Option<Millis>,
+    /// All of it is out.
+    pub(super) complete: bool,
+}
+
+impl Entry {
+    pub(super) const fn new(format: LogFormat, record: Record) -> Self {
+        Self {
+            format,
+            record,
+            bytes: 0,
+            first_byte: None,
+            complete: false,
+        }
+    }
+}
+
+impl Drop for Entry {
+    fn drop(&mut self) {
+        request(self.format, &self.record, self.bytes, self.first_byte, self.complete);
+    }
+}
+
 /// Writes the line of a request. A log that cannot be written must not harm the request.
-pub(super) fn request(format: LogFormat, record: &Record, bytes: u64, first_byte: Option<Millis>, complete: bool) {
+fn request(format: LogFormat, record: &Record, bytes: u64, first_byte: Option<Millis>, complete: bool) {
     let since_start = |end: Millis| u64::try_from(record.start.until(end).as_millis()).unwrap_or(u64::MAX);
     let line = Line {
         time: rfc3339(record.start),

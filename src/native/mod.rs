@@ -5,7 +5,9 @@ mod client;
 mod log;
 mod outgoing;
 mod reload;
+mod sent;
 mod serve;
+mod socket;
 mod unparsed;
 
 use std::time::Duration;
@@ -16,7 +18,7 @@ use hyper::body::{Body as _, Incoming};
 
 pub use self::cli::run;
 use self::client::Client;
-use crate::platform::{Fault, Millis, Platform};
+use crate::platform::{Fault, Limits, Millis, Payload, Platform};
 
 /// How much of a refused body is read past, and for how long: enough for a client that has not heard yet, too little to
 /// keep the gateway busy.
@@ -30,6 +32,8 @@ struct Native {
 }
 
 impl Platform for Native {
+    const REPLAY_LIMIT: u64 = 8 * 1024 * 1024;
+
     type Stream = Incoming;
 
     fn now(&self) -> Millis {
@@ -47,8 +51,8 @@ impl Platform for Native {
         tokio::time::sleep(duration).await;
     }
 
-    async fn fetch(&self, request: Request<Bytes>, connect_timeout: Duration) -> Result<Response<Incoming>, Fault> {
-        self.client.send(request, connect_timeout).await
+    async fn fetch(&self, request: Request<Payload<Incoming>>, limits: Limits) -> Result<Response<Incoming>, Fault> {
+        self.client.send(request, limits).await
     }
 
     async fn read(&self, stream: &mut Incoming) -> Result<Option<Bytes>, Fault> {

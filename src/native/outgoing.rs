@@ -1,5 +1,6 @@
 //! An answer's body on its way out. Its end, or its loss, writes the log line.
 
+use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
@@ -7,19 +8,17 @@ use std::time::Duration;
 use bytes::Bytes;
 use http_body_util::BodyExt;
 use hyper::body::{Body as HttpBody, Frame, Incoming, SizeHint};
-use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Instant, Sleep};
 
-use super::log;
-use crate::config::LogFormat;
-use crate::gateway::{Body, End, Record, Relay};
-use crate::platform::Millis;
+use super::log::{self, Entry};
+use super::serve::Held;
+use crate::gateway::{Body, End, Raw, Record, Relay};
 
 /// The body of one answer.
 pub(super) struct Outgoing {
     source: Source,
-    log: Log,
-    _permit: Option<OwnedSemaphorePermit>,
+    log: Entry,
+    _held: Held,
 }
 
 enum Source {
@@ -30,16 +29,12 @@ enum Source {
         wait: Option<Pin<Box<Sleep>>>,
     },
     Stream(Box<Relaying>),
+    Raw(Box<Passing>),
 }
 
 impl Outgoing {
-    /// `permit` is held until the body is gone.
-    pub(super) fn new(
-        body: Body<Incoming>,
-        format: LogFormat,
-        record: Record,
-        permit: Option<OwnedSemaphorePermit>,
-    ) -> Self {
+    /// `held` is let go when the body is gone.
+    pub(super) fn new(body: Body<Incoming>, log: Entry, held: Held) -> Self {
         let source = match body {
             Body::Full(bytes) => Source::Full(Some(bytes).filter(|bytes| !bytes.is_empty())),
             Body::Paced { chunks, pause } => Source::Paced {
@@ -48,29 +43,30 @@ impl Outgoing {
                 wait: None,
             },
             Body::Stream(relay) => Source::Stream(Box::new(Relaying::new(*relay))),
+            Body::Raw(raw) => Source::Raw(Box::new(Passing {
+                alarm: Box::pin(tokio::time::sleep(raw.idle_timeout)),
+                raw: *raw,
+                waiting_since: None,
+            })),
+            // What follows its head is no body.
+            Body::Socket(_) => Source::Full(None),
         };
         Self {
             source,
-            log: Log {
-                format,
-                record,
-                bytes: 0,
-                first_byte: None,
-                complete: false,
-            },
-            _permit: permit,
+            log,
+            _held: held,
         }
     }
 }
 
 impl HttpBody for Outgoing {
     type Data = Bytes;
-    type Error = hyper::Error;
+    type Error = io::Error;
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+    ) -> Poll<Option<Result<Frame<Bytes>, io::Error>>> {
         let this = &mut *self;
         let bytes = match &mut this.source {
             Source::Full(bytes) => bytes.take(),
@@ -82,6 +78,10 @@ impl HttpBody for Outgoing {
                 left.next()
             }
             Source::Stream(relaying) => ready!(relaying.poll_bytes(context, &mut this.log.record)),
+            Source::Raw(passing) => match ready!(passing.poll_bytes(context)) {
+                Ok(bytes) => bytes,
+                Err(error) => return Poll::Ready(Some(Err(error))),
+            },
         };
         match &bytes {
             Some(bytes) => {
@@ -100,12 +100,14 @@ impl HttpBody for Outgoing {
             Source::Full(bytes) => bytes.is_none(),
             Source::Paced { left, .. } => left.as_slice().is_empty(),
             Source::Stream(relaying) => relaying.ended,
+            Source::Raw(passing) => passing.raw.stream.is_end_stream(),
         }
     }
 
     fn size_hint(&self) -> SizeHint {
         match &self.source {
             Source::Full(bytes) => SizeHint::with_exact(bytes.as_ref().map_or(0, Bytes::len) as u64),
+            Source::Raw(passing) => passing.raw.stream.size_hint(),
             Source::Paced { .. } | Source::Stream(_) => SizeHint::default(),
         }
     }
@@ -175,13 +177,36 @@ impl Relaying {
     }
 }
 
-/// The log line of a request, written when the body is gone.
-struct Log {
-    format: LogFormat,
-    record: Record,
-    bytes: u64,
-    first_byte: Option<Millis>,
-    complete: bool,
+/// Bytes of any kind. What breaks or stalls breaks the connection to the client: half a file must not look whole.
+struct Passing {
+    raw: Raw<Incoming>,
+    alarm: Pin<Box<Sleep>>,
+    waiting_since: Option<Instant>,
+}
+
+impl Passing {
+    fn poll_bytes(&mut self, context: &mut Context<'_>) -> Poll<io::Result<Option<Bytes>>> {
+        loop {
+            match Pin::new(&mut self.raw.stream).poll_frame(context) {
+                Poll::Ready(Some(Ok(frame))) => {
+                    self.waiting_since = None;
+                    if let Ok(bytes) = frame.into_data() {
+                        return Poll::Ready(Ok(Some(bytes)));
+                    }
+                    continue;
+                }
+                Poll::Ready(Some(Err(error))) => return Poll::Ready(Err(io::Error::other(error))),
+                Poll::Ready(None) => return Poll::Ready(Ok(None)),
+                Poll::Pending => {}
+            }
+            let limit = *self.waiting_since.get_or_insert_with(Instant::now) + self.raw.idle_timeout;
+            ready!(self.alarm.as_mut().poll(context));
+            if Instant::now() >= limit {
+                return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
+            }
+            self.alarm.as_mut().reset(limit);
+        }
+    }
 }
 
 impl Drop for Outgoing {
@@ -191,8 +216,6 @@ impl Drop for Outgoing {
         {
             relaying.relay.leave(&mut self.log.record);
         }
-        let log = &self.log;
-        log::request(log.format, &log.record, log.bytes, log.first_byte, log.complete);
     }
 }
 

@@ -2,26 +2,28 @@
 
 use std::convert::Infallible;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{HeaderMap, Request, Response, header};
+use http::{HeaderMap, Request, Response, StatusCode, header};
+use http_body_util::{Either, Empty};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
+use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use hyper_util::server::graceful::GracefulShutdown;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
 use super::cli::{runtime, say, variable};
 use super::client::Client;
+use super::log::{self, Entry};
 use super::outgoing::Outgoing;
 use super::reload::keep_reading;
-use super::unparsed::Explained;
-use super::{Native, log};
+use super::unparsed::{Answering, Explained, Notes};
+use super::{Native, socket};
 use crate::config::{Config, LogFormat, Server};
 use crate::error::{Error, Kind};
 use crate::gateway::{Answer, Body, Gateway, State};
@@ -42,6 +44,7 @@ pub(super) fn run(config: Config, server: &Server, reloads: bool) -> Result<(), 
         native: Native { client },
         admission: Arc::new(Semaphore::new(server.max_concurrent)),
         log_format: server.log_format,
+        sockets: watch::Sender::new(0),
     };
     runtime()?.block_on(async {
         if reloads {
@@ -90,14 +93,14 @@ async fn listen(state: Serving, server: &Server) -> Result<(), String> {
                     let _ = stream.set_nodelay(true);
                     let (state, explaining) = (state.clone(), state.clone());
                     let explain = move |error| explaining.explain(error);
-                    let ambiguous = Arc::new(AtomicBool::new(false));
-                    let noticed = Arc::clone(&ambiguous);
+                    let notes = Arc::<Notes>::default();
+                    let noted = Arc::clone(&notes);
                     let service = service_fn(move |request| {
-                        let (state, two_lengths) = (state.clone(), noticed.swap(false, Ordering::Relaxed));
-                        async move { Ok::<_, Infallible>(state.answer(request, two_lengths).await) }
+                        let (state, notes) = (state.clone(), Arc::clone(&noted));
+                        async move { Ok::<_, Infallible>(state.answer(request, &notes).await) }
                     });
-                    let io = TokioIo::new(Explained::new(stream, explain, Arc::clone(&ambiguous)));
-                    let connection = connections.watch(http.serve_connection(io, service).into_owned());
+                    let io = TokioIo::new(Explained::new(stream, explain, notes));
+                    let connection = connections.watch(http.serve_connection_with_upgrades(io, service).into_owned());
                     tokio::spawn(async move { drop(connection.await) });
                 }
                 // Out of file descriptors, most likely: others will be closed soon.
@@ -108,18 +111,29 @@ async fn listen(state: Serving, server: &Server) -> Result<(), String> {
     state.memory.drain();
     drop(listener);
     let limit = server.drain_timeout;
+    let mut sockets = state.sockets.subscribe();
+    let drained = async {
+        connections.shutdown().await;
+        let _ = sockets.wait_for(|open| *open == 0).await;
+    };
     say(&format!(
         "stopping: open requests may finish for {} s; a second signal stops at once",
         limit.as_secs()
     ));
     tokio::select! {
-        () = connections.shutdown() => {}
+        () = drained => {}
         () = tokio::time::sleep(limit) => say("stopped before every request had finished"),
         _ = terminate.recv() => {}
         _ = interrupt.recv() => {}
     }
     Ok(())
 }
+
+/// What an answer holds until it has gone out.
+pub(super) type Held = (Option<OwnedSemaphorePermit>, Answering);
+
+/// An answer's body, or that of a head behind which a WebSocket begins.
+type Sent = Either<Outgoing, Empty<Bytes>>;
 
 /// What every request needs.
 #[derive(Clone)]
@@ -129,6 +143,8 @@ struct Serving {
     native: Native,
     admission: Arc<Semaphore>,
     log_format: LogFormat,
+    /// How many WebSockets are open.
+    sockets: watch::Sender<usize>,
 }
 
 impl Serving {
@@ -141,7 +157,9 @@ impl Serving {
         )
     }
 
-    async fn answer(&self, request: Request<Incoming>, two_lengths: bool) -> Response<Outgoing> {
+    async fn answer(&self, mut request: Request<Incoming>, notes: &Arc<Notes>) -> Response<Sent> {
+        let (two_lengths, answering) = (notes.take_two_lengths(), notes.answering());
+        let client = hyper::upgrade::on(&mut request);
         let health = request.uri().path() == "/health";
         let permit = Arc::clone(&self.admission).try_acquire_owned().ok();
         let answer = if permit.is_none() && !health {
@@ -158,14 +176,36 @@ impl Serving {
             self.gateway().handle(request).await
         };
         let Answer { response, record } = answer;
+        let log = Entry::new(self.log_format, record);
         let (mut head, body) = response.into_parts();
+        let body = match body {
+            Body::Socket(socket) => {
+                let upstream = head
+                    .extensions
+                    .remove()
+                    .unwrap_or_else(|| hyper::upgrade::on(Request::new(())));
+                self.open_socket(client, upstream, socket.idle_timeout, log, (permit, answering));
+                return Response::from_parts(head, Either::Right(Empty::new()));
+            }
+            body => body,
+        };
         if let Body::Full(bytes) = &body
-            && head.status != http::StatusCode::NO_CONTENT
+            && !matches!(head.status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED)
         {
             head.headers.insert(header::CONTENT_LENGTH, bytes.len().into());
         }
-        let body = Outgoing::new(body, self.log_format, record, permit);
-        Response::from_parts(head, body)
+        Response::from_parts(head, Either::Left(Outgoing::new(body, log, (permit, answering))))
+    }
+
+    /// Moves what both sides of a WebSocket say, beside the connection that it began on.
+    fn open_socket(&self, client: OnUpgrade, upstream: OnUpgrade, idle: Duration, mut log: Entry, held: Held) {
+        let sockets = self.sockets.clone();
+        sockets.send_modify(|open| *open += 1);
+        tokio::spawn(async move {
+            socket::join(client, upstream, idle, &mut log).await;
+            drop((log, held));
+            sockets.send_modify(|open| *open -= 1);
+        });
     }
 }
 
@@ -179,7 +219,10 @@ impl Serving {
         } else {
             Bytes::new()
         };
-        log::request(self.log_format, &record, body.len() as u64, Some(log::now()), true);
+        let mut log = Entry::new(self.log_format, record);
+        log.bytes = body.len() as u64;
+        log.first_byte = Some(log::now());
+        log.complete = true;
         let mut text = format!(
             "HTTP/1.1 {}\r\nconnection: close\r\ncontent-length: {}\r\n",
             head.status,

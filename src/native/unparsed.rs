@@ -5,7 +5,7 @@
 use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::task::{Context, Poll};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -16,12 +16,43 @@ use crate::error::{Error, Kind};
 /// The length of HTTP/2's preface: so much is read on its own, to tell the protocols apart.
 const PREFACE: usize = 24;
 
+/// What a connection's bytes and its requests tell each other.
+#[derive(Default)]
+pub(super) struct Notes {
+    /// A head with two lengths has come in.
+    two_lengths: AtomicBool,
+    /// Answers of the gateway that are on their way. What goes out meanwhile is no refusal of hyper's, whatever it looks
+    /// like.
+    answers: AtomicUsize,
+}
+
+impl Notes {
+    /// To be called for every request: whether its length was given in two ways.
+    pub(super) fn take_two_lengths(&self) -> bool {
+        self.two_lengths.swap(false, Ordering::Relaxed)
+    }
+
+    /// To be held until the answer of a request has gone out.
+    pub(super) fn answering(self: &Arc<Self>) -> Answering {
+        self.answers.fetch_add(1, Ordering::Relaxed);
+        Answering(Arc::clone(self))
+    }
+}
+
+/// An answer that is on its way.
+pub(super) struct Answering(Arc<Notes>);
+
+impl Drop for Answering {
+    fn drop(&mut self) {
+        self.0.answers.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
 /// A connection whose bare refusals are written anew by `explain`.
 pub(super) struct Explained<F> {
     io: TcpStream,
     explain: F,
-    /// Set when a head with two lengths has come in.
-    ambiguous: Arc<AtomicBool>,
+    notes: Arc<Notes>,
     /// What was read at first, while it was not clear which protocol it is.
     start: Vec<u8>,
     /// What is written in place of a refusal, and how much of it has gone out.
@@ -29,11 +60,11 @@ pub(super) struct Explained<F> {
 }
 
 impl<F: Fn(Error) -> Vec<u8> + Unpin> Explained<F> {
-    pub(super) const fn new(io: TcpStream, explain: F, ambiguous: Arc<AtomicBool>) -> Self {
+    pub(super) const fn new(io: TcpStream, explain: F, notes: Arc<Notes>) -> Self {
         Self {
             io,
             explain,
-            ambiguous,
+            notes,
             start: Vec::new(),
             pending: None,
         }
@@ -42,6 +73,9 @@ impl<F: Fn(Error) -> Vec<u8> + Unpin> Explained<F> {
     /// Writes the explanation in the place of a bare refusal; `None` where `bytes` are something else.
     fn poll_explain(&mut self, context: &mut Context<'_>, bytes: &[u8]) -> Option<Poll<io::Result<()>>> {
         if self.pending.is_none() {
+            if self.notes.answers.load(Ordering::Relaxed) > 0 {
+                return None;
+            }
             self.pending = Some(((self.explain)(refused(bytes)?), 0));
         }
         let (text, written) = self.pending.as_mut()?;
@@ -58,12 +92,14 @@ impl<F: Fn(Error) -> Vec<u8> + Unpin> Explained<F> {
     }
 }
 
-/// What hyper refuses with these bytes, if they are a refusal of its own: they alone have a status of 4xx and no body.
+/// What hyper refuses with these bytes, if they are a refusal of its own: they alone have a status of 4xx, no body and no
+/// request id.
 fn refused(bytes: &[u8]) -> Option<Error> {
     let status = bytes
         .strip_prefix(b"HTTP/1.1 4")
         .or_else(|| bytes.strip_prefix(b"HTTP/1.0 4"))?;
-    memchr::memmem::find(bytes, b"\r\ncontent-length: 0\r\n")?;
+    let whole = bytes.ends_with(b"\r\n\r\n") && memchr::memmem::find(bytes, b"x-request-id: ").is_none();
+    memchr::memmem::find(bytes, b"\r\ncontent-length: 0\r\n").filter(|_| whole)?;
     Some(match status.get(..2)? {
         b"31" | b"14" => Error::new(
             Kind::HeadersTooLarge,
@@ -127,7 +163,7 @@ impl<F: Unpin> AsyncRead for Explained<F> {
         } else if (start.is_empty() && has_two_lengths(bytes))
             || (!start.is_empty() && has_two_lengths(&[&start, bytes].concat()))
         {
-            self.ambiguous.store(true, Ordering::Relaxed);
+            self.notes.two_lengths.store(true, Ordering::Relaxed);
         }
         read
     }

@@ -43,6 +43,17 @@ pub enum Verdict {
     Continue,
 }
 
+/// What ranks the keys of a request.
+#[derive(Clone, Copy, Debug)]
+pub struct Order<'a> {
+    /// The request's id, or what several requests have in common that must meet the same key.
+    pub subject: &'a [u8],
+    /// Comes before the subject under sticky rotation.
+    pub conversation: Option<&'a [u8]>,
+    /// Only the first target may serve it.
+    pub only_first: bool,
+}
+
 /// The attempts of one client request.
 #[derive(Debug)]
 pub struct Plan<'a> {
@@ -70,14 +81,14 @@ struct Stop<'a> {
 }
 
 impl<'a> Plan<'a> {
-    /// The plan of a request to `route` at `now`: its keys as `request_id` (or, under sticky rotation, `conversation`)
-    /// ranks them, then those of its fallbacks in their order. `model` tells what each route's upstream is asked for.
+    /// The plan of a request to `route` at `now`: its keys in their order, then those of its fallbacks. `model` tells
+    /// what each route's upstream is asked for.
     #[must_use]
     pub fn new(
         config: &'a Config,
         health: &'a Health,
         route: usize,
-        (request_id, conversation): (&str, Option<&[u8]>),
+        order: &Order<'_>,
         model: impl Fn(usize) -> Option<&'a str>,
         now: Millis,
     ) -> Self {
@@ -85,9 +96,9 @@ impl<'a> Plan<'a> {
         let (mut left, mut stops) = (Vec::new(), Vec::new());
         for index in std::iter::once(route).chain(entry.fallbacks.iter().copied()) {
             let stop = &config.routes[index];
-            let subject = match (stop.rotation, conversation) {
+            let subject = match (stop.rotation, order.conversation) {
                 (Rotation::Sticky, Some(conversation)) => conversation,
-                (Rotation::Sticky, None) | (Rotation::Request, _) => request_id.as_bytes(),
+                (Rotation::Sticky, None) | (Rotation::Request, _) => order.subject,
             };
             stops.push(Stop {
                 route: index,
@@ -106,6 +117,9 @@ impl<'a> Plan<'a> {
                 route: index,
                 key: Some(key),
             }));
+        }
+        if order.only_first {
+            left.truncate(1);
         }
         Self {
             config,

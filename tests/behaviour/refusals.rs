@@ -45,7 +45,7 @@ pub(crate) fn paths_and_methods_that_do_not_exist_are_refused(runtime: Runtime) 
         assert_eq!(gateway.get(path).error(), (404, "not_found".into()), "{path}");
     }
     for (method, path, allow) in [
-        ("GET", "/v1/chat/completions", "POST, OPTIONS"),
+        ("PUT", "/v1/chat/completions", "POST, GET, OPTIONS"),
         ("POST", "/v1/models", "GET, OPTIONS"),
         ("DELETE", "/health", "GET, HEAD, OPTIONS"),
         ("PUT", "/chat", "POST, OPTIONS"),

@@ -130,7 +130,7 @@ fn at_rest(gateway: &Gateway, open: &AtomicUsize) -> (usize, usize) {
 
 #[test]
 fn under_load_and_faults_everybody_is_answered_and_nothing_is_left_over() {
-    let (seconds, clients) = (setting("SOAK_SECONDS", 20), setting("SOAK_CLIENTS", 60));
+    let (seconds, clients) = (setting("SOAK_SECONDS", 30), setting("SOAK_CLIENTS", 60));
     let open = Arc::new(AtomicUsize::new(0));
     let (first, second) = (upstream(&open), upstream(&open));
     let routes = json!([
@@ -147,9 +147,9 @@ fn under_load_and_faults_everybody_is_answered_and_nothing_is_left_over() {
     ]);
     let gateway = Gateway::with_routes(Runtime::Native, &routes);
     // Buffers and tables grow to their size in a first part.
-    run(&gateway, clients, Duration::from_secs(seconds / 4));
+    run(&gateway, clients, Duration::from_secs(seconds / 3));
     let before = at_rest(&gateway, &open);
-    let tally = run(&gateway, clients, Duration::from_secs(seconds - seconds / 4));
+    let tally = run(&gateway, clients, Duration::from_secs(seconds - seconds / 3));
     let after = at_rest(&gateway, &open);
     let count = |number: &AtomicUsize| number.load(Ordering::Relaxed);
     eprintln!(

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use ai_gateway::config::Config;
 use ai_gateway::gateway::{Answer, Body, Gateway};
-use ai_gateway::platform::{Fault, Millis, Platform};
+use ai_gateway::platform::{Fault, Limits, Millis, Payload, Platform};
 use bytes::Bytes;
 use http::{Request, Response};
 use tokio::time::{Instant, sleep};
@@ -127,6 +127,7 @@ impl Sim {
         let bytes = match body {
             Body::Full(bytes) => bytes,
             Body::Paced { chunks, .. } => chunks.concat().into(),
+            Body::Raw(raw) | Body::Socket(raw) => self.collect(raw.stream, usize::MAX, Duration::MAX).await?,
             Body::Stream(relay) => {
                 let rest = self.collect(relay.stream, usize::MAX, Duration::MAX).await?;
                 [relay.read.concat(), rest.to_vec()].concat().into()
@@ -137,6 +138,8 @@ impl Sim {
 }
 
 impl Platform for Sim {
+    const REPLAY_LIMIT: u64 = 1024;
+
     type Stream = Pieces;
 
     fn now(&self) -> Millis {
@@ -152,13 +155,16 @@ impl Platform for Sim {
         sleep(duration).await;
     }
 
-    async fn fetch(&self, request: Request<Bytes>, _connect_timeout: Duration) -> Result<Response<Pieces>, Fault> {
+    async fn fetch(&self, request: Request<Payload<Pieces>>, _limits: Limits) -> Result<Response<Pieces>, Fault> {
         let bearer = request.headers()["authorization"].to_str().unwrap();
         let asked = Asked {
             key: bearer.trim_start_matches("Bearer ").to_owned(),
             host: request.uri().host().unwrap().to_owned(),
             at: self.time(),
-            body: String::from_utf8(request.body().to_vec()).unwrap(),
+            body: match request.body() {
+                Payload::Full(body) => String::from_utf8(body.to_vec()).unwrap(),
+                Payload::Stream { .. } => "streamed".to_owned(),
+            },
         };
         let play = (self.0.script)(&asked);
         self.0.asked.borrow_mut().push(asked);

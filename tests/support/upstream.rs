@@ -182,6 +182,11 @@ impl Connection {
         socket.set_linger(Some(Duration::ZERO)).unwrap();
     }
 
+    /// The connection itself, for another protocol.
+    pub(crate) fn socket(&self) -> TcpStream {
+        self.stream.try_clone().unwrap()
+    }
+
     /// Nobody was seen to leave so far.
     pub(crate) fn is_open(&self) -> bool {
         !self.abandoned

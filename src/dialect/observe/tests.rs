@@ -111,6 +111,22 @@ fn the_beginning_is_the_first_event_that_counts() {
 }
 
 #[test]
+fn other_endpoints_end_in_their_own_way() {
+    let words = |ending, stream: &str| {
+        let mut observer = Observer::of(ending);
+        observer.feed(stream.as_bytes());
+        observer.last_words(false).is_some()
+    };
+    let begun = "event: response.created\ndata: {\"type\":\"response.created\"}\n\n";
+    for end in ["completed", "failed", "incomplete"] {
+        let stream = format!("{begun}event: response.{end}\ndata: {{\"type\":\"response.{end}\"}}\n\n");
+        assert!(!words(Ending::Response, &stream), "{end}");
+    }
+    assert!(words(Ending::Response, begun) && !words(Ending::Unknown, begun));
+    assert!(Observer::of(Ending::Unknown).last_words(true).is_some());
+}
+
+#[test]
 fn usage_is_read_wherever_it_stands() {
     let usage = "data: {\"choices\":[],\"usage\":{\"prompt_tokens\":3,\"completion_tokens\":5}}\n\n";
     let seen = watched(&[CONTENT, "data: {\"choices\":[],\"usage\":null}\n\n", usage, DONE])

@@ -23,6 +23,14 @@ fn two_routes(keys: usize, max_attempts: usize, rotation: &str) -> Config {
     .unwrap()
 }
 
+fn by<'a>(id: &'a str, conversation: Option<&'a [u8]>) -> Order<'a> {
+    Order {
+        subject: id.as_bytes(),
+        conversation,
+        only_first: false,
+    }
+}
+
 const fn meaning(scope: Scope) -> Meaning {
     Meaning {
         scope,
@@ -47,7 +55,7 @@ fn the_same_request_id_starts_with_the_same_key() {
     let config = two_routes(5, 10, "request");
     let tried = |id: &str| {
         targets(
-            &mut Plan::new(&config, &Health::default(), 0, (id, None), |_| None, Millis(0)),
+            &mut Plan::new(&config, &Health::default(), 0, &by(id, None), |_| None, Millis(0)),
             Scope::Key,
         )
     };
@@ -60,7 +68,7 @@ fn sticky_rotation_follows_the_conversation() {
     let config = two_routes(5, 10, "sticky");
     let tried = |id: &str, talk: &[u8]| {
         targets(
-            &mut Plan::new(&config, &Health::default(), 0, (id, Some(talk)), |_| None, Millis(0)),
+            &mut Plan::new(&config, &Health::default(), 0, &by(id, Some(talk)), |_| None, Millis(0)),
             Scope::Key,
         )[0]
     };
@@ -73,7 +81,7 @@ fn the_clients_own_mistake_is_tried_once() {
     let config = two_routes(5, 10, "request");
     assert_eq!(
         targets(
-            &mut Plan::new(&config, &Health::default(), 0, ("x", None), |_| None, Millis(0)),
+            &mut Plan::new(&config, &Health::default(), 0, &by("x", None), |_| None, Millis(0)),
             Scope::Request
         )
         .len(),
@@ -85,7 +93,7 @@ fn the_clients_own_mistake_is_tried_once() {
 fn a_timeout_leaves_the_upstream_for_the_fallback() {
     let config = two_routes(3, 10, "request");
     let tried = targets(
-        &mut Plan::new(&config, &Health::default(), 0, ("x", None), |_| None, Millis(0)),
+        &mut Plan::new(&config, &Health::default(), 0, &by("x", None), |_| None, Millis(0)),
         Scope::Time,
     );
     assert_eq!(tried.iter().map(|target| target.route).collect::<Vec<_>>(), [0, 1]);
@@ -95,7 +103,7 @@ fn a_timeout_leaves_the_upstream_for_the_fallback() {
 fn the_keys_of_a_route_share_its_time_and_a_fallback_has_its_own() {
     let config = two_routes(2, 10, "request");
     let health = Health::default();
-    let mut plan = Plan::new(&config, &health, 0, ("x", None), |_| None, Millis(0));
+    let mut plan = Plan::new(&config, &health, 0, &by("x", None), |_| None, Millis(0));
     let limit = |step| match step {
         Step::Try { limit, .. } => limit.as_secs(),
         Step::GiveUp => 0,
@@ -109,7 +117,7 @@ fn the_keys_of_a_route_share_its_time_and_a_fallback_has_its_own() {
 /// The routes and keys that a request tries at `now` when each outcome has `scope`.
 fn tried(config: &Config, health: &Health, id: &str, scope: Scope, now: u64) -> Vec<(usize, usize)> {
     let now = Millis(now);
-    let mut plan = Plan::new(config, health, 0, (id, None), |_| Some("m"), now);
+    let mut plan = Plan::new(config, health, 0, &by(id, None), |_| Some("m"), now);
     let mut tried = Vec::new();
     while let Step::Try { target, .. } = plan.next(now) {
         tried.push((target.route, target.key.unwrap()));
@@ -133,7 +141,7 @@ fn a_resting_key_is_passed_over_until_it_wakes() {
 fn a_limit_holds_for_its_model_only() {
     let (config, health) = (two_routes(3, 1, "request"), Health::default());
     let first = tried(&config, &health, "x", Scope::KeyAndModel, 0)[0];
-    let other_model = Plan::new(&config, &health, 0, ("x", None), |_| Some("other"), Millis(1)).next(Millis(1));
+    let other_model = Plan::new(&config, &health, 0, &by("x", None), |_| Some("other"), Millis(1)).next(Millis(1));
     assert!(matches!(other_model, Step::Try { target, .. } if target.key == Some(first.1)));
     assert_ne!(tried(&config, &health, "x", Scope::Success, 1)[0], first);
 }
@@ -165,7 +173,7 @@ fn an_upstream_that_failed_is_passed_over_for_its_fallback_and_probed_by_one() {
     let (config, health) = (two_routes(2, 1, "request"), Health::default());
     assert_eq!(tried(&config, &health, "x", Scope::Upstream, 0)[0].0, 0);
     assert_eq!(tried(&config, &health, "x", Scope::Success, 4_999)[0].0, 1);
-    let mut probe = Plan::new(&config, &health, 0, ("x", None), |_| None, Millis(5_000));
+    let mut probe = Plan::new(&config, &health, 0, &by("x", None), |_| None, Millis(5_000));
     assert!(matches!(probe.next(Millis(5_000)), Step::Try { target, .. } if target.route == 0));
     assert_eq!(
         tried(&config, &health, "x", Scope::Success, 5_001)[0].0,
@@ -208,7 +216,7 @@ proptest! {
     #[test]
     fn no_key_is_tried_twice_and_attempts_are_bounded(keys in 1_usize..8, max in 1_usize..20, id in "[a-z]{1,8}") {
         let config = two_routes(keys, max, "request");
-        let tried = targets(&mut Plan::new(&config, &Health::default(), 0, (&id, None), |_| None, Millis(0)), Scope::Upstream);
+        let tried = targets(&mut Plan::new(&config, &Health::default(), 0, &by(&id, None), |_| None, Millis(0)), Scope::Upstream);
         prop_assert_eq!(tried.len(), max.min(2 * keys));
         prop_assert_eq!(tried.iter().collect::<HashSet<_>>().len(), tried.len());
     }

@@ -1,0 +1,105 @@
+//! The OpenAI API as far as a gateway must know it: which requests any key may serve, which belong to the account of one
+//! key, and which are the operator's alone (openai-openapi 2.3.0). A path that is not known belongs to an account: that is
+//! right for whatever makes objects, and costs the others their failover only.
+
+use http::Method;
+
+/// Whom a request may be sent to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Class {
+    /// Any key may answer.
+    Stateless,
+    /// It makes, reads or changes objects that live in the account of one key.
+    Stateful,
+    /// It administers the account itself.
+    Admin,
+}
+
+/// What any key may answer, all of it by POST.
+const STATELESS: [&str; 15] = [
+    "audio/speech",
+    "audio/transcriptions",
+    "audio/translations",
+    "chat/completions",
+    "completions",
+    "content_provenance_checks",
+    "decisions",
+    "embeddings",
+    "images/edits",
+    "images/generations",
+    "images/variations",
+    "moderations",
+    "responses",
+    "responses/compact",
+    "responses/input_tokens",
+];
+
+/// The families of the administrator.
+const ADMIN: [&str; 2] = ["organization", "projects"];
+
+/// The class of a request; `path` is what stands behind `/v1/`.
+#[must_use]
+pub fn class(method: &Method, path: &str) -> Class {
+    let family = path.split('/').next().unwrap_or_default();
+    if ADMIN.contains(&family) {
+        Class::Admin
+    } else if (method == Method::POST && STATELESS.contains(&path)) || (method == Method::GET && family == "models") {
+        Class::Stateless
+    } else {
+        Class::Stateful
+    }
+}
+
+/// Whether a request makes a new object in a collection: another account may hold it just as well.
+#[must_use]
+pub fn creates(method: &Method, path: &str) -> bool {
+    method == Method::POST && !path.contains('/')
+}
+
+/// Whether the request can do without a `model`, when none is configured, because the endpoint takes none or picks one.
+#[must_use]
+pub fn takes_default_model(path: &str) -> bool {
+    STATELESS.contains(&path) && !matches!(path, "content_provenance_checks" | "decisions")
+}
+
+/// The same for a WebSocket, whose model stands in its address: `/v1/realtime` needs one for a new session, and none to
+/// join a call or to transcribe. Over `/v1/responses` every message names its own.
+#[must_use]
+pub fn takes_default_model_in_query(path: &str, query: Option<&str>) -> bool {
+    let own = |pair: &str| ["call_id=", "intent="].iter().any(|name| pair.starts_with(name));
+    path == "realtime" && !query.is_some_and(|query| query.split('&').any(own))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_endpoint_of_the_api_has_its_class() {
+        let rows = include_str!("../../tests/fixtures/openai-paths.tsv");
+        for row in rows.lines() {
+            let mut fields = row.split('\t');
+            let mut next = || fields.next().unwrap();
+            let (method, path, class) = (next(), next(), next());
+            let expected = match class {
+                "stateless" => Class::Stateless,
+                "stateful" => Class::Stateful,
+                "admin" => Class::Admin,
+                other => panic!("{other}"),
+            };
+            let path = path.trim_start_matches("/v1/");
+            assert_eq!(super::class(&method.parse().unwrap(), path), expected, "{row}");
+        }
+        assert_eq!(rows.lines().count(), 304);
+    }
+
+    #[test]
+    fn what_is_not_known_belongs_to_an_account() {
+        assert_eq!(class(&Method::POST, "next_years_things"), Class::Stateful);
+        assert!(
+            creates(&Method::POST, "files")
+                && !creates(&Method::POST, "uploads/1/parts")
+                && !creates(&Method::GET, "files")
+        );
+    }
+}

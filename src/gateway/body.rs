@@ -1,0 +1,96 @@
+//! Request bodies: read whole where something in them must be read or they may have to be sent again, and streamed on
+//! where they are too long for that.
+
+use std::pin::pin;
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use futures_util::future::{Either, select};
+use http::HeaderValue;
+use http::header;
+use http::request::Parts;
+
+use super::{Gateway, headers};
+use crate::error::{Error, Kind};
+use crate::platform::{Fault, Payload, Platform};
+
+/// A request body that sends nothing for this long is given up.
+pub(super) const BODY_IDLE: Duration = Duration::from_secs(30);
+
+impl<P: Platform> Gateway<P> {
+    /// The JSON body of a request.
+    pub(super) async fn json_body(&self, head: &Parts, stream: &mut Option<P::Stream>) -> Result<Bytes, Error> {
+        let kind = head.headers.get(header::CONTENT_TYPE).map(HeaderValue::as_bytes);
+        if !kind.is_none_or(headers::is_json) {
+            let hint = "The request's content-type is not JSON; send `Content-Type: application/json`.";
+            return Err(Error::new(Kind::UnsupportedMediaType, hint));
+        }
+        self.whole_body(head, stream).await
+    }
+
+    /// All of a body, up to the operator's limit.
+    pub(super) async fn whole_body(&self, head: &Parts, stream: &mut Option<P::Stream>) -> Result<Bytes, Error> {
+        let limit = self.config.body_limit;
+        let too_large = || {
+            Error::new(
+                Kind::RequestTooLarge,
+                format!("The request body is larger than {limit} bytes, the most this gateway takes."),
+            )
+        };
+        if headers::content_length(&head.headers).is_some_and(|length| length > limit as u64) {
+            return Err(too_large());
+        }
+        let Some(stream) = stream.take() else {
+            return Ok(Bytes::new());
+        };
+        self.platform
+            .collect(stream, limit, BODY_IDLE)
+            .await
+            .map_err(|fault| match fault {
+                Fault::TooLarge => too_large(),
+                fault => unreadable(&fault),
+            })
+    }
+
+    /// A body that nothing is read in: whole if it is short enough to be sent again, else as it comes.
+    pub(super) async fn opaque_body(
+        &self,
+        head: &Parts,
+        stream: &mut Option<P::Stream>,
+    ) -> Result<Payload<P::Stream>, Error> {
+        let length = headers::content_length(&head.headers);
+        let Some(mut stream) = stream.take() else {
+            return Ok(Payload::Full(Bytes::new()));
+        };
+        let mut read = BytesMut::new();
+        if length.is_none_or(|length| length <= P::REPLAY_LIMIT) {
+            while (read.len() as u64) <= P::REPLAY_LIMIT {
+                let next = pin!(self.platform.read(&mut stream));
+                match select(next, pin!(self.platform.sleep(BODY_IDLE))).await {
+                    Either::Left((Ok(Some(bytes)), _)) => read.extend_from_slice(&bytes),
+                    Either::Left((Ok(None), _)) => return Ok(Payload::Full(read.freeze())),
+                    Either::Left((Err(fault), _)) => return Err(unreadable(&fault)),
+                    Either::Right(((), _)) => return Err(unreadable(&Fault::Timeout)),
+                }
+            }
+        }
+        Ok(Payload::Stream {
+            read: read.freeze(),
+            stream,
+            length,
+        })
+    }
+}
+
+fn unreadable(fault: &Fault) -> Error {
+    match fault {
+        Fault::Timeout => Error::new(
+            Kind::RequestTimeout,
+            "The request body stopped arriving; send it again.",
+        ),
+        Fault::Connect(_) | Fault::Reset(_) | Fault::TooLarge => Error::new(
+            Kind::MalformedRequest,
+            "The request body ended early or is not well-formed; send it again.",
+        ),
+    }
+}

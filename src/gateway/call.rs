@@ -1,0 +1,153 @@
+//! A request as the upstreams will be asked it, whichever of them it will be.
+
+use bytes::Bytes;
+use http::{HeaderMap, Method, Uri};
+
+use super::address::{below, with_query, with_value};
+use super::echo;
+use super::endpoint::Endpoint;
+use crate::config::{Route, Upstream};
+use crate::dialect::form::Form;
+use crate::dialect::patch::Peek;
+use crate::dialect::surface;
+
+/// One client request, read as far as the gateway needs it.
+pub(super) struct Call<'a> {
+    pub(super) endpoint: &'a Endpoint,
+    pub(super) method: Method,
+    pub(super) route: usize,
+    pub(super) request_id: String,
+    pub(super) headers: HeaderMap,
+    pub(super) query: Option<&'a str>,
+    /// Empty where there is none, and where it is streamed.
+    pub(super) body: Bytes,
+    pub(super) content: Content,
+    /// Which keys may serve it.
+    pub(super) keys: Keys,
+}
+
+/// What the body is, as far as the model in it goes.
+pub(super) enum Content {
+    /// Nothing that is read here.
+    Opaque,
+    /// A JSON object.
+    Json(Peek),
+    /// A form.
+    Form(Form),
+    /// The handshake of a WebSocket, whose model stands in the query.
+    Socket {
+        /// As the client names it.
+        model: Option<String>,
+    },
+}
+
+/// Which of a route's keys may serve a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Keys {
+    /// Any, as the rotation has it.
+    Any,
+    /// Always the same first: what is made should be where everything else is.
+    Home,
+    /// That one only: what is asked for is nowhere else.
+    HomeOnly,
+}
+
+impl Call<'_> {
+    /// The model that the client names.
+    pub(super) fn named_model(&self) -> Option<&str> {
+        match &self.content {
+            Content::Opaque => None,
+            Content::Json(peek) => peek.model.as_deref(),
+            Content::Form(form) => form.model.as_deref(),
+            Content::Socket { model } => model.as_deref(),
+        }
+    }
+
+    /// Whether the client asks for a stream.
+    pub(super) const fn streams(&self) -> bool {
+        matches!(&self.content, Content::Json(peek) if peek.stream)
+    }
+
+    pub(super) const fn is_socket(&self) -> bool {
+        matches!(self.content, Content::Socket { .. })
+    }
+
+    /// What stays the same over a conversation.
+    pub(super) fn conversation(&self) -> Option<&[u8]> {
+        match &self.content {
+            Content::Json(peek) => peek.conversation(&self.body),
+            Content::Opaque | Content::Form(_) | Content::Socket { .. } => None,
+        }
+    }
+
+    /// The body with `model` in its place.
+    pub(super) fn body_for(&self, model: Option<&str>) -> Bytes {
+        match (&self.content, model) {
+            (Content::Json(peek), Some(model)) => peek.with_model(&self.body, model),
+            (Content::Form(form), Some(model)) => form.with_model(&self.body, model),
+            (Content::Opaque | Content::Socket { .. }, _) | (_, None) => self.body.clone(),
+        }
+    }
+
+    /// The model to ask `route` for. A fallback route does not know the caller's names: its own alias or default comes
+    /// first.
+    pub(super) fn model<'a>(&'a self, route: &'a Route, index: usize) -> Option<&'a str> {
+        if matches!(self.content, Content::Opaque) {
+            return None;
+        }
+        match self.named_model() {
+            Some(model) if index == self.route => Some(route.upstream_model(model)),
+            Some(model) => match route.upstream_model(model) {
+                same if same == model => Some(default_model(route).unwrap_or(model)),
+                alias => Some(alias),
+            },
+            None if self.takes_default_model() => default_model(route).map(|model| route.upstream_model(model)),
+            None => None,
+        }
+    }
+
+    fn takes_default_model(&self) -> bool {
+        match self.endpoint {
+            Endpoint::Passed(path) if self.is_socket() => surface::takes_default_model_in_query(path, self.query),
+            Endpoint::Passed(path) => surface::takes_default_model(path),
+            Endpoint::ChatCompletions | Endpoint::Embeddings | Endpoint::SimpleChat => true,
+            Endpoint::Home | Endpoint::Health | Endpoint::Models | Endpoint::Model(_) => false,
+        }
+    }
+
+    /// Where it goes on this route.
+    pub(super) fn address(&self, route: &Route, model: Option<&str>) -> Option<Uri> {
+        let Upstream::Http {
+            base_url,
+            chat_url,
+            models_url,
+        } = &route.upstream
+        else {
+            return None;
+        };
+        match self.endpoint {
+            Endpoint::Models => with_query(models_url, self.query),
+            Endpoint::Model(id) => below(models_url, id),
+            Endpoint::Embeddings => with_query(&format!("{base_url}/embeddings").parse().ok()?, self.query),
+            Endpoint::Passed(path) => {
+                let url = format!("{base_url}/{path}").parse().ok()?;
+                match model.filter(|_| self.is_socket()) {
+                    Some(model) => {
+                        let query = with_value(self.query.unwrap_or_default(), "model", model);
+                        with_query(&url, Some(&query))
+                    }
+                    None => with_query(&url, self.query),
+                }
+            }
+            Endpoint::ChatCompletions | Endpoint::SimpleChat | Endpoint::Home | Endpoint::Health => {
+                Some(chat_url.clone())
+            }
+        }
+    }
+}
+
+/// The model of a request that names none.
+pub(super) fn default_model(route: &Route) -> Option<&str> {
+    let own = matches!(route.upstream, Upstream::Echo).then_some(echo::MODEL);
+    route.default_model.as_deref().or(own)
+}

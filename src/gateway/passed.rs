@@ -1,0 +1,187 @@
+//! Everything under `/v1/` that the gateway does not know by name: passed on as it is, but for the model in it.
+
+use bytes::Bytes;
+use http::request::Parts;
+use http::{HeaderMap, HeaderValue, Response, header};
+use serde::Deserialize;
+use serde::de::IgnoredAny;
+
+use super::address::value;
+use super::call::{Call, Content, Keys, default_model};
+use super::{Body, Gateway, Record, headers};
+use crate::config::Route;
+use crate::dialect::form::Form;
+use crate::dialect::patch::Peek;
+use crate::dialect::surface::{self, Class};
+use crate::error::{Error, Kind};
+use crate::platform::{Payload, Platform};
+
+impl<P: Platform> Gateway<P> {
+    /// Passes a request on; `path` is what stands behind `/v1/`.
+    pub(super) async fn pass(
+        &self,
+        mut call: Call<'_>,
+        path: &str,
+        head: &Parts,
+        stream: &mut Option<P::Stream>,
+        record: &mut Record,
+    ) -> Result<Response<Body<P::Stream>>, Error> {
+        let route = &self.config.routes[call.route];
+        let class = surface::class(&head.method, path);
+        if class == Class::Admin && !route.admin {
+            let message = "This part of the API administers the upstream's account; this token may not use it.";
+            return Err(Error::new(Kind::Forbidden, message));
+        }
+        if headers::asks_for_socket(head) {
+            return self.socket(call, path, head, record).await;
+        }
+        call.headers = headers::passed(&head.headers);
+        let mut upload = None;
+        match kind(&head.headers) {
+            Some(kind) if headers::is_json(kind.as_bytes()) && !is_encoded(&head.headers) => {
+                call.body = self.whole_body(head, stream).await?;
+                call.content = json(&call.body, path)?;
+            }
+            Some(kind) if surface::takes_default_model(path) && chooses_models(route) => {
+                if is_encoded(&head.headers) {
+                    let message = "The request body is compressed, and this token's models have to be read in it; send it without Content-Encoding.";
+                    return Err(Error::new(Kind::UnsupportedMediaType, message));
+                }
+                call.body = self.whole_body(head, stream).await?;
+                call.content = Form::read(kind, &call.body).map_or(Content::Opaque, Content::Form);
+            }
+            _ => match self.opaque_body(head, stream).await? {
+                Payload::Full(body) => call.body = body,
+                streamed @ Payload::Stream { .. } => upload = Some(streamed),
+            },
+        }
+        call.keys = keys(class, path, &call);
+        record.stream = call.streams();
+        self.check_allowed(&call)?;
+        self.forward(&call, upload, record).await
+    }
+}
+
+impl<P: Platform> Gateway<P> {
+    /// Opens a WebSocket. What is said over it, nobody here reads.
+    async fn socket(
+        &self,
+        mut call: Call<'_>,
+        path: &str,
+        head: &Parts,
+        record: &mut Record,
+    ) -> Result<Response<Body<P::Stream>>, Error> {
+        record.endpoint = "socket";
+        call.headers = headers::handshake(&head.headers);
+        let query = call.query.unwrap_or_default();
+        call.keys = match (path, value(query, "call_id")) {
+            ("realtime", None) => Keys::Any,
+            ("responses", _) => Keys::Home,
+            _ => Keys::HomeOnly,
+        };
+        let model = value(query, "model");
+        call.content = Content::Socket { model };
+        self.check_allowed(&call)?;
+        self.forward(&call, None, record).await
+    }
+
+    /// Whether this token may use the model that the request names, if it names one.
+    fn check_allowed(&self, call: &Call<'_>) -> Result<(), Error> {
+        match call.named_model() {
+            Some(model) if !self.config.routes[call.route].allows(model) => Err(super::models::not_found(model)),
+            _ => Ok(()),
+        }
+    }
+}
+
+fn kind(headers: &HeaderMap) -> Option<&str> {
+    headers.get(header::CONTENT_TYPE)?.to_str().ok()
+}
+
+fn is_encoded(headers: &HeaderMap) -> bool {
+    let identity = |value: &HeaderValue| value.as_bytes().eq_ignore_ascii_case(b"identity");
+    headers
+        .get(header::CONTENT_ENCODING)
+        .is_some_and(|value| !identity(value))
+}
+
+/// Whether the model of a request matters to the gateway.
+fn chooses_models(route: &Route) -> bool {
+    !route.models.is_empty() || !route.aliases.is_empty() || default_model(route).is_some()
+}
+
+/// A JSON body. One that is no object with a model is refused where the endpoint needs one, and else the upstream's to
+/// judge.
+fn json(body: &Bytes, path: &str) -> Result<Content, Error> {
+    match Peek::read(body) {
+        Ok(peek) => Ok(Content::Json(peek)),
+        Err(_) if body.is_empty() || !surface::takes_default_model(path) => Ok(Content::Opaque),
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn keys(class: Class, path: &str, call: &Call<'_>) -> Keys {
+    match class {
+        Class::Stateless if path == "responses" => responses_keys(&call.body),
+        Class::Stateless => Keys::Any,
+        Class::Stateful | Class::Admin if surface::creates(&call.method, path) => Keys::Home,
+        Class::Stateful | Class::Admin => Keys::HomeOnly,
+    }
+}
+
+/// `POST /v1/responses` keeps what it makes unless it is told not to, and may build on what was kept.
+fn responses_keys(body: &[u8]) -> Keys {
+    #[derive(Deserialize)]
+    struct Request {
+        store: Option<bool>,
+        background: Option<bool>,
+        previous_response_id: Option<IgnoredAny>,
+        conversation: Option<IgnoredAny>,
+        prompt: Option<IgnoredAny>,
+    }
+    let Ok(request) = serde_json::from_slice::<Request>(body) else {
+        return Keys::Home;
+    };
+    let within = [
+        b"\"item_reference\"".as_slice(),
+        b"\"file_id\"",
+        b"\"file_ids\"",
+        b"\"vector_store_ids\"",
+        b"\"container\"",
+    ];
+    let refers = request.previous_response_id.is_some()
+        || request.conversation.is_some()
+        || request.prompt.is_some()
+        || within.iter().any(|name| memchr::memmem::find(body, name).is_some());
+    if refers {
+        Keys::HomeOnly
+    } else if request.store == Some(false) && request.background != Some(true) {
+        Keys::Any
+    } else {
+        Keys::Home
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn responses_stay_with_a_key_unless_nothing_is_kept() {
+        for (body, keys) in [
+            (r#"{"store":false,"input":"hi"}"#, Keys::Any),
+            (r#"{"input":"hi"}"#, Keys::Home),
+            (r#"{"store":false,"background":true}"#, Keys::Home),
+            (r#"{"store":false,"previous_response_id":"resp_1"}"#, Keys::HomeOnly),
+            (r#"{"store":false,"conversation":{"id":"conv_1"}}"#, Keys::HomeOnly),
+            (
+                r#"{"store":false,"input":[{"type":"item_reference","id":"x"}]}"#,
+                Keys::HomeOnly,
+            ),
+            (r#"{"store":false,"input":[{"file_id":"file-1"}]}"#, Keys::HomeOnly),
+            (r#"{"store":false,"previous_response_id":null}"#, Keys::Any),
+        ] {
+            assert_eq!(responses_keys(body.as_bytes()), keys, "{body}");
+        }
+    }
+}

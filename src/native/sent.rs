@@ -1,0 +1,115 @@
+//! Request bodies on their way to an upstream, and whether they still move.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use bytes::Bytes;
+use hyper::body::{Body, Frame, Incoming, SizeHint};
+use tokio::time::Instant;
+
+use crate::platform::Payload;
+
+/// A body that is sent whole, or as it comes from the client.
+pub(super) enum Sent {
+    Full(Option<Bytes>),
+    Stream {
+        read: Option<Bytes>,
+        rest: Incoming,
+        left: Option<u64>,
+        progress: Progress,
+    },
+}
+
+/// When the last byte of a streamed body moved.
+#[derive(Clone)]
+pub(super) struct Progress {
+    started: Instant,
+    millis: Arc<AtomicU64>,
+}
+
+impl Progress {
+    fn note(&self) {
+        let since = u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX);
+        self.millis.store(since, Ordering::Relaxed);
+    }
+
+    /// Waits until nothing has moved for `silence`.
+    pub(super) async fn stalled(&self, silence: Duration) {
+        loop {
+            let limit = self.started + Duration::from_millis(self.millis.load(Ordering::Relaxed)) + silence;
+            if Instant::now() >= limit {
+                return;
+            }
+            tokio::time::sleep_until(limit).await;
+        }
+    }
+}
+
+impl Sent {
+    /// The body, and its progress where it is streamed.
+    pub(super) fn new(payload: Payload<Incoming>) -> (Self, Option<Progress>) {
+        match payload {
+            Payload::Full(bytes) => (Self::Full(Some(bytes).filter(|bytes| !bytes.is_empty())), None),
+            Payload::Stream { read, stream, length } => {
+                let progress = Progress {
+                    started: Instant::now(),
+                    millis: Arc::default(),
+                };
+                let body = Self::Stream {
+                    read: Some(read).filter(|read| !read.is_empty()),
+                    rest: stream,
+                    left: length,
+                    progress: progress.clone(),
+                };
+                (body, Some(progress))
+            }
+        }
+    }
+}
+
+impl Body for Sent {
+    type Data = Bytes;
+    type Error = hyper::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+        match &mut *self {
+            Self::Full(bytes) => Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
+            Self::Stream {
+                read,
+                rest,
+                left,
+                progress,
+            } => {
+                let frame = match read.take() {
+                    Some(bytes) => Some(Ok(Frame::data(bytes))),
+                    None => ready!(Pin::new(rest).poll_frame(context)),
+                };
+                progress.note();
+                if let (Some(left), Some(Ok(frame))) = (left, &frame) {
+                    *left = left.saturating_sub(frame.data_ref().map_or(0, Bytes::len) as u64);
+                }
+                Poll::Ready(frame)
+            }
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match self {
+            Self::Full(bytes) => bytes.is_none(),
+            Self::Stream { read, rest, .. } => read.is_none() && rest.is_end_stream(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match self {
+            Self::Full(bytes) => SizeHint::with_exact(bytes.as_ref().map_or(0, Bytes::len) as u64),
+            Self::Stream { left, .. } => left.map_or_else(SizeHint::default, SizeHint::with_exact),
+        }
+    }
+}
