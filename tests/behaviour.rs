@@ -21,12 +21,16 @@ mod failover;
 mod faults;
 #[path = "behaviour/headers.rs"]
 mod headers;
+#[path = "behaviour/models.rs"]
+mod models;
 #[path = "behaviour/only_native.rs"]
 mod only_native;
 #[path = "behaviour/only_worker.rs"]
 mod only_worker;
 #[path = "behaviour/passed.rs"]
 mod passed;
+#[path = "behaviour/providers.rs"]
+mod providers;
 #[path = "behaviour/readme.rs"]
 mod readme;
 #[path = "behaviour/refusals.rs"]
@@ -113,6 +117,13 @@ behaviours! {
         a_safe_request_id_is_kept_and_another_replaced,
         azure_gets_its_key_in_its_own_header,
     }
+    models {
+        the_lists_of_all_upstreams_are_one,
+        a_list_is_given_out_again_while_it_is_fresh,
+        a_list_outlives_its_upstream_for_a_while,
+        an_upstream_without_a_list_gets_the_one_that_its_route_implies,
+        a_model_with_slashes_is_found_in_the_list_where_it_has_no_page,
+    }
     passed {
         any_method_and_path_is_passed_on_as_it_is,
         the_model_is_replaced_wherever_it_stands,
@@ -122,6 +133,14 @@ behaviours! {
         a_response_stream_ends_with_its_own_event,
         a_long_upload_is_streamed_on,
         a_compressed_body_passes_where_nothing_is_read_in_it,
+    }
+    providers {
+        azure_deployments_are_part_of_the_address,
+        azures_newer_address_is_like_any_other,
+        openrouters_own_fields_and_headers_pass,
+        local_servers_need_no_key,
+        a_local_server_that_still_loads_is_an_upstream_that_fails,
+        workers_ai_keeps_its_models_names_and_its_envelope,
     }
     readme {
         every_command_works_against_the_demo,

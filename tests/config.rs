@@ -35,15 +35,15 @@ fn report(fields: &Value) -> String {
 }
 
 fn urls(route: &Route) -> (String, String, String) {
-    let Upstream::Http {
-        base_url,
-        chat_url,
-        models_url,
-    } = &route.upstream
-    else {
+    let Upstream::Http(addresses) = &route.upstream else {
         panic!("no address")
     };
-    (base_url.clone(), chat_url.to_string(), models_url.to_string())
+    let (base, models_url) = (&addresses.base, &addresses.models_url);
+    let chat_url = addresses
+        .chat_url
+        .as_ref()
+        .map_or_else(|| format!("{}/chat/completions", base.url), ToString::to_string);
+    (base.url.clone(), chat_url, models_url.to_string())
 }
 
 fn variables(set: &[(&str, &str)]) -> Result<Config, Problems> {

@@ -321,3 +321,33 @@ proptest! {
         prop_assert_eq!(open, 0);
     }
 }
+
+#[test]
+fn a_list_of_models_is_fresh_for_a_minute_and_stands_in_for_an_hour() {
+    run(async {
+        let sim = Sim::new(|asked| {
+            if asked.at < 60_000 {
+                answer(200, r#"{"data":[{"id":"m"}]}"#)
+            } else {
+                answer(500, r#"{"error":{"message":"oops"}}"#)
+            }
+        });
+        let gateway = sim.gateway(r#"[{"token": "t", "base_url": "https://a.example/v1", "api_keys": ["a1"]}]"#);
+        for (at, status, asked, old) in [
+            (0, 200, 1, false),
+            (59_000, 200, 1, false),
+            (61_000, 200, 2, true),
+            (3_600_000, 200, 3, true),
+            (3_601_000, 500, 4, false),
+        ] {
+            tokio::time::sleep(Duration::from_millis(at - sim.time().min(at))).await;
+            let answer = sim.models(&gateway).await;
+            let warned = answer.response.headers().contains_key("warning");
+            assert_eq!(
+                (answer.record.status, sim.asked().len(), warned),
+                (status, asked, old),
+                "{at}"
+            );
+        }
+    });
+}

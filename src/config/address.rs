@@ -2,9 +2,9 @@
 
 use http::{HeaderMap, HeaderName, HeaderValue, Uri};
 
-use super::Upstream;
 use super::fields::Fields;
 use super::parse::shown;
+use super::{Addresses, Base, Upstream};
 use crate::dialect::providers::{ECHO, Provider};
 
 /// The upstream, and whether it is a local one.
@@ -39,32 +39,47 @@ pub(super) fn upstream(fields: &mut Fields<'_, '_>, row: Option<&'static Provide
         }
     }
     let base_uri = url(fields, "base_url", &base);
-    if base_uri.as_ref().is_some_and(|uri| uri.query().is_some()) {
+    let deployments = row.is_some_and(|row| row.deployments);
+    if base_uri.as_ref().is_some_and(|uri| uri.query().is_some()) && !deployments {
         fields.problem(
             Some("base_url"),
             "it has a query",
             "put a query into `chat_url` and `models_url`",
         );
     }
-    let mut address = |name: &str, path: &str| {
-        let full = fields.string(name).unwrap_or_else(|| format!("{base}{path}"));
-        if fields.has(name) {
-            url(fields, name, &full)
-        } else {
-            full.parse().ok()
-        }
+    let base = split(&base, deployments);
+    let mut address = |name: &str| fields.string(name).and_then(|full| url(fields, name, &full));
+    let chat_url = address("chat_url");
+    let models_url = address("models_url").or_else(|| {
+        let query = base.query.as_ref().map(|query| format!("?{query}")).unwrap_or_default();
+        format!("{}/models{query}", base.account).parse().ok()
+    });
+    let local = chat_url
+        .as_ref()
+        .or(base_uri.as_ref())
+        .and_then(Uri::host)
+        .is_some_and(is_local);
+    let addresses = Addresses {
+        base,
+        chat_url,
+        models_url: models_url.unwrap_or_default(),
     };
-    let chat_url = address("chat_url", "/chat/completions").unwrap_or_default();
-    let models_url = address("models_url", "/models").unwrap_or_default();
-    let local = chat_url.host().is_some_and(is_local);
-    (
-        Upstream::Http {
-            base_url: base,
-            chat_url,
-            models_url,
-        },
-        local,
-    )
+    (Upstream::Http(Box::new(addresses)), local)
+}
+
+/// The parts of a base address. Where there may be `deployments`, what belongs to none of them is beside their folder:
+/// `https://r.example/openai/deployments/{model}?api-version=1`.
+fn split(base: &str, deployments: bool) -> Base {
+    let (address, query) = base
+        .split_once('?')
+        .map_or((base, None), |(address, query)| (address, Some(query.to_owned())));
+    let address = address.trim_end_matches('/');
+    let account = address.split("/deployments/").next().filter(|_| deployments);
+    Base {
+        url: address.to_owned(),
+        account: account.unwrap_or(address).to_owned(),
+        query,
+    }
 }
 
 fn url(fields: &mut Fields<'_, '_>, name: &str, text: &str) -> Option<Uri> {

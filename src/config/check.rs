@@ -60,7 +60,7 @@ fn row(config: &Config, route: &Route) -> [String; 9] {
         route.provider.clone(),
         match &route.upstream {
             Upstream::Echo => "built in".to_owned(),
-            Upstream::Http { base_url, .. } => base_url.clone(),
+            Upstream::Http(addresses) => addresses.base.url.clone(),
         },
         dash(route.default_model.clone().unwrap_or_default()),
         dash(keys.join(" ")),

@@ -89,14 +89,34 @@ pub enum Upstream {
     /// Answered by the gateway itself.
     Echo,
     /// Sent over the network.
-    Http {
-        /// `{base_url}`, without a trailing slash; other endpoints' paths are appended.
-        base_url: String,
-        /// Chat completions.
-        chat_url: Uri,
-        /// The list of models.
-        models_url: Uri,
-    },
+    Http(Box<Addresses>),
+}
+
+/// The addresses of an upstream.
+#[derive(Debug)]
+pub struct Addresses {
+    /// `{base_url}`: other endpoints' paths are appended.
+    pub base: Base,
+    /// Chat completions, where the operator gave the whole address.
+    pub chat_url: Option<Uri>,
+    /// The list of models.
+    pub models_url: Uri,
+}
+
+/// The address below which an upstream's endpoints are.
+#[derive(Debug)]
+pub struct Base {
+    /// Without a trailing slash and without a query.
+    pub url: String,
+    /// The same for what does not belong to a deployment (Azure); else equal.
+    pub account: String,
+    /// Goes with every request (Azure's `api-version`).
+    pub query: Option<String>,
+}
+
+impl Base {
+    /// Stands in `url` for the model of the request, where that is part of the path.
+    pub const MODEL: &str = "{model}";
 }
 
 /// How keys are chosen.
@@ -176,6 +196,12 @@ impl ModelPattern {
     #[must_use]
     pub const fn new(pattern: String) -> Self {
         Self(pattern)
+    }
+
+    /// The one model that it stands for, if there is no `*` in it.
+    #[must_use]
+    pub fn exact(&self) -> Option<&str> {
+        Some(self.0.as_str()).filter(|pattern| !pattern.contains('*'))
     }
 
     /// Whether `model` fits, every `*` standing for any run of characters. Takes no more than the product of both lengths.

@@ -29,6 +29,8 @@ pub struct Provider {
     pub key_header: KeyHeader,
     /// Whether it works without a key (local servers).
     pub keyless: bool,
+    /// Whether some of its endpoints stand below a deployment that is part of the address, and others beside them.
+    pub deployments: bool,
     /// Whether its rate limits hold for the whole account, whichever of its keys is used.
     pub account_limits: bool,
     /// The variable that usually holds its key in the single-token set-up.
@@ -48,6 +50,7 @@ const fn hosted(name: &'static str, base_url: &'static str, key_variable: &'stat
         dialect: Dialect::OpenAi,
         key_header: KeyHeader::Bearer,
         keyless: false,
+        deployments: false,
         account_limits: false,
         key_variable: Some(key_variable),
     }
@@ -60,6 +63,7 @@ const fn local(name: &'static str, base_url: Option<&'static str>) -> Provider {
         dialect: Dialect::OpenAi,
         key_header: KeyHeader::Bearer,
         keyless: true,
+        deployments: false,
         account_limits: false,
         key_variable: None,
     }
@@ -91,18 +95,27 @@ pub static PROVIDERS: &[Provider] = &[
         "DASHSCOPE_API_KEY",
     ),
     hosted("volcengine", "https://ark.cn-beijing.volces.com/api/v3", "ARK_API_KEY"),
-    // https://{resource}.openai.azure.com/openai/v1: the resource is the operator's.
+    // https://{resource}.openai.azure.com/openai/v1, or .../openai/deployments/{deployment}?api-version=...: the resource is
+    // the operator's.
     Provider {
         name: "azure",
         base_url: None,
         dialect: Dialect::OpenAi,
         key_header: KeyHeader::ApiKey,
         keyless: false,
+        deployments: true,
         account_limits: false,
         key_variable: Some("AZURE_OPENAI_API_KEY"),
     },
     local("ollama", Some("http://localhost:11434/v1")),
     local("vllm", Some("http://localhost:8000/v1")),
+    local("llamacpp", Some("http://localhost:8080/v1")),
+    local("lmstudio", Some("http://localhost:1234/v1")),
+    // https://api.cloudflare.com/client/v4/accounts/{account}/ai/v1: the account is the operator's.
+    Provider {
+        base_url: None,
+        ..hosted("workers-ai", "", "CLOUDFLARE_API_TOKEN")
+    },
     local(ECHO, None),
     Provider {
         name: CUSTOM,
@@ -110,6 +123,7 @@ pub static PROVIDERS: &[Provider] = &[
         dialect: Dialect::OpenAi,
         key_header: KeyHeader::Bearer,
         keyless: false,
+        deployments: false,
         account_limits: false,
         key_variable: None,
     },

@@ -50,6 +50,24 @@ pub fn class(method: &Method, path: &str) -> Class {
     }
 }
 
+/// What belongs to one deployment where a provider has such (Azure OpenAI); its SDK keeps the same list.
+const DEPLOYED: [&str; 8] = [
+    "audio/speech",
+    "audio/transcriptions",
+    "audio/translations",
+    "chat/completions",
+    "completions",
+    "embeddings",
+    "images/edits",
+    "images/generations",
+];
+
+/// Whether an endpoint belongs to a deployment.
+#[must_use]
+pub fn is_deployed(path: &str) -> bool {
+    DEPLOYED.contains(&path)
+}
+
 /// Whether a request makes a new object in a collection: another account may hold it just as well.
 #[must_use]
 pub fn creates(method: &Method, path: &str) -> bool {

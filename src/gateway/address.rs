@@ -5,6 +5,22 @@ use std::fmt::Write as _;
 use http::Uri;
 
 use super::endpoint::decode;
+use crate::config::Base;
+use crate::dialect::surface;
+
+/// The address of the endpoint `path` of an upstream.
+pub(super) fn within(base: &Base, path: &str, model: Option<&str>) -> Option<Uri> {
+    let folder = if surface::is_deployed(path) {
+        &base.url
+    } else {
+        &base.account
+    };
+    let url = match model.filter(|_| folder.contains(Base::MODEL)) {
+        Some(model) => format!("{}/{path}", folder.replace(Base::MODEL, &encoded(model))),
+        None => format!("{folder}/{path}"),
+    };
+    with_query(&url.parse().ok()?, base.query.as_deref())
+}
 
 pub(super) fn with_query(url: &Uri, query: Option<&str>) -> Option<Uri> {
     let Some(query) = query else {
@@ -38,14 +54,7 @@ pub(super) fn value(query: &str, name: &str) -> Option<String> {
 
 /// `query` with `name` set to `value` in the place where it stands, or at the end; everything else as it was written.
 pub(super) fn with_value(query: &str, name: &str, value: &str) -> String {
-    let mut pair = format!("{name}=");
-    for byte in value.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-._~/:@".contains(&byte) {
-            pair.push(char::from(byte));
-        } else {
-            let _ = write!(pair, "%{byte:02X}");
-        }
-    }
+    let pair = format!("{name}={}", encoded(value));
     let mut written: Vec<&str> = Vec::new();
     for other in pairs(query) {
         let next = if is(other, name) { &pair } else { other };
@@ -57,6 +66,19 @@ pub(super) fn with_value(query: &str, name: &str, value: &str) -> String {
         written.push(&pair);
     }
     written.join("&")
+}
+
+/// `text` as it may stand in a path or a query (RFC 3986 section 3.3). Slashes stay: names of models have them.
+pub(super) fn encoded(text: &str) -> String {
+    let mut encoded = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~/:@".contains(&byte) {
+            encoded.push(char::from(byte));
+        } else {
+            let _ = write!(encoded, "%{byte:02X}");
+        }
+    }
+    encoded
 }
 
 fn pairs(query: &str) -> impl Iterator<Item = &str> {

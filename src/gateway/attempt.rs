@@ -77,6 +77,7 @@ impl<P: Platform> Gateway<P> {
                 None
             },
             only_first: call.keys == Keys::HomeOnly || upload.is_some(),
+            fallbacks: !call.alone,
         };
         let model_of = |index: usize| call.model(&self.config.routes[index], index);
         let mut plan = Plan::new(&self.config, health, call.route, &order, model_of, self.platform.now());
@@ -318,16 +319,16 @@ impl<S> Outcome<S> {
 
     /// For the operator's log: which key, and what happened to it. The upstream's address stays out.
     fn told(&self, target: Target, route: &Route) -> String {
-        let host = match &route.upstream {
-            Upstream::Http { chat_url, .. } => chat_url.host().unwrap_or_default(),
-            Upstream::Echo => "",
-        };
         let clean = |text: &str| {
-            if host.is_empty() {
-                text.to_owned()
-            } else {
-                text.replace(host, "upstream")
-            }
+            let hosts = match &route.upstream {
+                Upstream::Http(known) => [
+                    known.models_url.host(),
+                    known.chat_url.as_ref().and_then(http::Uri::host),
+                ],
+                Upstream::Echo => [None, None],
+            };
+            let named = hosts.into_iter().flatten().filter(|host| !host.is_empty());
+            named.fold(text.to_owned(), |text, host| text.replace(host, "upstream"))
         };
         let what = match self {
             Self::Refused(response, meaning) => {

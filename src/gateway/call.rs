@@ -3,10 +3,10 @@
 use bytes::Bytes;
 use http::{HeaderMap, Method, Uri};
 
-use super::address::{below, with_query, with_value};
+use super::address::{below, with_query, with_value, within};
 use super::echo;
 use super::endpoint::Endpoint;
-use crate::config::{Route, Upstream};
+use crate::config::{Addresses, Route, Upstream};
 use crate::dialect::form::Form;
 use crate::dialect::patch::Peek;
 use crate::dialect::surface;
@@ -24,6 +24,8 @@ pub(super) struct Call<'a> {
     pub(super) content: Content,
     /// Which keys may serve it.
     pub(super) keys: Keys,
+    /// No fallback may.
+    pub(super) alone: bool,
 }
 
 /// What the body is, as far as the model in it goes.
@@ -53,6 +55,22 @@ pub(super) enum Keys {
 }
 
 impl Call<'_> {
+    /// A question beside this request, which has no body: to `endpoint`, of the upstream of `route`.
+    pub(super) fn aside<'b>(&'b self, endpoint: &'b Endpoint, route: usize, alone: bool) -> Call<'b> {
+        Call {
+            endpoint,
+            method: Method::GET,
+            route,
+            request_id: self.request_id.clone(),
+            headers: self.headers.clone(),
+            query: self.query,
+            body: Bytes::new(),
+            content: Content::Opaque,
+            keys: Keys::Any,
+            alone,
+        }
+    }
+
     /// The model that the client names.
     pub(super) fn named_model(&self) -> Option<&str> {
         match &self.content {
@@ -117,31 +135,34 @@ impl Call<'_> {
 
     /// Where it goes on this route.
     pub(super) fn address(&self, route: &Route, model: Option<&str>) -> Option<Uri> {
-        let Upstream::Http {
-            base_url,
-            chat_url,
-            models_url,
-        } = &route.upstream
-        else {
+        let Upstream::Http(addresses) = &route.upstream else {
             return None;
         };
-        match self.endpoint {
-            Endpoint::Models => with_query(models_url, self.query),
-            Endpoint::Model(id) => below(models_url, id),
-            Endpoint::Embeddings => with_query(&format!("{base_url}/embeddings").parse().ok()?, self.query),
-            Endpoint::Passed(path) => {
-                let url = format!("{base_url}/{path}").parse().ok()?;
-                match model.filter(|_| self.is_socket()) {
-                    Some(model) => {
-                        let query = with_value(self.query.unwrap_or_default(), "model", model);
-                        with_query(&url, Some(&query))
-                    }
-                    None => with_query(&url, self.query),
-                }
-            }
+        let Addresses {
+            base,
+            chat_url,
+            models_url,
+        } = &**addresses;
+        let path = match self.endpoint {
+            Endpoint::Models => return with_query(models_url, self.query),
+            Endpoint::Model(id) => return below(models_url, id),
+            Endpoint::Embeddings => "embeddings",
+            Endpoint::Passed(path) => path,
             Endpoint::ChatCompletions | Endpoint::SimpleChat | Endpoint::Home | Endpoint::Health => {
-                Some(chat_url.clone())
+                if let Some(url) = chat_url {
+                    return Some(url.clone());
+                }
+                "chat/completions"
             }
+        };
+        let url = within(base, path, model)?;
+        match (self.endpoint, model) {
+            (Endpoint::Passed(_), Some(model)) if self.is_socket() => {
+                let query = with_value(self.query.unwrap_or_default(), "model", model);
+                with_query(&url, Some(&query))
+            }
+            (Endpoint::Passed(_) | Endpoint::Embeddings, _) => with_query(&url, self.query),
+            _ => Some(url),
         }
     }
 }

@@ -171,6 +171,15 @@ pub(super) fn protocol_tokens(client: &HeaderMap) -> impl Iterator<Item = &[u8]>
         .map(str::as_bytes)
 }
 
+/// Whether a client wants no answer that was known before (RFC 9111 section 5.2.1).
+pub(super) fn wants_news(client: &HeaderMap) -> bool {
+    let directives = client.get_all(header::CACHE_CONTROL).into_iter();
+    directives
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .any(|directive| matches!(directive.trim(), "no-cache" | "no-store" | "max-age=0"))
+}
+
 /// Whether a request asks for a WebSocket.
 pub(super) fn asks_for_socket(head: &Parts) -> bool {
     head.method == Method::GET

@@ -11,6 +11,7 @@ mod echo;
 mod endpoint;
 mod failure;
 mod headers;
+mod lists;
 mod models;
 mod pages;
 mod passed;
@@ -184,9 +185,13 @@ impl<P: Platform> Gateway<P> {
             body: Bytes::new(),
             content: Content::Opaque,
             keys: Keys::Any,
+            alone: false,
         };
         match &endpoint {
-            Endpoint::Models | Endpoint::Model(_) => return self.models(&call, record).await,
+            Endpoint::Models | Endpoint::Model(_) => {
+                let fresh = headers::wants_news(&head.headers);
+                return self.models(&call, fresh, record).await;
+            }
             Endpoint::Passed(path) => return self.pass(call, path, head, stream, record).await,
             _ => {}
         }

@@ -1,73 +1,128 @@
-//! `GET /v1/models` and `/v1/models/{id}`: the upstream's own answer where the route changes nothing about it, else
-//! filtered by the allow-list and with the aliases added.
+//! `GET /v1/models` and `/v1/models/{id}`: the upstream's own answer where the route changes nothing about it, else the
+//! lists of all its upstreams in one, filtered by the allow-list and with the aliases added.
 
-use http::{Response, StatusCode};
+use std::collections::HashSet;
+
+use http::{HeaderValue, Response, StatusCode, header};
 use serde::Deserialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-use super::call::{Call, Content};
+use super::address::encoded;
+use super::call::{Call, default_model};
 use super::endpoint::{Endpoint, decode};
+use super::lists::Lists;
 use super::{Body, Gateway, Record, json};
-use crate::config::Route;
+use crate::config::{ModelPattern, Route};
 use crate::error::{Error, Kind};
 use crate::platform::Platform;
 
+/// An answer, or why there is none.
+type Reply<S> = Result<Response<Body<S>>, Error>;
+
 impl<P: Platform> Gateway<P> {
-    pub(super) async fn models(
-        &self,
-        call: &Call<'_>,
-        record: &mut Record,
-    ) -> Result<Response<Body<P::Stream>>, Error> {
-        let route = &self.config.routes[call.route];
-        if route.models.is_empty() && route.aliases.is_empty() {
-            return self.forward(call, None, record).await;
-        }
-        if let Endpoint::Model(id) = call.endpoint {
-            return self.one(call, &String::from_utf8_lossy(&decode(id)), record).await;
-        }
-        let response = self.forward(call, None, record).await?;
-        let (head, body) = response.into_parts();
-        match body {
-            Body::Full(list) if head.status.is_success() => {
-                let list = filtered(&list, route).ok_or_else(not_a_list)?;
-                Ok(Response::from_parts(head, Body::Full(list.into())))
-            }
-            body => Ok(Response::from_parts(head, body)),
+    /// `fresh`: the client wants nothing that was known before.
+    pub(super) async fn models(&self, call: &Call<'_>, fresh: bool, record: &mut Record) -> Reply<P::Stream> {
+        match call.endpoint {
+            Endpoint::Model(id) => self.one(call, id, fresh, record).await,
+            _ => self.list(call, fresh, record).await,
         }
     }
 
-    /// One model of a route with an allow-list or aliases. The client's name stays in the answer.
-    async fn one(&self, call: &Call<'_>, name: &str, record: &mut Record) -> Result<Response<Body<P::Stream>>, Error> {
+    /// The list of what this token may ask for.
+    async fn list(&self, call: &Call<'_>, fresh: bool, record: &mut Record) -> Reply<P::Stream> {
         let route = &self.config.routes[call.route];
-        if !route.allows(name) {
-            return Err(not_found(name));
+        let first = self.upstream_list(call, call.route, fresh, record).await;
+        if route.fallbacks.is_empty() && route.models.is_empty() && route.aliases.is_empty() {
+            return first;
         }
-        let upstream_name = route.upstream_model(name);
-        if upstream_name == name {
-            return self.forward(call, None, record).await;
+        let mut known = Known::default();
+        let mut failed = known.add(first, route);
+        for fallback in &route.fallbacks {
+            let more = self.upstream_list(call, *fallback, fresh, record).await;
+            let added = known.add(more, route);
+            failed = failed.filter(|_| added.is_some());
         }
-        let endpoint = Endpoint::Model(upstream_name.to_owned());
-        let renamed = Call {
-            endpoint: &endpoint,
-            request_id: call.request_id.clone(),
-            headers: call.headers.clone(),
-            method: call.method.clone(),
-            body: call.body.clone(),
-            content: Content::Opaque,
-            ..*call
-        };
-        let (head, body) = self.forward(&renamed, None, record).await?.into_parts();
-        let Body::Full(model) = &body else {
-            return Ok(Response::from_parts(head, body));
-        };
-        match serde_json::from_slice::<Value>(model) {
-            Ok(Value::Object(mut model)) if head.status.is_success() => {
-                model.insert("id".into(), name.into());
-                Ok(json(StatusCode::OK, Value::from(model).to_string()))
+        match failed {
+            Some(failed) => failed,
+            None => Ok(known.into_list(route)),
+        }
+    }
+
+    /// The list of one upstream: as it was a moment ago, as it is, or as it was when the upstream still answered. An
+    /// upstream that has none gets the one that its route implies.
+    async fn upstream_list(&self, call: &Call<'_>, index: usize, fresh: bool, record: &mut Record) -> Reply<P::Stream> {
+        let route = &self.config.routes[index];
+        let (lists, now) = (&self.state.lists, self.platform.now());
+        // A client's own query may change what the upstream says.
+        let name = Lists::name(route).filter(|_| call.query.is_none());
+        let before = name.and_then(|name| lists.get(name));
+        if let Some(list) = before.as_ref().filter(|list| list.is_fresh(now) && !fresh) {
+            return Ok(list.answer(now));
+        }
+        let reply = self
+            .forward(&call.aside(&Endpoint::Models, index, true), None, record)
+            .await;
+        if let Ok(response) = &reply
+            && response.status() == StatusCode::OK
+        {
+            if let (Some(name), Body::Full(body)) = (name, response.body()) {
+                lists.put(name, self.platform.now(), response.headers(), body);
             }
-            _ => Ok(Response::from_parts(head, body)),
+            return reply;
         }
+        let missing = is_missing(&reply);
+        let failing = reply.as_ref().map_or(true, |response| {
+            response.status().is_server_error() || response.status() == StatusCode::TOO_MANY_REQUESTS
+        });
+        if let Some(list) = before.filter(|list| list.is_usable(now) && (missing || failing)) {
+            return Ok(list.answer(self.platform.now()));
+        }
+        match implied_list(route).filter(|_| missing) {
+            Some(list) => Ok(json(StatusCode::OK, list)),
+            None => reply,
+        }
+    }
+
+    /// One model. The client's name stays in the answer. Upstreams that tell of no single model have it in their list.
+    async fn one(&self, call: &Call<'_>, id: &str, fresh: bool, record: &mut Record) -> Reply<P::Stream> {
+        let route = &self.config.routes[call.route];
+        let name = String::from_utf8_lossy(&decode(id)).into_owned();
+        if !route.allows(&name) {
+            return Err(not_found(&name));
+        }
+        let upstream_name = route.upstream_model(&name);
+        let renamed = (upstream_name != name).then(|| Endpoint::Model(encoded(upstream_name)));
+        let asked = call.aside(renamed.as_ref().unwrap_or(call.endpoint), call.route, false);
+        let reply = self.forward(&asked, None, record).await;
+        if is_missing(&reply) {
+            let list = self
+                .list(&call.aside(&Endpoint::Models, call.route, false), fresh, record)
+                .await;
+            return match list.ok().and_then(|list| entry(list.body(), &name)) {
+                Some(entry) => Ok(json(StatusCode::OK, entry)),
+                None => reply,
+            };
+        }
+        let (head, body) = reply?.into_parts();
+        match &body {
+            Body::Full(model) if renamed.is_some() && head.status.is_success() => {
+                if let Ok(Value::Object(mut model)) = serde_json::from_slice::<Value>(model) {
+                    model.insert("id".into(), name.into());
+                    return Ok(json(StatusCode::OK, Value::from(model).to_string()));
+                }
+            }
+            _ => {}
+        }
+        Ok(Response::from_parts(head, body))
+    }
+}
+
+/// Whether an upstream says that it has nothing like that at all.
+fn is_missing<S>(reply: &Reply<S>) -> bool {
+    match reply {
+        Ok(response) => matches!(response.status().as_u16(), 404 | 405 | 501),
+        Err(error) => error.kind == Kind::UpstreamInvalidResponse,
     }
 }
 
@@ -78,39 +133,104 @@ pub(super) fn not_found(model: &str) -> Error {
     Error::new(Kind::ModelNotFound, message).about("model")
 }
 
-fn not_a_list() -> Error {
-    Error::new(
-        Kind::UpstreamInvalidResponse,
-        "The upstream's list of models cannot be read; the operator should check `models_url`.",
-    )
+/// Models of several upstreams, each entry as its upstream wrote it.
+#[derive(Default)]
+struct Known {
+    ids: HashSet<String>,
+    entries: Vec<String>,
+    /// That a list is older than it should be.
+    warning: Option<HeaderValue>,
 }
 
-/// The upstream's list with only the models that `route` allows, each entry as the upstream wrote it, and one entry per alias.
-fn filtered(list: &[u8], route: &Route) -> Option<String> {
+impl Known {
+    /// Adds what `route` allows of a list. What is no list is given back.
+    fn add<S>(&mut self, reply: Reply<S>, route: &Route) -> Option<Reply<S>> {
+        let Ok(response) = reply else { return Some(reply) };
+        let list = match response.body() {
+            Body::Full(body) if response.status().is_success() => entries(body),
+            _ => return Some(Ok(response)),
+        };
+        let Some(list) = list else {
+            return Some(Err(Error::new(
+                Kind::UpstreamInvalidResponse,
+                "The upstream's list of models cannot be read; the operator should check `models_url`.",
+            )));
+        };
+        for (id, entry) in list.into_iter().filter(|(id, _)| route.allows(id)) {
+            if self.ids.insert(id) {
+                self.entries.push(entry.to_owned());
+            }
+        }
+        self.warning = self
+            .warning
+            .take()
+            .or_else(|| response.headers().get(header::WARNING).cloned());
+        None
+    }
+
+    /// All of them, and the aliases of `route`.
+    fn into_list<S>(mut self, route: &Route) -> Response<Body<S>> {
+        for (alias, _) in route.aliases.iter().filter(|(alias, _)| route.allows(alias)) {
+            if self.ids.insert(alias.clone()) {
+                self.entries.push(own_entry(alias));
+            }
+        }
+        let mut response = json(StatusCode::OK, list_of(&self.entries));
+        response
+            .headers_mut()
+            .extend(self.warning.map(|warning| (header::WARNING, warning)));
+        response
+    }
+}
+
+/// The list that a route implies, if it names any model.
+fn implied_list(route: &Route) -> Option<String> {
+    let mut names: Vec<&str> = Vec::new();
+    let exact = route.models.iter().filter_map(ModelPattern::exact);
+    let aliases = route.aliases.iter().map(|(alias, _)| alias.as_str());
+    for name in default_model(route).into_iter().chain(exact).chain(aliases) {
+        if !names.contains(&name) {
+            names.push(name);
+        }
+    }
+    let entries: Vec<String> = names.into_iter().map(own_entry).collect();
+    (!entries.is_empty()).then(|| list_of(&entries))
+}
+
+fn own_entry(id: &str) -> String {
+    serde_json::json!({"id": id, "object": "model", "created": 0, "owned_by": "ai-gateway"}).to_string()
+}
+
+fn list_of(entries: &[String]) -> String {
+    format!("{{\"object\":\"list\",\"data\":[{}]}}", entries.join(","))
+}
+
+/// The entries of a list, by their ids.
+fn entries(list: &[u8]) -> Option<Vec<(String, &str)>> {
     #[derive(Deserialize)]
     struct List<'a> {
         #[serde(borrow)]
         data: Vec<&'a RawValue>,
     }
-    let list: List<'_> = serde_json::from_slice(list).ok()?;
-    let id = |entry: &RawValue| {
-        let entry: Value = serde_json::from_str(entry.get()).ok()?;
-        Some(entry.get("id")?.as_str()?.to_owned())
-    };
-    let mut entries: Vec<(String, String)> = list
-        .data
-        .into_iter()
-        .filter_map(|entry| id(entry).map(|id| (id, entry.get().to_owned())))
-        .filter(|(id, _)| route.allows(id))
-        .collect();
-    for (alias, _) in route.aliases.iter().filter(|(alias, _)| route.allows(alias)) {
-        if entries.iter().all(|(id, _)| id != alias) {
-            let entry = serde_json::json!({"id": alias, "object": "model", "created": 0, "owned_by": "ai-gateway"});
-            entries.push((alias.clone(), entry.to_string()));
-        }
+    #[derive(Deserialize)]
+    struct Entry {
+        id: String,
     }
-    let data: Vec<String> = entries.into_iter().map(|(_, entry)| entry).collect();
-    Some(format!("{{\"object\":\"list\",\"data\":[{}]}}", data.join(",")))
+    let list: List<'_> = serde_json::from_slice(list).ok()?;
+    let id = |entry: &RawValue| serde_json::from_str::<Entry>(entry.get()).ok().map(|entry| entry.id);
+    Some(
+        list.data
+            .into_iter()
+            .filter_map(|entry| Some((id(entry)?, entry.get())))
+            .collect(),
+    )
+}
+
+/// The entry of one model in a list.
+fn entry<S>(list: &Body<S>, name: &str) -> Option<String> {
+    let Body::Full(list) = list else { return None };
+    let entry = entries(list)?.into_iter().find(|(id, _)| id == name)?;
+    Some(entry.1.to_owned())
 }
 
 #[cfg(test)]
@@ -118,15 +238,47 @@ mod tests {
     use super::*;
     use crate::config::Config;
 
+    fn body(response: Response<Body<()>>) -> String {
+        let Body::Full(body) = response.into_body() else {
+            panic!("no body")
+        };
+        String::from_utf8(body.to_vec()).unwrap()
+    }
+
     #[test]
-    fn a_list_keeps_what_is_allowed_as_it_stands_and_gains_the_aliases() {
-        let json = r#"[{"token":"t-1","provider":"echo","models":["gpt-*","fast"],"aliases":{"fast":"gpt-mini","gpt-4o":"x"}}]"#;
-        let config = Config::of_routes(json).unwrap();
-        let list = br#"{"object":"list","extra":1,"data":[{"id":"gpt-4o","n":1.00},{"id":"o1"},{"noid":1},{"id":"gpt-mini"}]}"#;
+    fn lists_keep_what_is_allowed_as_it_stands_and_gain_the_aliases() {
+        let routes = r#"[{"token":"t-1","provider":"echo","models":["gpt-*","fast"],"aliases":{"fast":"gpt-mini","gpt-4o":"x"}}]"#;
+        let route = &Config::of_routes(routes).unwrap().routes[0];
+        let mut known = Known::default();
+        let mut add = |list: &'static str| {
+            known
+                .add(Ok::<_, Error>(json::<()>(StatusCode::OK, list)), route)
+                .is_none()
+        };
+        assert!(add(
+            r#"{"object":"list","extra":1,"data":[{"id":"gpt-4o","n":1.00},{"id":"o1"},{"noid":1},{"id":"gpt-mini"}]}"#
+        ));
+        assert!(add(r#"{"data":[{"id":"gpt-mini","other":true},{"id":"gpt-5"}]}"#));
+        assert!(!add("[]"));
         assert_eq!(
-            filtered(list, &config.routes[0]).unwrap(),
-            r#"{"object":"list","data":[{"id":"gpt-4o","n":1.00},{"id":"gpt-mini"},{"created":0,"id":"fast","object":"model","owned_by":"ai-gateway"}]}"#
+            body(known.into_list(route)),
+            r#"{"object":"list","data":[{"id":"gpt-4o","n":1.00},{"id":"gpt-mini"},{"id":"gpt-5"},{"created":0,"id":"fast","object":"model","owned_by":"ai-gateway"}]}"#
         );
-        assert!(filtered(b"[]", &config.routes[0]).is_none());
+    }
+
+    #[test]
+    fn a_route_implies_the_models_that_it_names() {
+        let list = |fields: &str| {
+            let routes = format!(r#"[{{"token":"t-1","base_url":"https://a.example","api_keys":["k"]{fields}}}]"#);
+            implied_list(&Config::of_routes(&routes).unwrap().routes[0])
+        };
+        assert_eq!(list(r#","models":["gpt-*"]"#), None);
+        let names = list(r#","models":["gpt-*","a"],"default_model":"b","aliases":{"c":"a"}"#).unwrap();
+        let ids: Vec<String> = entries(names.as_bytes())
+            .unwrap()
+            .into_iter()
+            .map(|(id, _)| id)
+            .collect();
+        assert_eq!(ids, ["b", "a", "c"]);
     }
 }

@@ -2,12 +2,14 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use super::lists::Lists;
 use crate::policy::health::Health;
 
 /// Shared by all requests. It outlives the configuration, which may be read again.
 #[derive(Debug, Default)]
 pub struct State {
     pub(super) health: Health,
+    pub(super) lists: Lists,
     draining: AtomicBool,
 }
 

@@ -31,8 +31,8 @@ pub struct Subject(u64);
 impl Subject {
     fn of(route: &Route, what: impl Hash) -> Self {
         let mut hasher = DefaultHasher::new();
-        if let Upstream::Http { chat_url, .. } = &route.upstream {
-            chat_url.hash(&mut hasher);
+        if let Upstream::Http(addresses) = &route.upstream {
+            (&addresses.base.url, &addresses.chat_url).hash(&mut hasher);
         }
         what.hash(&mut hasher);
         Self(hasher.finish())

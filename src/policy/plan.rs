@@ -52,6 +52,8 @@ pub struct Order<'a> {
     pub conversation: Option<&'a [u8]>,
     /// Only the first target may serve it.
     pub only_first: bool,
+    /// The route's fallbacks may serve it as well.
+    pub fallbacks: bool,
 }
 
 /// The attempts of one client request.
@@ -94,7 +96,8 @@ impl<'a> Plan<'a> {
     ) -> Self {
         let entry = &config.routes[route];
         let (mut left, mut stops) = (Vec::new(), Vec::new());
-        for index in std::iter::once(route).chain(entry.fallbacks.iter().copied()) {
+        let fallbacks = entry.fallbacks.iter().filter(|_| order.fallbacks);
+        for index in std::iter::once(route).chain(fallbacks.copied()) {
             let stop = &config.routes[index];
             let subject = match (stop.rotation, order.conversation) {
                 (Rotation::Sticky, Some(conversation)) => conversation,

@@ -122,6 +122,17 @@ impl Sim {
         gateway.handle(request.unwrap()).await
     }
 
+    /// The list of models, asked for with the token `t`.
+    pub(crate) async fn models(&self, gateway: &Gateway<Self>) -> Answer<Pieces> {
+        let request = Request::get("/v1/models")
+            .header("authorization", "Bearer t")
+            .body(Pieces {
+                left: VecDeque::new(),
+                _open: None,
+            });
+        gateway.handle(request.unwrap()).await
+    }
+
     /// The body of an answer.
     pub(crate) async fn read(&self, body: Body<Pieces>) -> Result<String, Fault> {
         let bytes = match body {

@@ -28,6 +28,7 @@ fn by<'a>(id: &'a str, conversation: Option<&'a [u8]>) -> Order<'a> {
         subject: id.as_bytes(),
         conversation,
         only_first: false,
+        fallbacks: true,
     }
 }
 
