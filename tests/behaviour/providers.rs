@@ -10,7 +10,7 @@ const ANSWER: &str =
     r#"{"id":"c","choices":[{"index":0,"message":{"role":"assistant","content":"Hi"},"finish_reason":"stop"}]}"#;
 
 /// A gateway with one route of `provider`, whose address is below `root` of the upstream.
-fn gateway(runtime: Runtime, upstream: &Upstream, provider: &str, root: &str, fields: Value) -> Gateway {
+fn gateway(runtime: Runtime, upstream: &Upstream, provider: &str, root: &str, fields: &Value) -> Gateway {
     let address = upstream.base_url.trim_end_matches("/v1");
     let mut route = json!({"token": TOKEN, "provider": provider, "base_url": format!("{address}{root}")});
     for (name, value) in fields.as_object().unwrap() {
@@ -42,7 +42,7 @@ pub(crate) fn azure_deployments_are_part_of_the_address(runtime: Runtime) {
     });
     let root = "/openai/deployments/{model}?api-version=2024-10-21";
     let fields = json!({"api_keys": ["up-SECRET-1"], "aliases": {"gpt-4o": "my 4o"}, "default_model": "usual"});
-    let gateway = gateway(runtime, &upstream, "azure", root, fields);
+    let gateway = gateway(runtime, &upstream, "azure", root, &fields);
     let form = "--b\r\nContent-Disposition: form-data; name=\"model\"\r\n\r\ngpt-4o\r\n--b--\r\n";
     let multipart = "content-type: multipart/form-data; boundary=b\r\n";
     for (method, path, fields, body, expected) in [
@@ -113,7 +113,7 @@ pub(crate) fn azures_newer_address_is_like_any_other(runtime: Runtime) {
         &upstream,
         "azure",
         "/openai/v1",
-        json!({"api_keys": ["up-SECRET-1"]}),
+        &json!({"api_keys": ["up-SECRET-1"]}),
     );
     let answer = gateway.chat(r#"{"model":"m","stream":true,"messages":[]}"#);
     assert_eq!(answer.text(), stream);
@@ -135,7 +135,7 @@ pub(crate) fn openrouters_own_fields_and_headers_pass(runtime: Runtime) {
         }
     });
     let fields = json!({"api_keys": ["up-SECRET-1"], "extra_headers": {"HTTP-Referer": "https://app.example", "X-Title": "App"}});
-    let gateway = gateway(runtime, &upstream, "openrouter", "/api/v1", fields);
+    let gateway = gateway(runtime, &upstream, "openrouter", "/api/v1", &fields);
     assert_eq!(gateway.chat(extras).text(), padded);
     let received = upstream.only();
     assert_eq!(received.text(), extras);
@@ -177,7 +177,7 @@ pub(crate) fn local_servers_need_no_key(runtime: Runtime) {
                 to.answer("200 OK", JSON, ANSWER);
             }
         });
-        let gateway = gateway(runtime, &upstream, provider, "/v1", json!({}));
+        let gateway = gateway(runtime, &upstream, provider, "/v1", &json!({}));
         assert_eq!(gateway.chat(CHAT).text(), ANSWER, "{provider}");
         let answer = gateway.chat(r#"{"model":"x","messages":[]}"#);
         assert_eq!((answer.status, answer.text().as_str()), (404, error), "{provider}");
@@ -189,7 +189,7 @@ pub(crate) fn a_local_server_that_still_loads_is_an_upstream_that_fails(runtime:
     for status in ["503 Loading", "200 OK"] {
         let loading = r#"{"error":{"code":503,"message":"Loading model","type":"unavailable_error"}}"#;
         let upstream = Upstream::answering(status, JSON, loading);
-        let gateway = gateway(runtime, &upstream, "llamacpp", "/v1", json!({}));
+        let gateway = gateway(runtime, &upstream, "llamacpp", "/v1", &json!({}));
         let answer = gateway.chat(CHAT);
         assert_eq!((answer.status, answer.text().as_str()), (503, loading));
     }
@@ -215,7 +215,7 @@ pub(crate) fn workers_ai_keeps_its_models_names_and_its_envelope(runtime: Runtim
     });
     let root = "/client/v4/accounts/abc/ai/v1";
     let fields = json!({"api_keys": ["up-SECRET-1", "up-SECRET-2"]});
-    let gateway = gateway(runtime, &upstream, "workers-ai", root, fields);
+    let gateway = gateway(runtime, &upstream, "workers-ai", root, &fields);
     let body = r#"{"model":"@cf/meta/llama-3-8b","messages":[]}"#;
     for id in 0..6 {
         let answer = gateway.raw(chat(&format!("x-request-id: {id}\r\n"), body));
