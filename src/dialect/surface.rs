@@ -80,7 +80,13 @@ pub fn takes_default_model(path: &str) -> bool {
     STATELESS.contains(&path) && !matches!(path, "content_provenance_checks" | "decisions")
 }
 
-/// The same for a WebSocket, whose model stands in its address: `/v1/realtime` needs one for a new session, and none to
+/// Whether the model of a request may stand in a form.
+#[must_use]
+pub fn names_model_in_form(path: &str) -> bool {
+    takes_default_model(path) || path == "videos"
+}
+
+/// Whether a WebSocket can do without a model, which stands in its address stands in its address: `/v1/realtime` needs one for a new session, and none to
 /// join a call or to transcribe. Over `/v1/responses` every message names its own.
 #[must_use]
 pub fn takes_default_model_in_query(path: &str, query: Option<&str>) -> bool {

@@ -42,7 +42,7 @@ impl<P: Platform> Gateway<P> {
                 call.body = self.whole_body(head, stream).await?;
                 call.content = json(&call.body, path)?;
             }
-            Some(kind) if surface::takes_default_model(path) && chooses_models(route) => {
+            Some(kind) if surface::names_model_in_form(path) && chooses_models(route) => {
                 if is_encoded(&head.headers) {
                     let message = "The request body is compressed, and this token's models have to be read in it; send it without Content-Encoding.";
                     return Err(Error::new(Kind::UnsupportedMediaType, message));
