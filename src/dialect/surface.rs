@@ -86,7 +86,7 @@ pub fn names_model_in_form(path: &str) -> bool {
     takes_default_model(path) || path == "videos"
 }
 
-/// Whether a WebSocket can do without a model, which stands in its address stands in its address: `/v1/realtime` needs one for a new session, and none to
+/// Whether a WebSocket takes the default model, in its address: `/v1/realtime` needs one for a new session, and none to
 /// join a call or to transcribe. Over `/v1/responses` every message names its own.
 #[must_use]
 pub fn takes_default_model_in_query(path: &str, query: Option<&str>) -> bool {

@@ -5,7 +5,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt;
 use hyper::body::{Body as HttpBody, Frame, Incoming, SizeHint};
 use tokio::time::{Instant, Sleep};
@@ -13,6 +13,16 @@ use tokio::time::{Instant, Sleep};
 use super::log::{self, Entry};
 use super::serve::Held;
 use crate::gateway::{Body, End, Raw, Record, Relay};
+
+/// Events that come this quickly after one another are on their way together.
+const SUCCESSION: Duration = Duration::from_millis(5);
+
+/// How often the connection to the upstream gets its turn before what has come goes out. After one turn this task may be
+/// the first again.
+const TURNS: u8 = 2;
+
+/// The most that is put together for one write.
+const GATHER: usize = 16 * 1024;
 
 /// The body of one answer.
 pub(super) struct Outgoing {
@@ -123,6 +133,15 @@ struct Relaying {
     started: Instant,
     /// Since when the upstream is waited for.
     waiting_since: Option<Instant>,
+    /// Events that came in quick succession, to go out in one write.
+    gathered: BytesMut,
+    /// Turns that the connection had since the last of them.
+    yielded: u8,
+    /// When the last event came.
+    came: Instant,
+    /// How the upstream ended it.
+    end: Option<End>,
+    /// Nothing is left to be said.
     ended: bool,
 }
 
@@ -136,6 +155,10 @@ impl Relaying {
             relay,
             read,
             waiting_since: None,
+            gathered: BytesMut::new(),
+            yielded: 0,
+            came: Instant::now(),
+            end: None,
             ended: false,
         }
     }
@@ -153,11 +176,35 @@ impl Relaying {
                     self.waiting_since = None;
                     let Ok(bytes) = frame.into_data() else { continue };
                     self.relay.observer.feed(&bytes);
-                    return Poll::Ready(Some(bytes));
+                    let before = std::mem::replace(&mut self.came, Instant::now());
+                    let alone = self.gathered.is_empty() && self.came - before > SUCCESSION;
+                    if alone || self.gathered.len() + bytes.len() > GATHER {
+                        let gathered = std::mem::take(&mut self.gathered);
+                        if gathered.is_empty() {
+                            return Poll::Ready(Some(bytes));
+                        }
+                        self.gathered.extend_from_slice(&bytes);
+                        return Poll::Ready(Some(gathered.freeze()));
+                    }
+                    self.gathered.extend_from_slice(&bytes);
+                    self.yielded = 0;
+                    continue;
                 }
-                Poll::Ready(Some(Err(_))) => break End::Broken,
-                Poll::Ready(None) => break End::Closed,
+                Poll::Ready(Some(Err(_))) => self.end = Some(End::Broken),
+                Poll::Ready(None) => self.end = self.end.or(Some(End::Closed)),
+                Poll::Pending if !self.gathered.is_empty() && self.yielded < TURNS => {
+                    // The connection hands over one piece at a time, when it is asked to. Now it can, if it has one.
+                    self.yielded += 1;
+                    context.waker().wake_by_ref();
+                    return Poll::Pending;
+                }
                 Poll::Pending => {}
+            }
+            if !self.gathered.is_empty() {
+                return Poll::Ready(Some(std::mem::take(&mut self.gathered).freeze()));
+            }
+            if let Some(end) = self.end {
+                break end;
             }
             // A client that reads slowly is not the upstream's silence: time counts from when the upstream is waited for.
             let since = *self.waiting_since.get_or_insert_with(Instant::now);
