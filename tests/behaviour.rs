@@ -44,6 +44,8 @@ mod sockets;
 #[path = "behaviour/streams.rs"]
 mod streams;
 mod support;
+#[path = "behaviour/surface.rs"]
+mod surface;
 
 /// Makes two tests of each behaviour. One that is not listed is dead code, which the lints refuse.
 macro_rules! behaviours {
@@ -182,5 +184,9 @@ behaviours! {
         a_client_that_leaves_a_stream_ends_it_upstream,
         a_client_that_closes_a_lively_stream_ends_it_upstream,
         a_client_that_leaves_before_the_head_ends_the_request_upstream,
+    }
+    surface {
+        the_python_sdk_reaches_the_whole_surface,
+        the_node_sdk_reaches_the_whole_surface,
     }
 }

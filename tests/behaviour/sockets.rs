@@ -14,7 +14,7 @@ use tungstenite::{Error, Message};
 use crate::support::upstream::{Connection, JSON, Received, Upstream};
 use crate::support::{Gateway, Runtime, TOKEN, request, route};
 
-type Socket = WebSocket<TcpStream>;
+pub(crate) type Socket = WebSocket<TcpStream>;
 
 /// An upstream that accepts every WebSocket, as OpenAI does, and hands it to `talk`.
 pub(crate) fn upstream(talk: impl Fn(Socket) + Send + Sync + 'static) -> Upstream {
