@@ -62,6 +62,18 @@ node_of_version() {
   return 1
 }
 
+# Prints a browser that runs: the one that CHROMIUM_BIN names, else what the system has. A `chromium-browser` may only tell
+# that it is not installed.
+browser() {
+  local path
+  for path in ${CHROMIUM_BIN:+"$CHROMIUM_BIN"} chromium chromium-browser google-chrome google-chrome-stable \
+    '/Applications/Google Chrome.app/Contents/MacOS/Google Chrome'; do
+    path=$(command -v "$path") || continue
+    if "$path" --version >/dev/null 2>&1; then echo "$path"; return 0; fi
+  done
+  return 1
+}
+
 # Exports where the tools are: for worker-build, for the tests and for wrangler. They must be installed (scripts/tools).
 export_tools() {
   NODE_BIN=$(node_of_version) || die "no Node >= $node_wanted: run scripts/tools"
@@ -75,5 +87,6 @@ export_tools() {
   WRANGLER_JS=$root/node_modules/wrangler/bin/wrangler.js
   PYTHON_BIN=$tools/venv/bin/python
   WORKER_DIR=$root/build
-  export PATH NODE_BIN WASM_BINDGEN_BIN WORKER_BUILD_BIN WASM_OPT_BIN ESBUILD_BIN WORKERD_BIN WRANGLER_JS PYTHON_BIN WORKER_DIR
+  CHROMIUM_BIN=$(browser || true) # empty: the tests in a browser are skipped
+  export PATH NODE_BIN WASM_BINDGEN_BIN WORKER_BUILD_BIN WASM_OPT_BIN ESBUILD_BIN WORKERD_BIN WRANGLER_JS PYTHON_BIN WORKER_DIR CHROMIUM_BIN
 }
