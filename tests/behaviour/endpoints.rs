@@ -89,7 +89,14 @@ pub(crate) fn preflights_are_answered_for_every_path(runtime: Runtime) {
         );
         assert!(answer.field("access-control-allow-methods").unwrap().contains("POST"));
         assert_eq!(answer.field("access-control-allow-credentials"), None);
+        assert_eq!(answer.field("access-control-allow-private-network"), None);
     }
+    let asked = "origin: https://app.example\r\naccess-control-request-method: GET\r\naccess-control-request-private-network: true\r\n";
+    let answer = gateway.raw(format!(
+        "OPTIONS /v1/models HTTP/1.1\r\nhost: g\r\n{asked}connection: close\r\n\r\n"
+    ));
+    assert_eq!(answer.status, 204);
+    assert_eq!(answer.field("access-control-allow-private-network"), Some("true"));
 }
 
 pub(crate) fn configured_origins_are_the_only_ones(runtime: Runtime) {
