@@ -11,6 +11,8 @@
 
 #[path = "behaviour/bodies.rs"]
 mod bodies;
+#[path = "behaviour/browser.rs"]
+mod browser;
 #[path = "behaviour/clients.rs"]
 mod clients;
 #[path = "behaviour/endpoints.rs"]
@@ -78,6 +80,10 @@ behaviours! {
         embeddings_go_to_their_own_path,
         simple_chat_is_translated_both_ways,
         simple_chat_streams_chat_completions,
+    }
+    browser {
+        a_page_of_another_origin_uses_the_sdk,
+        only_pages_of_configured_origins_may_read_answers,
     }
     clients {
         the_python_sdk_works_unmodified,
