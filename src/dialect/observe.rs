@@ -18,7 +18,7 @@ use crate::error::{Error, Kind};
 const LINE_LIMIT: usize = 256 * 1024;
 
 /// The events behind which a response says no more.
-const RESPONSE_ENDS: [&[u8]; 3] = [b"response.completed", b"response.failed", b"response.incomplete"];
+const RESPONSE_ENDS: [&str; 4] = ["response.completed", "response.failed", "response.incomplete", "error"];
 
 /// How a stream has begun.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -40,7 +40,7 @@ pub enum Ending {
     /// With `[DONE]`, or when every choice said why it ended: Chat Completions, and the completions before them.
     #[default]
     Done,
-    /// With an event that says that the response is complete, failed or incomplete: Responses.
+    /// With an event that says that the response is complete, failed or incomplete, or why there is none: Responses.
     Response,
     /// In a way that is not known. Only a break is told.
     Unknown,
@@ -57,6 +57,8 @@ pub struct Observer {
     after_cr: bool,
     /// The lines since the last blank one make an event that is not complete.
     in_event: bool,
+    /// Its name is that of a last one. It is there when its data is.
+    last_named: bool,
     beginning: Beginning,
     ending: Ending,
     done: bool,
@@ -74,6 +76,7 @@ impl Default for Observer {
             overlong: false,
             after_cr: false,
             in_event: false,
+            last_named: false,
             beginning: Beginning::Nothing,
             ending: Ending::Done,
             done: false,
@@ -138,6 +141,7 @@ impl Observer {
             self.overlong = false;
             self.line.clear();
             self.in_event = true;
+            self.done |= self.last_named;
             self.begin(Beginning::Content);
         } else if self.line.is_empty() {
             self.read_line(rest);
@@ -155,12 +159,14 @@ impl Observer {
 
     fn read_line(&mut self, line: &[u8]) {
         self.in_event = !line.is_empty();
+        self.last_named &= self.in_event;
         if let Some(data) = line.strip_prefix(b"data:") {
             self.read_data(data.trim_ascii());
         } else if self.ending == Ending::Response
             && let Some(event) = line.strip_prefix(b"event:")
         {
-            self.done |= RESPONSE_ENDS.contains(&event.trim_ascii());
+            let name = event.trim_ascii();
+            self.last_named = RESPONSE_ENDS.iter().any(|end| end.as_bytes() == name);
         }
     }
 
@@ -173,6 +179,7 @@ impl Observer {
         if data.is_empty() {
             return;
         }
+        self.done |= self.ending == Ending::Response && (self.last_named || is_last(data));
         // Most events are one choice's next words. Only what says more is parsed.
         let first = self.beginning == Beginning::Nothing;
         if first
@@ -251,6 +258,8 @@ impl Observer {
     pub fn last_words(&mut self, broken: bool) -> Option<Vec<u8>> {
         let in_line = !self.line.is_empty() || self.overlong;
         if in_line {
+            // What an event is called does not make half of its data whole.
+            self.last_named = false;
             self.end_line(b"");
         }
         let finished = match self.ending {
@@ -277,6 +286,20 @@ pub fn truncated() -> Vec<u8> {
     let message = "The upstream's stream ended before the answer was complete; what came before may be cut. Send the request again.";
     let error = openai::refusal(&Error::new(Kind::UpstreamStreamTruncated, message));
     [b"data: ", error.as_slice(), b"\n\n"].concat()
+}
+
+/// Whether this is the last event of a response, as it says itself: not every upstream names its events.
+fn is_last(data: &[u8]) -> bool {
+    #[derive(Deserialize)]
+    struct Typed<'a> {
+        #[serde(borrow, rename = "type")]
+        kind: &'a str,
+    }
+    // Few events hold such a word, and only they are parsed.
+    RESPONSE_ENDS
+        .iter()
+        .any(|end| memmem::find(data, end.as_bytes()).is_some())
+        && serde_json::from_slice::<Typed<'_>>(data).is_ok_and(|event| RESPONSE_ENDS.contains(&event.kind))
 }
 
 /// Whether a member called `name` (with its quotes) stands somewhere with a value that does not begin with `usual`.

@@ -122,8 +122,36 @@ fn other_endpoints_end_in_their_own_way() {
         let stream = format!("{begun}event: response.{end}\ndata: {{\"type\":\"response.{end}\"}}\n\n");
         assert!(!words(Ending::Response, &stream), "{end}");
     }
+    let failed = "event: error\ndata: {\"type\":\"error\",\"code\":\"server_error\"}\n\n";
+    assert!(!words(Ending::Response, failed));
     assert!(words(Ending::Response, begun) && !words(Ending::Unknown, begun));
     assert!(Observer::of(Ending::Unknown).last_words(true).is_some());
+}
+
+#[test]
+fn a_response_is_complete_when_its_last_event_is() {
+    let words = |stream: &str| {
+        let mut observer = Observer::of(Ending::Response);
+        stream.as_bytes().chunks(1000).for_each(|piece| observer.feed(piece));
+        observer.last_words(false).map(|words| words.starts_with(b"\n"))
+    };
+    let long = format!(
+        "{{\"type\":\"response.completed\",\"response\":\"{}\"}}",
+        "x".repeat(2 * LINE_LIMIT)
+    );
+    let name = "event: response.completed\n";
+    for data in ["{\"type\": \"response.completed\"}", &long] {
+        assert_eq!(words(&format!("{name}data: {data}\n\n")), None);
+        assert_eq!(words(&format!("{name}data: {}", &data[..data.len() - 1])), Some(true));
+    }
+    assert_eq!(words(name), Some(true));
+    assert_eq!(
+        words("data: {\"type\": \"response.completed\"}\n\n"),
+        None,
+        "without a name"
+    );
+    let spoken = "data: {\"type\":\"response.output_text.delta\",\"delta\":\"response.completed\"}\n\n";
+    assert_eq!(words(spoken), Some(false));
 }
 
 #[test]
