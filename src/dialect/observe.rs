@@ -207,9 +207,9 @@ impl Observer {
                 self.beginning = Beginning::Error(data.to_vec());
             }
         }
-        if let Some(usage) = event.usage {
-            self.usage = Some(usage);
-        }
+        // Responses tell it inside the response.
+        let inside = || serde_json::from_str::<Response>(event.response?.get()).ok()?.usage;
+        self.usage = event.usage.or_else(inside).or(self.usage);
         let Some(choices) = event.choices else {
             self.begin(Beginning::Content);
             return;
@@ -320,7 +320,14 @@ struct Event<'a> {
     #[serde(default)]
     usage: Option<Usage>,
     #[serde(borrow, default)]
+    response: Option<&'a RawValue>,
+    #[serde(borrow, default)]
     choices: Option<Vec<Choice<'a>>>,
+}
+
+#[derive(Deserialize)]
+struct Response {
+    usage: Option<Usage>,
 }
 
 #[derive(Deserialize)]

@@ -26,13 +26,30 @@ pub fn refusal(error: &Error) -> Vec<u8> {
 
 /// Tokens of one answer.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "Told")]
 pub struct Usage {
     /// Tokens read.
-    #[serde(default)]
     pub prompt_tokens: u64,
     /// Tokens written.
-    #[serde(default)]
     pub completion_tokens: u64,
+}
+
+/// Usage as Chat Completions tell it, or as Responses and most other endpoints do.
+#[derive(Deserialize)]
+struct Told {
+    prompt_tokens: Option<u64>,
+    completion_tokens: Option<u64>,
+    input_tokens: Option<u64>,
+    output_tokens: Option<u64>,
+}
+
+impl From<Told> for Usage {
+    fn from(told: Told) -> Self {
+        Self {
+            prompt_tokens: told.prompt_tokens.or(told.input_tokens).unwrap_or_default(),
+            completion_tokens: told.completion_tokens.or(told.output_tokens).unwrap_or_default(),
+        }
+    }
 }
 
 /// What a whole answer under a good status says.
@@ -138,6 +155,7 @@ mod tests {
                 usage(3, 4),
                 false,
             ),
+            (r#"{"usage":{"input_tokens":3,"output_tokens":4}}"#, usage(3, 4), false),
             ("{}", None, false),
             ("<html>", None, false),
             (r#"{"error":{"message":"m"}}"#, None, true),

@@ -206,3 +206,22 @@ proptest! {
         let _ = observer.last_words(false);
     }
 }
+
+#[test]
+fn usage_is_read_wherever_a_stream_tells_it() {
+    for event in [
+        "data: {\"choices\":[],\"usage\":{\"prompt_tokens\":3,\"completion_tokens\":4,\"input_tokens\":3}}\n\n",
+        "data: {\"type\":\"response.completed\",\"response\":{\"usage\":{\"input_tokens\":3,\"output_tokens\":4}}}\n\n",
+        "data: {\"type\":\"speech.audio.done\",\"usage\":{\"input_tokens\":3,\"output_tokens\":4,\"total_tokens\":7}}\n\n",
+    ] {
+        let told = Usage {
+            prompt_tokens: 3,
+            completion_tokens: 4,
+        };
+        assert_eq!(watched(&[CONTENT, event]).usage(), Some(told), "{event}");
+    }
+    assert_eq!(
+        watched(&["data: {\"response\":\"tok\",\"usage\":null}\n\n"]).usage(),
+        None
+    );
+}
