@@ -13,6 +13,7 @@ mod server;
 mod source;
 mod suggest;
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use http::{HeaderMap, Uri};
@@ -30,6 +31,8 @@ use crate::dialect::providers::{Dialect, KeyHeader};
 pub struct Config {
     /// At least one.
     pub routes: Vec<Route>,
+    /// Which route a token is bound to.
+    pub tokens: HashMap<TokenDigest, usize>,
     /// Who may call from a browser.
     pub cors: Cors,
     /// The largest request body, in bytes.
@@ -162,6 +165,15 @@ impl Config {
             text: table.to_owned(),
         };
         load(Some(document), &|_| None)
+    }
+
+    /// The route of a token. The table is searched by the token's digest, which nobody can choose piece by piece, and what
+    /// is found is compared in constant time.
+    #[must_use]
+    pub fn route_of(&self, token: &[u8]) -> Option<usize> {
+        let digest = TokenDigest::of(token);
+        let index = *self.tokens.get(&digest)?;
+        self.routes.get(index)?.token.matches(&digest).then_some(index)
     }
 
     /// Everything that must never be shown.

@@ -1,5 +1,6 @@
 //! A table of routes in JSON -> routes, or every problem in it.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use serde_json::value::RawValue;
@@ -87,6 +88,7 @@ pub(super) fn routes(document: &Document, problems: &mut Problems) -> Vec<Route>
     }
     let known: Vec<&str> = FIELDS.iter().copied().chain([FALLBACKS]).collect();
     let mut drafts: Vec<Draft> = Vec::with_capacity(list.len());
+    let (mut tokens, mut names) = (HashSet::new(), HashSet::new());
     for (index, value) in list.into_iter().enumerate() {
         let path = if document.origin == SINGLE_TOKEN {
             SINGLE_TOKEN.to_owned()
@@ -95,16 +97,14 @@ pub(super) fn routes(document: &Document, problems: &mut Problems) -> Vec<Route>
         };
         let mut fields = Fields::read(text, path, value, &known, problems);
         let draft = draft(&mut fields, index);
-        if drafts.iter().any(|earlier| earlier.route.token == draft.route.token)
-            && (fields.has("token") || fields.has("token_sha256"))
-        {
+        if !tokens.insert(draft.route.token) && (fields.has("token") || fields.has("token_sha256")) {
             fields.problem(
                 Some("token"),
                 "another route has the same token",
                 "give each route its own; `ai-gateway token` makes one",
             );
         }
-        if drafts.iter().any(|earlier| earlier.route.name == draft.route.name) {
+        if !names.insert(draft.route.name.clone()) {
             fields.problem(
                 Some("name"),
                 format!("another route is called `{}` as well", draft.route.name),

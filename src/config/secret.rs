@@ -62,6 +62,12 @@ impl TokenDigest {
         bytes?.try_into().ok().map(Self)
     }
 
+    /// The digest itself.
+    #[must_use]
+    pub const fn bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+
     /// 64 hexadecimal digits.
     #[must_use]
     pub fn hex(&self) -> String {

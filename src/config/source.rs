@@ -18,7 +18,7 @@ pub struct Document {
 pub type Variables<'a> = &'a dyn Fn(&str) -> Option<String>;
 
 /// The variables that hold a configuration, but for the numbered parts of `GATEWAY_ROUTES`.
-pub const VARIABLES: [&str; 27] = [
+pub const VARIABLES: [&str; 28] = [
     "GATEWAY_ROUTES",
     "GATEWAY_TOKEN",
     "PROVIDER",
@@ -46,6 +46,7 @@ pub const VARIABLES: [&str; 27] = [
     "DASHSCOPE_API_KEY",
     "ARK_API_KEY",
     "AZURE_OPENAI_API_KEY",
+    "CLOUDFLARE_API_TOKEN",
 ];
 
 /// The keys that a single-token configuration looks for, after the provider's own.
@@ -97,7 +98,9 @@ pub fn load(routes: Option<Document>, variables: Variables<'_>) -> Result<Config
     let cors = cors(variables, &mut problems);
     let body_limit = body_limit(variables, &mut problems);
     if problems.is_empty() {
+        let tokens = routes.iter().enumerate();
         Ok(Config {
+            tokens: tokens.map(|(index, route)| (route.token, index)).collect(),
             routes,
             cors,
             body_limit,

@@ -8,6 +8,7 @@ use std::fmt;
 use std::ops::Range;
 
 use bytes::{Bytes, BytesMut};
+use memchr::memchr2;
 use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
@@ -42,9 +43,6 @@ pub struct Peek {
     inside: usize,
     /// The object has no members.
     empty: bool,
-    /// What tells one conversation from another, for prompt caches: `prompt_cache_key`, else `user`, else
-    /// the messages up to the first of the user.
-    conversation: Option<Range<usize>>,
 }
 
 impl Peek {
@@ -83,22 +81,7 @@ impl Peek {
                 serde_json::from_str(value).map_err(|_| Malformed::WrongType("stream", "true or false"))?;
             peek.stream = stream == Some(true);
         }
-        let named = |key| {
-            members
-                .last(key)
-                .filter(|value| value.len() > 2 && value.starts_with('"'))
-        };
-        peek.conversation = named("prompt_cache_key")
-            .or_else(|| named("user"))
-            .map(offset)
-            .or_else(|| members.last("messages").and_then(opening).map(offset));
         Ok(peek)
-    }
-
-    /// The bytes that stay the same over a conversation's requests.
-    #[must_use]
-    pub fn conversation<'a>(&self, body: &'a [u8]) -> Option<&'a [u8]> {
-        self.conversation.clone().and_then(|span| body.get(span))
     }
 
     /// `body` with `model` in the place of its model, every other byte kept.
@@ -121,6 +104,23 @@ impl Peek {
         patched.extend_from_slice(&body[span.end..]);
         patched.freeze()
     }
+}
+
+/// What tells one conversation from another, for prompt caches, in a request that was read before: `prompt_cache_key`, else
+/// `user`, else the messages up to the first of the user.
+#[must_use]
+pub fn conversation(body: &[u8]) -> Option<&[u8]> {
+    let json = std::str::from_utf8(body).ok()?;
+    let members = Members::read(json.strip_prefix('\u{feff}').unwrap_or(json)).ok()?;
+    let named = |key| {
+        members
+            .last(key)
+            .filter(|value| value.len() > 2 && value.starts_with('"'))
+    };
+    let known = named("prompt_cache_key").or_else(|| named("user"));
+    known
+        .or_else(|| members.last("messages").and_then(opening))
+        .map(str::as_bytes)
 }
 
 /// The members of an object in their order, keys unescaped, values as they stand in the text.
@@ -226,9 +226,9 @@ fn opening(messages: &str) -> Option<&str> {
 
 /// The deepest nesting of arrays and objects, strings left out. Stops counting beyond [`MAX_DEPTH`].
 fn depth(json: &[u8]) -> usize {
-    let (mut now, mut deepest) = (0_usize, 0);
-    let mut bytes = json.iter();
-    while let Some(byte) = bytes.next() {
+    let (mut now, mut deepest, mut at) = (0_usize, 0, 0);
+    while let Some(byte) = json.get(at) {
+        at += 1;
         match byte {
             b'[' | b'{' => {
                 now += 1;
@@ -238,19 +238,23 @@ fn depth(json: &[u8]) -> usize {
                 }
             }
             b']' | b'}' => now = now.saturating_sub(1),
-            b'"' => {
-                while let Some(byte) = bytes.next() {
-                    match byte {
-                        b'\\' => drop(bytes.next()),
-                        b'"' => break,
-                        _ => {}
-                    }
-                }
-            }
+            b'"' => at = behind_string(json, at),
             _ => {}
         }
     }
     deepest
+}
+
+/// The place behind the string whose content begins at `at`.
+fn behind_string(json: &[u8], mut at: usize) -> usize {
+    while let Some(found) = json.get(at..).and_then(|rest| memchr2(b'"', b'\\', rest)) {
+        at += found + 1;
+        if json[at - 1] == b'"' {
+            return at;
+        }
+        at += 1;
+    }
+    json.len()
 }
 
 impl fmt::Display for Malformed {
@@ -348,7 +352,7 @@ mod tests {
     fn a_conversation_keeps_its_opening_while_it_grows() {
         let first = br#"{"messages":[{"role":"system","content":"s"},{"role":"user","content":"u"}]}"#;
         let later = br#"{"messages":[{"role":"system","content":"s"},{"role":"user","content":"u"},{"role":"assistant","content":"a"}]}"#;
-        let of = |body: &'static [u8]| Peek::read(body).unwrap().conversation(body).unwrap();
+        let of = |body: &'static [u8]| conversation(body).unwrap();
         assert_eq!(of(first), of(later));
         assert_eq!(of(br#"{"user":"ann","prompt_cache_key":"k","messages":[]}"#), b"\"k\"");
     }

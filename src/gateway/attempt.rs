@@ -11,8 +11,9 @@ use super::call::{Call, Keys};
 use super::endpoint::Endpoint;
 use super::failure::Failure;
 use super::{Body, Gateway, Raw, Record, Relay, echo, headers};
-use crate::config::{DEFAULT_TIMEOUT, Route, Secret, Upstream};
+use crate::config::{DEFAULT_TIMEOUT, Rotation, Route, Secret, Upstream};
 use crate::dialect::observe::{Beginning, Observer};
+use crate::dialect::openai::Usage;
 use crate::dialect::refusal::Refusal;
 use crate::dialect::{cut, openai};
 use crate::error::{Error, Kind};
@@ -36,8 +37,8 @@ const STREAM_OPTIONS: &str = "stream_options";
 pub(super) enum Outcome<S> {
     /// A stream that has begun.
     Stream(Response<Relay<S>>),
-    /// An answer that is complete, the gateway's own ones included.
-    Whole(Response<Body<S>>),
+    /// An answer that is complete, the gateway's own ones included, and the tokens that it tells of.
+    Whole(Response<Body<S>>, Option<Usage>),
     /// Bytes of any kind, which nothing is read in.
     Raw(Response<Raw<S>>),
     /// A WebSocket that the upstream has accepted.
@@ -64,14 +65,13 @@ impl<P: Platform> Gateway<P> {
         record: &mut Record,
     ) -> Result<Response<Body<P::Stream>>, Error> {
         let health = &self.state.health;
-        let home = self.config.routes[call.route].token.hex();
         let order = Order {
             subject: if call.keys == Keys::Any {
                 call.request_id.as_bytes()
             } else {
-                home.as_bytes()
+                self.config.routes[call.route].token.bytes()
             },
-            conversation: if call.keys == Keys::Any {
+            conversation: if call.keys == Keys::Any && self.is_sticky(call.route) {
                 call.conversation()
             } else {
                 None
@@ -128,6 +128,13 @@ impl<P: Platform> Gateway<P> {
         }
     }
 
+    /// Whether the keys of a route, or of a fallback of it, are chosen by conversation.
+    fn is_sticky(&self, route: usize) -> bool {
+        let sticky = |route: &Route| route.rotation == Rotation::Sticky;
+        let route = &self.config.routes[route];
+        sticky(route) || route.fallbacks.iter().any(|index| sticky(&self.config.routes[*index]))
+    }
+
     /// Asks one upstream with one key. `limit` is the time that is left; under `hold` a stream is handed on only when its
     /// first content is there.
     async fn attempt(
@@ -150,7 +157,12 @@ impl<P: Platform> Gateway<P> {
             return if call.is_socket() {
                 Outcome::NoSocket
             } else {
-                Outcome::Whole(echo::answer(call.endpoint, &body, model, &call.request_id, start))
+                let answer = echo::answer(call.endpoint, &body, model, &call.request_id, start);
+                let usage = match answer.body() {
+                    Body::Full(body) => openai::Answer::read(body).usage,
+                    _ => None,
+                };
+                Outcome::Whole(answer, usage)
             };
         }
         let Some(url) = call.address(route, model) else {
@@ -231,7 +243,7 @@ impl<P: Platform> Gateway<P> {
         let status = response.status();
         let unchanged = status == StatusCode::NOT_MODIFIED && matches!(call.endpoint, Endpoint::Passed(_));
         if unchanged {
-            return Outcome::Whole(response.map(|_| Body::Full(Bytes::new())));
+            return Outcome::Whole(response.map(|_| Body::Full(Bytes::new())), None);
         }
         if status.is_redirection() || status.is_informational() {
             return Outcome::Unusable(status);
@@ -248,8 +260,9 @@ impl<P: Platform> Gateway<P> {
             {
                 return Outcome::Unusable(status);
             }
-            if !openai::Answer::read(&body).is_error {
-                return Outcome::Whole(Response::from_parts(head, Body::Full(body)));
+            let answer = openai::Answer::read(&body);
+            if !answer.is_error {
+                return Outcome::Whole(Response::from_parts(head, Body::Full(body)), answer.usage);
             }
         }
         self.refusal(Response::from_parts(head, body), route)
@@ -310,7 +323,7 @@ fn is_nowhere(answer: &Response<Bytes>) -> bool {
 impl<S> Outcome<S> {
     fn meaning(&self) -> Meaning {
         match self {
-            Self::Stream(_) | Self::Whole(_) | Self::Raw(_) | Self::Socket(_) | Self::NoSocket => Meaning::SUCCESS,
+            Self::Stream(_) | Self::Whole(..) | Self::Raw(_) | Self::Socket(_) | Self::NoSocket => Meaning::SUCCESS,
             Self::Refused(_, meaning) => *meaning,
             Self::Unusable(_) => Meaning::BROKEN,
             Self::Failed(fault) => outcome::of_fault(fault),
@@ -348,7 +361,7 @@ impl<S> Outcome<S> {
             Self::Failed(Fault::Reset(why)) => format!("reset: {}", clean(why)),
             Self::Failed(Fault::Timeout) => "timeout".to_owned(),
             Self::Failed(Fault::TooLarge) => "answer too large".to_owned(),
-            Self::Stream(_) | Self::Whole(_) | Self::Raw(_) | Self::Socket(_) | Self::NoSocket => {
+            Self::Stream(_) | Self::Whole(..) | Self::Raw(_) | Self::Socket(_) | Self::NoSocket => {
                 "delivered".to_owned()
             }
         };

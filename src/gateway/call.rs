@@ -8,7 +8,7 @@ use super::echo;
 use super::endpoint::Endpoint;
 use crate::config::{Addresses, Route, Upstream};
 use crate::dialect::form::Form;
-use crate::dialect::patch::Peek;
+use crate::dialect::patch::{Peek, conversation};
 use crate::dialect::surface;
 
 /// One client request, read as far as the gateway needs it.
@@ -93,7 +93,7 @@ impl Call<'_> {
     /// What stays the same over a conversation.
     pub(super) fn conversation(&self) -> Option<&[u8]> {
         match &self.content {
-            Content::Json(peek) => peek.conversation(&self.body),
+            Content::Json(_) => conversation(&self.body),
             Content::Opaque | Content::Form(_) | Content::Socket { .. } => None,
         }
     }

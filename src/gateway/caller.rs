@@ -3,7 +3,7 @@
 use http::{HeaderMap, HeaderValue, header};
 
 use super::headers;
-use crate::config::{Config, TokenDigest};
+use crate::config::Config;
 use crate::error::{Error, Kind};
 
 /// The route of the first known token, in the order `x-api-key`, `authorization: Bearer`, `x-goog-api-key`, `api-key`,
@@ -25,18 +25,7 @@ pub(super) fn route(config: &Config, client: &HeaderMap) -> Result<usize, Error>
         .chain(all("api-key"))
         .chain(headers::protocol_tokens(client));
     for token in tokens {
-        let digest = TokenDigest::of(token.trim_ascii());
-        // Every route is compared, so that the time taken tells nothing about which one matched.
-        let matches = |found: Option<usize>, (index, token): (usize, &TokenDigest)| {
-            if token.matches(&digest) { Some(index) } else { found }
-        };
-        if let Some(index) = config
-            .routes
-            .iter()
-            .map(|route| &route.token)
-            .enumerate()
-            .fold(None, matches)
-        {
+        if let Some(index) = config.route_of(token.trim_ascii()) {
             return Ok(index);
         }
     }

@@ -20,12 +20,10 @@ impl<P: Platform> Gateway<P> {
                 headers::streaming(&mut head.headers);
                 Response::from_parts(head, Body::Stream(Box::new(relay)))
             }
-            Outcome::Whole(response) => {
+            Outcome::Whole(response, usage) => {
                 let (mut head, body) = response.into_parts();
                 head.headers = headers::released(head.headers);
-                if let Body::Full(body) = &body {
-                    record.usage = openai::Answer::read(body).usage;
-                }
+                record.usage = usage;
                 Response::from_parts(head, body)
             }
             Outcome::Raw(response) => {

@@ -40,7 +40,7 @@ impl Failure {
             )),
             Outcome::Failed(_)
             | Outcome::Stream(_)
-            | Outcome::Whole(_)
+            | Outcome::Whole(..)
             | Outcome::Raw(_)
             | Outcome::Socket(_)
             | Outcome::NoSocket => Self::Error(unreachable()),

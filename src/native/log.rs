@@ -1,8 +1,11 @@
 //! The log: one line per request on stdout, as JSON for machines or as text for people; the clock it is stamped with.
 
 use std::io::Write;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use serde::Serialize;
+use tokio::sync::Notify;
 
 use crate::config::LogFormat;
 use crate::gateway::Record;
@@ -71,11 +74,47 @@ fn request(format: LogFormat, record: &Record, bytes: u64, first_byte: Option<Mi
         total_ms: since_start(now()),
         complete,
     };
-    let text = match format {
-        LogFormat::Json => serde_json::to_string(&line).unwrap_or_default(),
-        LogFormat::Text => text(&line),
-    };
-    let _ = writeln!(std::io::stdout().lock(), "{text}");
+    let mut waiting = WAITING.lock().unwrap_or_else(PoisonError::into_inner);
+    let was_empty = waiting.is_empty();
+    match format {
+        LogFormat::Json => drop(serde_json::to_writer(&mut *waiting, &line)),
+        LogFormat::Text => waiting.extend_from_slice(text(&line).as_bytes()),
+    }
+    waiting.push(b'\n');
+    if waiting.len() > MOST_WAITING {
+        write(&mut waiting);
+    } else if was_empty {
+        drop(waiting);
+        NEWS.notify_one();
+    }
+}
+
+/// Lines that wait to be written together: one system call for many requests, and none in a request's way.
+static WAITING: Mutex<Vec<u8>> = Mutex::new(Vec::new());
+static NEWS: Notify = Notify::const_new();
+
+/// How long a line waits for others, and how many bytes do before they are written at once.
+const PAUSE: Duration = Duration::from_millis(20);
+const MOST_WAITING: usize = 32 * 1024;
+
+/// Writes what waits, again and again. Never returns.
+pub(super) async fn keep_writing() {
+    loop {
+        NEWS.notified().await;
+        tokio::time::sleep(PAUSE).await;
+        flush();
+    }
+}
+
+/// Writes what waits.
+pub(super) fn flush() {
+    write(&mut WAITING.lock().unwrap_or_else(PoisonError::into_inner));
+}
+
+fn write(waiting: &mut Vec<u8>) {
+    let mut stdout = std::io::stdout().lock();
+    let _ = stdout.write_all(waiting).and_then(|()| stdout.flush());
+    waiting.clear();
 }
 
 fn text(line: &Line<'_>) -> String {

@@ -25,6 +25,9 @@ use crate::platform::{Fault, Limits, Millis, Payload, Platform};
 const DISCARD_LIMIT: usize = 128 * 1024 * 1024;
 const DISCARD_TIME: Duration = Duration::from_secs(10);
 
+/// The most that is set aside for a body because of what its sender says about its length.
+const PREPARED: usize = 4 * 1024 * 1024;
+
 /// tokio and hyper, as the core sees them.
 #[derive(Clone)]
 struct Native {
@@ -41,10 +44,7 @@ impl Platform for Native {
     }
 
     fn random(&self) -> u128 {
-        let mut bits = [0; 16];
-        // Without an entropy source ids repeat, which is no reason to refuse a request.
-        let _ = getrandom::fill(&mut bits);
-        u128::from_ne_bytes(bits)
+        fastrand::u128(..)
     }
 
     async fn sleep(&self, duration: Duration) {
@@ -61,7 +61,8 @@ impl Platform for Native {
     }
 
     async fn collect(&self, mut stream: Incoming, limit: usize, idle: Duration) -> Result<Bytes, Fault> {
-        let mut body = BytesMut::new();
+        let announced = usize::try_from(stream.size_hint().lower()).unwrap_or(limit);
+        let mut body = BytesMut::with_capacity(announced.min(limit).min(PREPARED));
         while let Some(data) = tokio::time::timeout(idle, self.read(&mut stream))
             .await
             .map_err(|_| Fault::Timeout)??

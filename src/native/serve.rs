@@ -50,7 +50,10 @@ pub(super) fn run(config: Config, server: &Server, reloads: bool) -> Result<(), 
         if reloads {
             tokio::spawn(keep_reading(table));
         }
-        listen(state, server).await
+        tokio::spawn(log::keep_writing());
+        let served = listen(state, server).await;
+        log::flush();
+        served
     })
 }
 
@@ -97,7 +100,8 @@ async fn listen(state: Serving, server: &Server) -> Result<(), String> {
                     let noted = Arc::clone(&notes);
                     let service = service_fn(move |request| {
                         let (state, notes) = (state.clone(), Arc::clone(&noted));
-                        async move { Ok::<_, Infallible>(state.answer(request, &notes).await) }
+                        // Boxed, so that a connection holds no room for a request while it serves none.
+                        Box::pin(async move { Ok::<_, Infallible>(state.answer(request, &notes).await) })
                     });
                     let io = TokioIo::new(Explained::new(stream, explain, notes));
                     let connection = connections.watch(http.serve_connection_with_upgrades(io, service).into_owned());

@@ -165,7 +165,7 @@ impl Health {
     /// Whether the route's upstream is known not to know `stream_options`.
     #[must_use]
     pub fn lacks_stream_options(&self, route: &Route, now: Millis) -> bool {
-        self.rests_until(Subject::stream_options(route), now).is_some()
+        !self.is_quiet() && self.rests_until(Subject::stream_options(route), now).is_some()
     }
 
     fn entry<'a>(&self, rests: &'a mut HashMap<Subject, Rest>, subject: Subject, now: Millis) -> &'a mut Rest {

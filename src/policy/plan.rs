@@ -106,7 +106,11 @@ impl<'a> Plan<'a> {
             stops.push(Stop {
                 route: index,
                 model: model(index),
-                upstream_rests: health.rests_until(Subject::upstream(stop), now),
+                upstream_rests: if health.is_quiet() {
+                    None
+                } else {
+                    health.rests_until(Subject::upstream(stop), now)
+                },
                 deadline: None,
             });
             if stop.keys.is_empty() {
@@ -209,7 +213,8 @@ impl<'a> Plan<'a> {
                 break;
             };
             let route = &self.config.routes[target.route];
-            if elsewhere && stop.deadline.is_none() && stop.upstream_rests.is_none() {
+            let unsure = !self.health.is_quiet() && stop.deadline.is_none() && stop.upstream_rests.is_none();
+            if elsewhere && unsure {
                 let upstream = Subject::upstream(route);
                 if !self.health.may_probe(upstream, now) {
                     stop.upstream_rests = self.health.rests_until(upstream, now).or(Some(now));
@@ -241,6 +246,9 @@ impl<'a> Plan<'a> {
         let Some(target) = self.current else {
             return Verdict::Continue;
         };
+        if meaning.scope == Scope::Success && self.health.is_quiet() {
+            return Verdict::Deliver;
+        }
         let route = &self.config.routes[target.route];
         let model = self.stop(&target).and_then(|stop| stop.model);
         let (health, until) = (self.health, now.after(meaning.rest));
