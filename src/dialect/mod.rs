@@ -8,5 +8,6 @@ pub mod openai;
 pub mod patch;
 pub mod providers;
 pub mod refusal;
+mod scan;
 pub mod simple_chat;
 pub mod surface;

@@ -4,7 +4,9 @@
 //! Lines end as the event-stream specification says (CRLF, LF or CR; WHATWG HTML, section 9.2.6).
 
 use std::collections::BTreeSet;
+use std::sync::LazyLock;
 
+use memchr::memmem::Finder;
 use memchr::{memchr2, memmem};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
@@ -19,6 +21,12 @@ const LINE_LIMIT: usize = 256 * 1024;
 
 /// The events behind which a response says no more.
 const RESPONSE_ENDS: [&str; 4] = ["response.completed", "response.failed", "response.incomplete", "error"];
+
+/// Searchers are made once: making one costs more than a search through an event.
+static FINISH_REASON: LazyLock<Finder<'_>> = LazyLock::new(|| Finder::new("\"finish_reason\""));
+static USAGE: LazyLock<Finder<'_>> = LazyLock::new(|| Finder::new("\"usage\""));
+static ERROR: LazyLock<Finder<'_>> = LazyLock::new(|| Finder::new("\"error\""));
+static INDEX: LazyLock<Finder<'_>> = LazyLock::new(|| Finder::new("\"index\""));
 
 /// How a stream has begun.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -183,10 +191,10 @@ impl Observer {
         // Most events are one choice's next words. Only what says more is parsed.
         let first = self.beginning == Beginning::Nothing;
         if first
-            || says(data, b"\"finish_reason\"", b'n')
-            || says(data, b"\"usage\"", b'n')
-            || says(data, b"\"error\"", b'n')
-            || says(data, b"\"index\"", b'0')
+            || says(data, &FINISH_REASON, b'n')
+            || says(data, &USAGE, b'n')
+            || says(data, &ERROR, b'n')
+            || says(data, &INDEX, b'0')
         {
             self.read_event(data, first);
         }
@@ -303,9 +311,9 @@ fn is_last(data: &[u8]) -> bool {
 }
 
 /// Whether a member called `name` (with its quotes) stands somewhere with a value that does not begin with `usual`.
-fn says(data: &[u8], name: &[u8], usual: u8) -> bool {
-    memmem::find_iter(data, name).any(|at| {
-        let behind = data[at + name.len()..].trim_ascii_start();
+fn says(data: &[u8], name: &Finder<'_>, usual: u8) -> bool {
+    name.find_iter(data).any(|at| {
+        let behind = data[at + name.needle().len()..].trim_ascii_start();
         let value = behind.strip_prefix(b":").map(<[u8]>::trim_ascii_start);
         value.is_some_and(|value| value.first() != Some(&usual))
     })

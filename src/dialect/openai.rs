@@ -5,8 +5,8 @@ use std::borrow::Cow;
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
-use serde_json::value::RawValue;
 
+use super::patch::Members;
 use super::refusal::Refusal;
 
 use crate::error::Error;
@@ -65,27 +65,19 @@ impl Answer {
     /// Reads an answer. One that is not JSON says nothing.
     #[must_use]
     pub fn read(body: &[u8]) -> Self {
-        #[derive(Deserialize)]
-        struct Read<'a> {
-            #[serde(default)]
-            usage: Option<Usage>,
-            #[serde(borrow, default)]
-            error: Option<&'a RawValue>,
-            #[serde(default)]
-            choices: Option<IgnoredAny>,
-        }
         if body.trim_ascii_start().starts_with(b"[") {
             // Google puts its errors into an array.
             let is_error = Refusal::read(body).is_some();
             return Self { usage: None, is_error };
         }
-        serde_json::from_slice::<Read<'_>>(body).map_or_else(
-            |_| Self::default(),
-            |answer| Self {
-                usage: answer.usage,
-                is_error: answer.error.is_some() && answer.choices.is_none(),
-            },
-        )
+        let Some(members) = std::str::from_utf8(body).ok().and_then(|body| Members::read(body).ok()) else {
+            return Self::default();
+        };
+        let told = |name: &str| members.last(name).filter(|value| *value != "null");
+        Self {
+            usage: told("usage").and_then(|usage| serde_json::from_str(usage).ok()),
+            is_error: told("error").is_some() && told("choices").is_none(),
+        }
     }
 }
 

@@ -12,6 +12,8 @@ use memchr::memchr2;
 use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
+use super::scan;
+
 /// How deep arrays and objects may nest: what common JSON parsers take.
 pub const MAX_DEPTH: usize = 128;
 
@@ -54,9 +56,6 @@ impl Peek {
         let text = std::str::from_utf8(body)
             .map_err(|error| Malformed::Syntax(format!("it is not UTF-8 from byte {} on", error.valid_up_to())))?;
         let json = text.strip_prefix('\u{feff}').unwrap_or(text);
-        if depth(json.as_bytes()) > MAX_DEPTH {
-            return Err(Malformed::TooDeep);
-        }
         let members = Members::read(json)?;
         let offset = |value: &str| {
             let start = value.as_ptr() as usize - body.as_ptr() as usize;
@@ -124,10 +123,19 @@ pub fn conversation(body: &[u8]) -> Option<&[u8]> {
 }
 
 /// The members of an object in their order, keys unescaped, values as they stand in the text.
-pub(super) struct Members<'a>(Vec<(Cow<'a, str>, &'a str)>);
+pub(super) struct Members<'a>(pub(super) Vec<(Cow<'a, str>, &'a str)>);
 
 impl<'a> Members<'a> {
     pub(super) fn read(json: &'a str) -> Result<Self, Malformed> {
+        match scan::members(json) {
+            Some(members) => Ok(Self(members)),
+            None if depth(json.as_bytes()) > MAX_DEPTH => Err(Malformed::TooDeep),
+            None => Self::parse(json),
+        }
+    }
+
+    /// The same by a parser, which can say what is wrong.
+    pub(super) fn parse(json: &'a str) -> Result<Self, Malformed> {
         let mut parser = serde_json::Deserializer::from_str(json);
         let members = parser
             .deserialize_any(ObjectOnly)
