@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use http::header::CONTENT_LENGTH;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response};
 use worker::js_sys::Date;
 use worker::wasm_bindgen::JsCast;
@@ -82,7 +83,11 @@ impl Platform for Edge {
 
 /// The request in the core's types. The body is not read.
 fn incoming(request: &web_sys::Request) -> worker::Result<Request<Stream>> {
-    let mut core = Request::new(Stream::new(request.body(), None, None));
+    let headers = headers(&request.headers());
+    let length = headers
+        .get(CONTENT_LENGTH)
+        .and_then(|length| length.to_str().ok()?.parse().ok());
+    let mut core = Request::new(Stream::new(request.body(), length, None));
     let url = request.url();
     let path = url
         .splitn(4, '/')
@@ -90,7 +95,7 @@ fn incoming(request: &web_sys::Request) -> worker::Result<Request<Stream>> {
         .map_or_else(|| "/".to_owned(), |rest| format!("/{rest}"));
     *core.uri_mut() = path.parse().unwrap_or_else(|_| http::Uri::from_static("/%00"));
     *core.method_mut() = Method::from_bytes(request.method().as_bytes()).unwrap_or(Method::GET);
-    *core.headers_mut() = headers(&request.headers());
+    *core.headers_mut() = headers;
     Ok(core)
 }
 

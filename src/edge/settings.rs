@@ -18,8 +18,9 @@ const KV_FRESH: f64 = 60_000.0;
 type Variables = BTreeMap<String, String>;
 
 struct Parsed {
-    variables: Variables,
+    /// The table in KV, where the configuration comes from there.
     table: Option<String>,
+    uses_kv: bool,
     read_at: f64,
     result: Result<Arc<Config>, Problems>,
 }
@@ -28,30 +29,37 @@ thread_local! {
     static PARSED: RefCell<Option<Parsed>> = const { RefCell::new(None) };
 }
 
-/// The configuration as it is now.
+/// The configuration as it is now. Variables and secrets are the same as long as the isolate lives; only KV may say
+/// something new.
 pub(super) async fn config(env: &Env) -> Result<Arc<Config>, Problems> {
-    let variables = variables(env);
-    let inline = config::inline_routes(&|name| variables.get(name).cloned());
-    let uses_kv = inline.is_none() && Reflect::has(env, &KV_BINDING.into()).unwrap_or(false);
     let now = Date::now();
     let known = PARSED.with_borrow(|parsed| {
-        let parsed = parsed.as_ref().filter(|parsed| parsed.variables == variables)?;
-        (!uses_kv || now - parsed.read_at < KV_FRESH).then(|| parsed.result.clone())
+        let fresh = |parsed: &&Parsed| !parsed.uses_kv || now - parsed.read_at < KV_FRESH;
+        parsed.as_ref().filter(fresh).map(|parsed| parsed.result.clone())
     });
     if let Some(known) = known {
         return known;
     }
-    let table = if uses_kv { from_kv(env).await? } else { None };
+    let variables = variables(env);
+    let inline = config::inline_routes(&|name| variables.get(name).cloned());
+    let uses_kv = inline.is_none() && Reflect::has(env, &KV_BINDING.into()).unwrap_or(false);
+    let table = if uses_kv { from_kv(env).await } else { Ok(None) };
     let unchanged = PARSED.with_borrow_mut(|parsed| {
-        let parsed = parsed
-            .as_mut()
-            .filter(|parsed| parsed.variables == variables && parsed.table == table)?;
-        parsed.read_at = now;
-        Some(parsed.result.clone())
+        let parsed = parsed.as_mut()?;
+        // A namespace that cannot be read for a moment takes no configuration away.
+        let same = match &table {
+            Ok(table) => parsed.table == *table,
+            Err(_) => parsed.result.is_ok(),
+        };
+        same.then(|| {
+            parsed.read_at = now;
+            parsed.result.clone()
+        })
     });
     if let Some(unchanged) = unchanged {
         return unchanged;
     }
+    let table = table?;
     let document = inline.or_else(|| {
         table.clone().map(|text| Document {
             origin: format!("{KV_BINDING}:{ROUTES}"),
@@ -60,8 +68,8 @@ pub(super) async fn config(env: &Env) -> Result<Arc<Config>, Problems> {
     });
     let result = config::load(document, &|name| variables.get(name).cloned()).map(Arc::new);
     PARSED.set(Some(Parsed {
-        variables,
         table,
+        uses_kv,
         read_at: now,
         result: result.clone(),
     }));

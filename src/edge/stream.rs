@@ -13,6 +13,9 @@ use worker::web_sys::{self, ReadableStream, ReadableStreamDefaultReader};
 use super::fetch::AbortOnDrop;
 use crate::platform::Fault;
 
+/// A body of so many bytes comes at once or not at all.
+const SHORT: usize = 64 * 1024;
+
 /// A body, and the request that it belongs to.
 #[derive(Default)]
 pub(super) struct Stream {
@@ -67,11 +70,18 @@ impl Stream {
 
     /// All of it.
     pub(super) async fn collect(mut self, limit: usize, idle: Duration) -> Result<Bytes, Fault> {
-        if idle == Duration::MAX
-            && self.length.is_some_and(|length| length <= limit)
+        let known = self.length.filter(|length| *length <= limit);
+        if known.is_some_and(|length| idle == Duration::MAX || length <= SHORT)
             && let Some(body) = self.body.take()
         {
-            return self.take_whole(&body).await;
+            let whole = pin!(self.take_whole(&body));
+            if idle == Duration::MAX {
+                return whole.await;
+            }
+            return match select(whole, Delay::from(idle)).await {
+                Either::Left((whole, _)) => whole,
+                Either::Right(((), _)) => Err(Fault::Timeout),
+            };
         }
         let mut read = Vec::new();
         loop {
