@@ -24,8 +24,11 @@ pub(super) fn outgoing(
     context: &Context,
 ) -> worker::Result<web_sys::Response> {
     let (mut head, body) = response.into_parts();
-    // The runtime knows the length of what it moves, and says it itself.
-    head.headers.remove(http::header::CONTENT_LENGTH);
+    // The runtime knows the length of what it moves, and says it itself. Where it moves nothing, it is that of the answer to
+    // another method.
+    if !matches!(&body, Body::Raw(raw) if raw.stream.is_empty()) {
+        head.headers.remove(http::header::CONTENT_LENGTH);
+    }
     let init = init(head.status, &head.headers)?;
     let answer = match body {
         Body::Full(bytes) if bytes.is_empty() => Ok(web_sys::Response::new_with_opt_str_and_init(None, &init)?),

@@ -68,6 +68,11 @@ impl Stream {
         Ok(Some(chunk.to_vec().into()))
     }
 
+    /// Whether there is no body at all.
+    pub(super) const fn is_empty(&self) -> bool {
+        self.body.is_none()
+    }
+
     /// All of it.
     pub(super) async fn collect(mut self, limit: usize, idle: Duration) -> Result<Bytes, Fault> {
         let known = self.length.filter(|length| *length <= limit);

@@ -87,20 +87,28 @@ impl Endpoint {
         }
     }
 
-    /// Whether a good answer is passed on unread: everything but JSON and, where an answer is due, a web page.
+    /// Whether nothing in a good answer is for the gateway to read, whatever it is: a GET asks for what an account keeps,
+    /// and a file that looks like an error is a file.
+    pub(super) fn is_unread(&self, method: &Method) -> bool {
+        matches!(self, Self::Passed(_)) && matches!(*method, Method::GET | Method::HEAD)
+    }
+
+    /// Whether a good answer is passed on unread: where nothing is to be read, and else everything but JSON and, where an
+    /// answer is due, a web page.
     pub(super) fn is_raw<S>(&self, method: &Method, response: &Response<S>) -> bool {
         let Self::Passed(path) = self else { return false };
         let kind = headers::content_type(response.headers()).unwrap_or_default();
         let page = kind.starts_with("text/html") && surface::class(method, path) == Class::Stateless;
+        let readable = headers::is_json(kind.as_bytes()) || kind.is_empty() || page;
         response.status().is_success()
             && response.status() != StatusCode::NO_CONTENT
-            && !(headers::is_json(kind.as_bytes()) || kind.is_empty() || page)
+            && (self.is_unread(method) || !readable)
     }
 
     /// Whether a good answer may have no body.
     pub(super) fn may_be_empty(&self, method: &Method, status: StatusCode) -> bool {
         let passed = match self {
-            Self::Passed(path) => method == Method::HEAD || surface::class(method, path) != Class::Stateless,
+            Self::Passed(path) => surface::class(method, path) != Class::Stateless,
             _ => false,
         };
         status == StatusCode::NO_CONTENT || passed
