@@ -13,6 +13,8 @@
 mod bodies;
 #[path = "behaviour/browser.rs"]
 mod browser;
+#[path = "behaviour/classes.rs"]
+mod classes;
 #[path = "behaviour/clients.rs"]
 mod clients;
 #[path = "behaviour/endpoints.rs"]
@@ -84,6 +86,18 @@ behaviours! {
     browser {
         a_page_of_another_origin_uses_the_sdk,
         only_pages_of_configured_origins_may_read_answers,
+    }
+    classes {
+        every_endpoint_passes_byte_for_byte_both_ways,
+        every_endpoint_of_the_administrator_is_refused_unless_the_route_opens_it,
+        what_an_account_keeps_meets_one_key_and_everything_else_all_of_them,
+        an_offer_of_a_call_is_answered_with_its_place,
+        files_keep_their_name_their_length_and_their_bytes,
+        a_file_that_looks_like_an_error_is_a_file,
+        a_transcription_may_be_plain_text,
+        streams_of_sound_and_of_images_pass_byte_for_byte,
+        an_answer_without_a_body_stays_one,
+        conditions_and_ranges_are_the_upstreams_business,
     }
     clients {
         the_python_sdk_works_unmodified,
