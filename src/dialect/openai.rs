@@ -88,6 +88,12 @@ pub fn is_no_answer(content_type: Option<&str>, body: &[u8]) -> bool {
     html || matches!(body.trim_ascii_start().first(), None | Some(b'<'))
 }
 
+/// Whether a body is JSON.
+#[must_use]
+pub fn is_json(body: &[u8]) -> bool {
+    serde_json::from_slice::<IgnoredAny>(body).is_ok()
+}
+
 /// The content of a message: text, or parts of which the texts count.
 #[derive(Deserialize)]
 #[serde(untagged)]

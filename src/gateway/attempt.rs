@@ -172,7 +172,7 @@ impl<P: Platform> Gateway<P> {
             body = cut::without(&body, STREAM_OPTIONS).unwrap_or(body);
         }
         let bare = body.is_empty() && upload.is_none();
-        let mut request = Request::new(upload.unwrap_or(Payload::Full(body)));
+        let mut request = Request::new(());
         *request.uri_mut() = url;
         *request.method_mut() = call.method.clone();
         *request.headers_mut() = call.headers.clone();
@@ -189,10 +189,23 @@ impl<P: Platform> Gateway<P> {
             connect: route.connect_timeout,
             silence: route.timeout,
         };
-        let response = match self.platform.fetch(request, limits).await {
+        let again = call.endpoint.is_unread(&call.method).then(|| request.clone());
+        let request = request.map(|()| upload.unwrap_or(Payload::Full(body.clone())));
+        let mut response = match self.platform.fetch(request, limits).await {
             Ok(response) => response,
             Err(fault) => return Outcome::Failed(fault),
         };
+        if let Some(mut request) = again
+            && is_unreadable_error(&response)
+        {
+            // What is wrong has to be understood, and cleaned of secrets. Asking twice for something to read changes nothing.
+            drop(response);
+            request.headers_mut().insert(header::ACCEPT_ENCODING, headers::IDENTITY);
+            response = match self.platform.fetch(request.map(|()| Payload::Full(body)), limits).await {
+                Ok(response) => response,
+                Err(fault) => return Outcome::Failed(fault),
+            };
+        }
         let status = response.status();
         let raw = |stream| Raw {
             stream,
@@ -312,6 +325,11 @@ impl<P: Platform> Gateway<P> {
         }
         Outcome::Stream(Response::from_parts(head, relay))
     }
+}
+
+fn is_unreadable_error<S>(response: &Response<S>) -> bool {
+    let status = response.status();
+    (status.is_client_error() || status.is_server_error()) && headers::is_encoded(response.headers())
 }
 
 /// Whether an upstream says that there is nothing at this path, rather than no such model.

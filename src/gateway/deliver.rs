@@ -58,13 +58,16 @@ impl<P: Platform> Gateway<P> {
                 .and_then(|code| StatusCode::from_u16(code).ok())
                 .unwrap_or(StatusCode::BAD_GATEWAY);
         }
-        let body = if openai::is_no_answer(headers::content_type(&head.headers), &body) {
+        // A runtime may have taken the compression off. What still has it cannot be cleaned of secrets.
+        let encoded = headers::is_encoded(&head.headers);
+        head.headers.remove(header::CONTENT_ENCODING);
+        let illegible = encoded && !openai::is_json(&body);
+        let body = if illegible || openai::is_no_answer(headers::content_type(&head.headers), &body) {
             let mut error = unusable(head.status);
             error.status = Some(head.status);
             record.error = Some(error.kind.facts().code);
             head.headers
                 .insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-            head.headers.remove(header::CONTENT_ENCODING);
             openai::refusal(&error).into()
         } else {
             scrub::body(&self.config, body)

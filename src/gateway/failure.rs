@@ -83,7 +83,7 @@ pub(super) fn unusable(status: StatusCode) -> Error {
     let what = if status.is_redirection() {
         "redirected the request, which is never followed"
     } else {
-        "answered without a usable body (a web page, or nothing)"
+        "answered without a usable body (a web page, nothing, or something compressed that was not asked for)"
     };
     let message = format!(
         "The upstream {what} (status {}). The operator should check the route's `base_url`.",

@@ -12,6 +12,8 @@ use crate::platform::Millis;
 pub(super) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 pub(super) const ATTEMPTS: HeaderName = HeaderName::from_static("x-gateway-attempts");
 pub(super) const SHOULD_RETRY: HeaderName = HeaderName::from_static("x-should-retry");
+/// A body as it is.
+pub(super) const IDENTITY: HeaderValue = HeaderValue::from_static("identity");
 const UPSTREAM_REQUEST_ID: HeaderName = HeaderName::from_static("x-upstream-request-id");
 const ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
 const API_KEY: HeaderName = HeaderName::from_static("api-key");
@@ -137,6 +139,14 @@ pub(super) fn passed(client: &HeaderMap) -> HeaderMap {
     chosen(client, &PASSED)
 }
 
+/// The same where the answer is passed on unread too: it may be compressed as the client likes.
+pub(super) fn unread(client: &HeaderMap) -> HeaderMap {
+    chosen(
+        client,
+        &[PASSED.as_slice(), &[header::ACCEPT_ENCODING.as_str()]].concat(),
+    )
+}
+
 /// The same for the handshake of a WebSocket: it is the upstream's to accept. Who calls stays here.
 pub(super) fn handshake(client: &HeaderMap) -> HeaderMap {
     let mut headers = chosen(client, &HANDSHAKE);
@@ -201,7 +211,7 @@ fn chosen(client: &HeaderMap, more: &[&str]) -> HeaderMap {
 
 /// Adds what the gateway sets on every request of `route`: the key, the request id, the operator's own headers.
 pub(super) fn seal(headers: &mut HeaderMap, route: &Route, key: Option<&str>, request_id: &str) {
-    headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+    headers.entry(header::ACCEPT_ENCODING).or_insert(IDENTITY);
     if let Ok(id) = HeaderValue::try_from(request_id) {
         headers.insert(REQUEST_ID, id);
     }
@@ -218,6 +228,14 @@ pub(super) fn seal(headers: &mut HeaderMap, route: &Route, key: Option<&str>, re
     for (name, value) in &route.extra_headers {
         headers.insert(name.clone(), value.clone());
     }
+}
+
+/// Whether a body is compressed, or encoded in another way.
+pub(super) fn is_encoded(headers: &HeaderMap) -> bool {
+    let identity = |value: &HeaderValue| value.as_bytes().eq_ignore_ascii_case(b"identity");
+    headers
+        .get(header::CONTENT_ENCODING)
+        .is_some_and(|value| !identity(value))
 }
 
 /// The upstream's headers as the client may see them. The length is the runtime's business.

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use http::request::Parts;
-use http::{HeaderMap, HeaderValue, Response, header};
+use http::{HeaderMap, Response, header};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
@@ -35,15 +35,19 @@ impl<P: Platform> Gateway<P> {
         if headers::asks_for_socket(head) {
             return self.socket(call, path, head, record).await;
         }
-        call.headers = headers::passed(&head.headers);
+        call.headers = if call.endpoint.is_unread(&call.method) {
+            headers::unread(&head.headers)
+        } else {
+            headers::passed(&head.headers)
+        };
         let mut upload = None;
         match kind(&head.headers) {
-            Some(kind) if headers::is_json(kind.as_bytes()) && !is_encoded(&head.headers) => {
+            Some(kind) if headers::is_json(kind.as_bytes()) && !headers::is_encoded(&head.headers) => {
                 call.body = self.whole_body(head, stream).await?;
                 call.content = json(&call.body, path)?;
             }
             Some(kind) if surface::names_model_in_form(path) && chooses_models(route) => {
-                if is_encoded(&head.headers) {
+                if headers::is_encoded(&head.headers) {
                     let message = "The request body is compressed, and this token's models have to be read in it; send it without Content-Encoding.";
                     return Err(Error::new(Kind::UnsupportedMediaType, message));
                 }
@@ -96,13 +100,6 @@ impl<P: Platform> Gateway<P> {
 
 fn kind(headers: &HeaderMap) -> Option<&str> {
     headers.get(header::CONTENT_TYPE)?.to_str().ok()
-}
-
-fn is_encoded(headers: &HeaderMap) -> bool {
-    let identity = |value: &HeaderValue| value.as_bytes().eq_ignore_ascii_case(b"identity");
-    headers
-        .get(header::CONTENT_ENCODING)
-        .is_some_and(|value| !identity(value))
 }
 
 /// Whether the model of a request matters to the gateway.
