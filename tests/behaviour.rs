@@ -17,6 +17,8 @@ mod browser;
 mod classes;
 #[path = "behaviour/clients.rs"]
 mod clients;
+#[path = "behaviour/compression.rs"]
+mod compression;
 #[path = "behaviour/endpoints.rs"]
 mod endpoints;
 #[path = "behaviour/failover.rs"]
@@ -102,6 +104,12 @@ behaviours! {
     clients {
         the_python_sdk_works_unmodified,
         the_node_sdk_works_unmodified,
+    }
+    compression {
+        what_is_passed_unread_may_be_compressed_as_the_client_likes,
+        where_the_answer_is_read_it_is_asked_for_as_it_is,
+        an_error_is_read_and_cleaned_even_where_it_came_compressed,
+        an_error_that_stays_compressed_is_told_in_the_gateways_words,
     }
     endpoints {
         health_and_home_need_no_token_and_tell_nothing,
