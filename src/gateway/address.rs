@@ -43,13 +43,13 @@ pub(super) fn below(url: &Uri, id: &str) -> Option<Uri> {
         .ok()
 }
 
-/// The value of `name` in a query, where it is not empty (WHATWG URL, section 5.1).
+/// The first value of `name` in a query that is not empty (WHATWG URL, section 5.1).
 pub(super) fn value(query: &str, name: &str) -> Option<String> {
-    let written = pairs(query)
-        .find_map(|pair| is(pair, name).then(|| pair.split_once('=')))??
-        .1;
-    let value = decode(&written.replace('+', " "));
-    String::from_utf8(value).ok().filter(|value| !value.is_empty())
+    let value = |(_, written): (&str, &str)| String::from_utf8(decode(&written.replace('+', " "))).ok();
+    pairs(query)
+        .filter(|pair| is(pair, name))
+        .filter_map(|pair| pair.split_once('=').and_then(value))
+        .find(|value| !value.is_empty())
 }
 
 /// `query` with `name` set to `value` in the place where it stands, or at the end; everything else as it was written.
@@ -85,8 +85,10 @@ fn pairs(query: &str) -> impl Iterator<Item = &str> {
     query.split('&').filter(|pair| !pair.is_empty())
 }
 
+/// Whether a pair has this name, however it is spelled.
 fn is(pair: &str, name: &str) -> bool {
-    pair.split('=').next() == Some(name)
+    let written = pair.split('=').next().unwrap_or_default().replace('+', " ");
+    decode(&written) == name.as_bytes()
 }
 
 #[cfg(test)]
@@ -99,6 +101,8 @@ mod tests {
         assert_eq!(value(query, "model").as_deref(), Some("openai/gpt 4"));
         assert_eq!(value(query, "b"), None);
         assert_eq!(with_value(query, "model", "m&n/1"), "a=%41&model=m%26n/1&b=");
+        assert_eq!(value("mod%65l=&model&%6dodel=x", "model").as_deref(), Some("x"));
+        assert_eq!(with_value("mod%65l=x&model=y", "model", "m"), "model=m");
         assert_eq!(with_value("a=1", "model", "m"), "a=1&model=m");
         assert_eq!(with_value("", "model", "m"), "model=m");
     }
