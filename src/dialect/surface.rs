@@ -40,14 +40,48 @@ const ADMIN: [&str; 2] = ["organization", "projects"];
 /// The class of a request; `path` is what stands behind `/v1/`.
 #[must_use]
 pub fn class(method: &Method, path: &str) -> Class {
-    let family = path.split('/').next().unwrap_or_default();
-    if ADMIN.contains(&family) {
+    if is_admin(path) {
         Class::Admin
-    } else if (method == Method::POST && STATELESS.contains(&path)) || (method == Method::GET && family == "models") {
+    } else if (method == Method::POST && STATELESS.contains(&path))
+        || (method == Method::GET && path.split('/').next() == Some("models"))
+    {
         Class::Stateless
     } else {
         Class::Stateful
     }
+}
+
+/// Whether a path belongs to the administrator, for any upstream: one may tell capitals from small letters or not, resolve
+/// escapes or not, and cut a name at a semicolon or not.
+fn is_admin(path: &str) -> bool {
+    let family: String = decode(path)
+        .into_iter()
+        .take_while(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(byte))
+        .map(|byte| char::from(byte.to_ascii_lowercase()))
+        .collect();
+    ADMIN.contains(&family.as_str())
+}
+
+/// `path` with its percent-escapes resolved; what is not an escape stays.
+#[must_use]
+pub fn decode(path: &str) -> Vec<u8> {
+    let digit = |byte: Option<&u8>| byte.and_then(|byte| char::from(*byte).to_digit(16));
+    let bytes = path.as_bytes();
+    let mut decoded = Vec::with_capacity(bytes.len());
+    let mut at = 0;
+    while let Some(byte) = bytes.get(at) {
+        match (byte, digit(bytes.get(at + 1)), digit(bytes.get(at + 2))) {
+            (b'%', Some(high), Some(low)) => {
+                decoded.extend(u8::try_from(high * 16 + low));
+                at += 3;
+            }
+            _ => {
+                decoded.push(*byte);
+                at += 1;
+            }
+        }
+    }
+    decoded
 }
 
 /// What belongs to one deployment where a provider has such (Azure OpenAI); its SDK keeps the same list.
@@ -115,6 +149,37 @@ mod tests {
             assert_eq!(super::class(&method.parse().unwrap(), path), expected, "{row}");
         }
         assert_eq!(rows.lines().count(), 304);
+    }
+
+    #[test]
+    fn the_administrators_part_is_known_however_it_is_spelled() {
+        for path in [
+            "organization",
+            "Organization/users",
+            "PROJECTS",
+            "%6frganization/users",
+            "organization;a=b/users",
+            "organization%3b/users",
+            "projects%20/x",
+            "projects./x",
+            "organization%2fusers",
+        ] {
+            assert_eq!(class(&Method::GET, path), Class::Admin, "{path}");
+        }
+        for path in [
+            "organizations",
+            "projects_x/1",
+            "files/organization",
+            "%256frganization",
+        ] {
+            assert_eq!(class(&Method::GET, path), Class::Stateful, "{path}");
+        }
+    }
+
+    #[test]
+    fn escapes_are_resolved_once() {
+        assert_eq!(decode("a%2Fb%zz%2"), b"a/b%zz%2");
+        assert_eq!(decode("%252e"), b"%2e");
     }
 
     #[test]

@@ -4,6 +4,7 @@ use http::{Method, Response, StatusCode};
 
 use super::headers;
 use crate::dialect::observe::Ending;
+pub(super) use crate::dialect::surface::decode;
 use crate::dialect::surface::{self, Class};
 use crate::error::{Error, Kind};
 
@@ -38,6 +39,12 @@ impl Endpoint {
             "/v1/models" => (Self::Models, "GET, OPTIONS", ""),
             "/v1/chat/completions" => (Self::ChatCompletions, "POST, GET, OPTIONS", "GET"),
             "/v1/embeddings" => (Self::Embeddings, "POST, OPTIONS", ""),
+            // They ask for a tunnel, or ask the server about itself.
+            _ if matches!(*method, Method::CONNECT | Method::TRACE) => (
+                Self::Passed(String::new()),
+                "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS",
+                "",
+            ),
             _ => {
                 let rest = path
                     .strip_prefix("/v1/")
@@ -141,27 +148,6 @@ fn has_encoded_slash(path: &str) -> bool {
         .any(|escape| escape.eq_ignore_ascii_case(b"%2f"))
 }
 
-/// `path` with its percent-escapes resolved; what is not an escape stays.
-pub(super) fn decode(path: &str) -> Vec<u8> {
-    let digit = |byte: Option<&u8>| byte.and_then(|byte| char::from(*byte).to_digit(16));
-    let bytes = path.as_bytes();
-    let mut decoded = Vec::with_capacity(bytes.len());
-    let mut at = 0;
-    while let Some(byte) = bytes.get(at) {
-        match (byte, digit(bytes.get(at + 1)), digit(bytes.get(at + 2))) {
-            (b'%', Some(high), Some(low)) => {
-                decoded.extend(u8::try_from(high * 16 + low));
-                at += 3;
-            }
-            _ => {
-                decoded.push(*byte);
-                at += 1;
-            }
-        }
-    }
-    decoded
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -223,11 +209,5 @@ mod tests {
             (Kind::MethodNotAllowed, Some("POST, GET, OPTIONS"))
         );
         assert!(Endpoint::of(&Method::HEAD, "/health").is_ok());
-    }
-
-    #[test]
-    fn escapes_are_resolved_once() {
-        assert_eq!(decode("a%2Fb%zz%2"), b"a/b%zz%2");
-        assert_eq!(decode("%252e"), b"%2e");
     }
 }
