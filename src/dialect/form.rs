@@ -10,6 +10,8 @@ use memchr::memmem;
 pub struct Form {
     /// Its value, where it is not empty.
     pub model: Option<String>,
+    /// There are several. Parsers disagree on which one counts, so none of them may decide what is billed.
+    pub is_ambiguous: bool,
     /// The value's place.
     span: Option<Range<usize>>,
     /// `--` and the boundary.
@@ -23,6 +25,7 @@ impl Form {
         let delimiter = [b"--".as_slice(), boundary(content_type)?.as_bytes()].concat();
         let mut form = Self {
             model: None,
+            is_ambiguous: false,
             span: None,
             delimiter,
         };
@@ -38,9 +41,12 @@ impl Form {
             let end = start + memmem::find(body.get(start..)?, &end_of_part)?;
             if is_model(&part[..head]) {
                 let value = std::str::from_utf8(&body[start..end]).ok()?;
+                form.is_ambiguous = form.span.is_some();
+                if form.is_ambiguous {
+                    break;
+                }
                 form.model = Some(value.trim().to_owned()).filter(|model| !model.is_empty());
                 form.span = Some(start..end);
-                return Some(form);
             }
             at = end + end_of_part.len();
         }
@@ -69,10 +75,17 @@ impl Form {
     }
 }
 
-/// The boundary that a content type names (RFC 2046 section 5.1.1), if it is one of `multipart/form-data`.
+/// Whether a content type is that of a form.
+#[must_use]
+pub fn is_form(content_type: &str) -> bool {
+    let essence = content_type.split(';').next().unwrap_or_default();
+    essence.trim().eq_ignore_ascii_case("multipart/form-data")
+}
+
+/// The boundary that the content type of a form names (RFC 2046 section 5.1.1).
 fn boundary(content_type: &str) -> Option<&str> {
     let mut parameters = content_type.split(';').map(str::trim);
-    if !parameters.next()?.eq_ignore_ascii_case("multipart/form-data") {
+    if !is_form(parameters.next()?) {
         return None;
     }
     let named = |parameter: &'_ str| {
@@ -101,8 +114,11 @@ fn is_model(head: &[u8]) -> bool {
                     .filter_map(|parameter| parameter.split_once('='))
             };
             let is = |wanted: &str, (name, _): &(&str, &str)| name.trim().eq_ignore_ascii_case(wanted);
-            parameters().any(|pair| is("name", &pair) && pair.1.trim().trim_matches('"') == "model")
+            // A backslash in quotes means the character behind it, and some readers know `name*` (RFC 8187).
+            let plain = |value: &str| value.trim().trim_matches('"').replace('\\', "");
+            parameters().any(|pair| is("name", &pair) && plain(pair.1) == "model")
                 && !parameters().any(|pair| is("filename", &pair))
+                || parameters().any(|pair| is("name*", &pair))
         })
 }
 
@@ -142,6 +158,22 @@ mod tests {
         let patched = found.with_model(&body, "whisper-1");
         assert_eq!(Form::read(KIND, &patched).unwrap().model.as_deref(), Some("whisper-1"));
         assert!(patched.ends_with(&body));
+    }
+
+    #[test]
+    fn two_models_are_noticed_however_their_names_are_written() {
+        let part = |name: &str| format!("--xyz\r\nContent-Disposition: form-data; {name}\r\n\r\nm\r\n");
+        for second in [
+            "name=\"model\"",
+            "name=model",
+            "name=\"mo\\del\"",
+            "name*=utf-8''m%6fdel",
+        ] {
+            let body = form(&[part("name=\"model\""), FILE.to_owned(), part(second)].concat());
+            assert!(Form::read(KIND, &body).unwrap().is_ambiguous, "{second}");
+        }
+        let body = form(&[part("name=\"models\""), part("name=\"model\"")].concat());
+        assert!(!Form::read(KIND, &body).unwrap().is_ambiguous);
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use http::request::Parts;
-use http::{HeaderMap, Response, header};
+use http::{HeaderMap, Method, Response, header};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
@@ -10,8 +10,8 @@ use super::address::value;
 use super::call::{Call, Content, Keys, default_model};
 use super::{Body, Gateway, Record, headers};
 use crate::config::Route;
-use crate::dialect::form::Form;
-use crate::dialect::patch::Peek;
+use crate::dialect::form::{Form, is_form};
+use crate::dialect::patch::{Malformed, Peek};
 use crate::dialect::surface::{self, Class};
 use crate::error::{Error, Kind};
 use crate::platform::{Payload, Platform};
@@ -41,20 +41,21 @@ impl<P: Platform> Gateway<P> {
             headers::passed(&head.headers)
         };
         let mut upload = None;
-        match kind(&head.headers) {
-            Some(kind) if headers::is_json(kind.as_bytes()) && !headers::is_encoded(&head.headers) => {
+        let must_read = head.method == Method::POST && surface::names_model_in_form(path) && chooses_models(route);
+        match Kinds::of(&head.headers, must_read) {
+            Kinds::Json => {
                 call.body = self.whole_body(head, stream).await?;
-                call.content = json(&call.body, path)?;
+                call.content = json(&call.body, path, route)?;
             }
-            Some(kind) if surface::names_model_in_form(path) && chooses_models(route) => {
-                if headers::is_encoded(&head.headers) {
-                    let message = "The request body is compressed, and this token's models have to be read in it; send it without Content-Encoding.";
-                    return Err(Error::new(Kind::UnsupportedMediaType, message));
-                }
+            Kinds::Form(kind) if must_read => {
                 call.body = self.whole_body(head, stream).await?;
-                call.content = Form::read(kind, &call.body).map_or(Content::Opaque, Content::Form);
+                call.content = Content::Form(form(kind, &call.body)?);
             }
-            _ => match self.opaque_body(head, stream).await? {
+            Kinds::Other if must_read => {
+                let message = "This token's models have to be read in the request body; send it as JSON or as multipart/form-data, without Content-Encoding.";
+                return Err(Error::new(Kind::UnsupportedMediaType, message));
+            }
+            Kinds::Form(_) | Kinds::Other => match self.opaque_body(head, stream).await? {
                 Payload::Full(body) => call.body = body,
                 streamed @ Payload::Stream { .. } => upload = Some(streamed),
             },
@@ -98,8 +99,29 @@ impl<P: Platform> Gateway<P> {
     }
 }
 
-fn kind(headers: &HeaderMap) -> Option<&str> {
-    headers.get(header::CONTENT_TYPE)?.to_str().ok()
+/// What a request says that its body is, as far as that matters here.
+enum Kinds<'a> {
+    Json,
+    /// With its content type, which names the boundary.
+    Form(&'a str),
+    /// Compressed bodies too.
+    Other,
+}
+
+impl<'a> Kinds<'a> {
+    /// `unsaid_is_json`: for a body whose type is not said.
+    fn of(headers: &'a HeaderMap, unsaid_is_json: bool) -> Self {
+        let kind = headers
+            .get(header::CONTENT_TYPE)
+            .map(|kind| kind.to_str().unwrap_or_default());
+        match kind {
+            _ if headers::is_encoded(headers) => Self::Other,
+            None if unsaid_is_json => Self::Json,
+            Some(kind) if headers::is_json(kind.as_bytes()) => Self::Json,
+            Some(kind) if is_form(kind) => Self::Form(kind),
+            None | Some(_) => Self::Other,
+        }
+    }
 }
 
 /// Whether the model of a request matters to the gateway.
@@ -107,14 +129,31 @@ fn chooses_models(route: &Route) -> bool {
     !route.models.is_empty() || !route.aliases.is_empty() || default_model(route).is_some()
 }
 
-/// A JSON body. One that is no object with a model is refused where the endpoint needs one, and else the upstream's to
-/// judge.
-fn json(body: &Bytes, path: &str) -> Result<Content, Error> {
+/// A JSON body. One that is no object with a model is refused where the endpoint needs one or the token may not use all of
+/// them, and else the upstream's to judge.
+fn json(body: &Bytes, path: &str, route: &Route) -> Result<Content, Error> {
     match Peek::read(body) {
         Ok(peek) => Ok(Content::Json(peek)),
-        Err(_) if body.is_empty() || !surface::takes_default_model(path) => Ok(Content::Opaque),
-        Err(error) => Err(error.into()),
+        Err(_) if body.is_empty() => Ok(Content::Opaque),
+        Err(error) if surface::takes_default_model(path) => Err(error.into()),
+        Err(Malformed::NotAnObject) => Ok(Content::Opaque),
+        Err(error) if !route.models.is_empty() => Err(error.into()),
+        Err(_) => Ok(Content::Opaque),
     }
+}
+
+/// A form whose model is to be known.
+fn form(kind: &str, body: &[u8]) -> Result<Form, Error> {
+    let invalid = |message| Error::new(Kind::InvalidBody, message).about("model");
+    let Some(form) = Form::read(kind, body) else {
+        return Err(invalid(
+            "The request body is not the form that its content-type says, or its `model` cannot be read.",
+        ));
+    };
+    if form.is_ambiguous {
+        return Err(invalid("The form has more than one `model`; send one."));
+    }
+    Ok(form)
 }
 
 fn keys(class: Class, path: &str, call: &Call<'_>) -> Keys {
