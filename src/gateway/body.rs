@@ -25,6 +25,11 @@ impl<P: Platform> Gateway<P> {
             let hint = "The request's content-type is not JSON; send `Content-Type: application/json`.";
             return Err(Error::new(Kind::UnsupportedMediaType, hint));
         }
+        if headers::is_encoded(&head.headers) {
+            let hint =
+                "The request body is compressed, and the gateway has to read it; send it without Content-Encoding.";
+            return Err(Error::new(Kind::UnsupportedMediaType, hint));
+        }
         self.whole_body(head, stream).await
     }
 
