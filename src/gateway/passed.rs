@@ -77,6 +77,10 @@ impl<P: Platform> Gateway<P> {
         record: &mut Record,
     ) -> Result<Response<Body<P::Stream>>, Error> {
         record.endpoint = "socket";
+        if path != "realtime" && !self.config.routes[call.route].models.is_empty() {
+            let message = "Over this WebSocket the model is named in messages that the gateway does not read, and this token may not use all models; use plain HTTP requests.";
+            return Err(Error::new(Kind::WebSocketUnsupported, message));
+        }
         call.headers = headers::handshake(&head.headers);
         let query = call.query.unwrap_or_default();
         call.keys = match (path, value(query, "call_id")) {
