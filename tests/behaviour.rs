@@ -41,6 +41,8 @@ mod providers;
 mod readme;
 #[path = "behaviour/refusals.rs"]
 mod refusals;
+#[path = "behaviour/refused.rs"]
+mod refused;
 #[path = "behaviour/routes.rs"]
 mod routes;
 #[path = "behaviour/soak.rs"]
@@ -183,6 +185,17 @@ behaviours! {
         heads_and_bodies_over_the_limit_are_refused,
         a_client_that_sends_65_megabytes_learns_why_they_are_refused,
         a_secret_in_an_upstreams_error_is_redacted,
+    }
+    refused {
+        paths_with_two_meanings_go_nowhere,
+        dot_segments_never_leave_the_gateway,
+        control_bytes_and_endless_paths_go_nowhere,
+        the_administrators_part_is_refused_however_it_is_spelled,
+        methods_that_a_path_does_not_have_are_told_which_it_has,
+        an_unknown_token_gets_nowhere_in_any_class,
+        a_model_that_is_not_allowed_is_refused_wherever_it_stands,
+        a_body_that_hides_its_model_is_refused,
+        what_must_be_read_has_a_limit_and_what_is_passed_has_none,
     }
     routes {
         two_tokens_reach_two_upstreams,
