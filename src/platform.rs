@@ -39,6 +39,8 @@ pub enum Fault {
     Reset(String),
     /// A peer that stayed silent too long.
     Timeout,
+    /// The client: it left, or its body, which is sent on as it comes, stalled or broke. No upstream is to blame.
+    Client,
     /// More bytes than the limit that was given.
     TooLarge,
 }
@@ -95,7 +97,8 @@ pub trait Platform: Clone + 'static {
     ///
     /// # Errors
     /// [`Fault::Connect`] when no connection came about, [`Fault::Reset`] when it broke before the head,
-    /// [`Fault::Timeout`] when a streamed request body stopped moving.
+    /// [`Fault::Timeout`] when the upstream took no more of a streamed request body, [`Fault::Client`] when the client sent
+    /// no more of it.
     async fn fetch(
         &self,
         request: Request<Payload<Self::Stream>>,

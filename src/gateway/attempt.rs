@@ -7,6 +7,7 @@ use bytes::Bytes;
 use futures_util::future::{Either, select};
 use http::{HeaderValue, Request, Response, StatusCode, header};
 
+use super::body::unreadable;
 use super::call::{Call, Keys};
 use super::endpoint::Endpoint;
 use super::failure::Failure;
@@ -97,6 +98,10 @@ impl<P: Platform> Gateway<P> {
                     Either::Right(((), _)) => Outcome::Failed(Fault::Timeout),
                 }
             };
+            if let Outcome::Failed(fault @ Fault::Client) = &outcome {
+                record.failures.push(outcome.told(target, route));
+                return Err(unreadable(fault));
+            }
             let (now, meaning) = (self.platform.now(), outcome.meaning());
             if meaning.scope == Scope::StreamOptions
                 && call.streams()
@@ -378,6 +383,7 @@ impl<S> Outcome<S> {
             Self::Failed(Fault::Connect(why)) => format!("connect: {}", clean(why)),
             Self::Failed(Fault::Reset(why)) => format!("reset: {}", clean(why)),
             Self::Failed(Fault::Timeout) => "timeout".to_owned(),
+            Self::Failed(Fault::Client) => "the client left, or its body stalled".to_owned(),
             Self::Failed(Fault::TooLarge) => "answer too large".to_owned(),
             Self::Stream(_) | Self::Whole(..) | Self::Raw(_) | Self::Socket(_) | Self::NoSocket => {
                 "delivered".to_owned()

@@ -87,9 +87,9 @@ impl<P: Platform> Gateway<P> {
     }
 }
 
-fn unreadable(fault: &Fault) -> Error {
+pub(super) fn unreadable(fault: &Fault) -> Error {
     match fault {
-        Fault::Timeout => Error::new(
+        Fault::Timeout | Fault::Client => Error::new(
             Kind::RequestTimeout,
             "The request body stopped arriving; send it again.",
         ),

@@ -118,14 +118,19 @@ impl Client {
             &self.inner
         };
         let answer = CONNECT_TIMEOUT.scope(limits.connect, client.request(request));
-        let answer = match progress {
+        let answer = match &progress {
             None => answer.await,
             Some(progress) => tokio::select! {
                 answer = answer => answer,
-                () = progress.stalled(limits.silence) => return Err(Fault::Timeout),
+                () = progress.stalled(limits.silence) => {
+                    return Err(if progress.waits_for_client() { Fault::Client } else { Fault::Timeout });
+                }
             },
         };
         answer.map_err(|error| {
+            if progress.is_some_and(|progress| progress.client_broke()) {
+                return Fault::Client;
+            }
             let cause = cause(&error);
             if error.is_connect() {
                 Fault::Connect(cause)

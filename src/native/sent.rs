@@ -2,7 +2,7 @@
 
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -23,23 +23,40 @@ pub(super) enum Sent {
     },
 }
 
-/// When the last byte of a streamed body moved.
+/// When the last byte of a streamed body moved, and who is waited for since.
 #[derive(Clone)]
 pub(super) struct Progress {
     started: Instant,
-    millis: Arc<AtomicU64>,
+    moves: Arc<Moves>,
+}
+
+#[derive(Default)]
+struct Moves {
+    millis: AtomicU64,
+    /// The upstream would take more than the client has sent.
+    waits_for_client: AtomicBool,
+    client_broke: AtomicBool,
 }
 
 impl Progress {
     fn note(&self) {
         let since = u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX);
-        self.millis.store(since, Ordering::Relaxed);
+        self.moves.millis.store(since, Ordering::Relaxed);
+    }
+
+    pub(super) fn waits_for_client(&self) -> bool {
+        self.moves.waits_for_client.load(Ordering::Relaxed)
+    }
+
+    /// Whether the client's body has ended early, or was no body.
+    pub(super) fn client_broke(&self) -> bool {
+        self.moves.client_broke.load(Ordering::Relaxed)
     }
 
     /// Waits until nothing has moved for `silence`.
     pub(super) async fn stalled(&self, silence: Duration) {
         loop {
-            let limit = self.started + Duration::from_millis(self.millis.load(Ordering::Relaxed)) + silence;
+            let limit = self.started + Duration::from_millis(self.moves.millis.load(Ordering::Relaxed)) + silence;
             if Instant::now() >= limit {
                 return;
             }
@@ -56,7 +73,7 @@ impl Sent {
             Payload::Stream { read, stream, length } => {
                 let progress = Progress {
                     started: Instant::now(),
-                    millis: Arc::default(),
+                    moves: Arc::default(),
                 };
                 let body = Self::Stream {
                     read: Some(read).filter(|read| !read.is_empty()),
@@ -88,9 +105,17 @@ impl Body for Sent {
             } => {
                 let frame = match read.take() {
                     Some(bytes) => Some(Ok(Frame::data(bytes))),
-                    None => ready!(Pin::new(rest).poll_frame(context)),
+                    None => {
+                        let frame = Pin::new(rest).poll_frame(context);
+                        let moves = &progress.moves;
+                        moves.waits_for_client.store(frame.is_pending(), Ordering::Relaxed);
+                        ready!(frame)
+                    }
                 };
                 progress.note();
+                if matches!(frame, Some(Err(_))) {
+                    progress.moves.client_broke.store(true, Ordering::Relaxed);
+                }
                 if let (Some(left), Some(Ok(frame))) = (left, &frame) {
                     *left = left.saturating_sub(frame.data_ref().map_or(0, Bytes::len) as u64);
                 }

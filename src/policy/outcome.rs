@@ -121,7 +121,7 @@ pub fn of_answer(status: u16, headers: &HeaderMap, body: &[u8], account_limits: 
 #[must_use]
 pub const fn of_fault(fault: &Fault) -> Meaning {
     match fault {
-        Fault::Timeout => Meaning::of(Scope::Time, Duration::ZERO),
+        Fault::Timeout | Fault::Client => Meaning::of(Scope::Time, Duration::ZERO),
         Fault::Connect(_) | Fault::Reset(_) | Fault::TooLarge => Meaning::BROKEN,
     }
 }
