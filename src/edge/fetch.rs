@@ -1,6 +1,10 @@
 //! The way to upstreams: the runtime's `fetch`, ended when nobody waits for it any more.
 
+use std::time::Duration;
+
+use futures_util::future::{Either, select};
 use http::{HeaderName, Request, Response, StatusCode, header};
+use worker::Delay;
 use worker::js_sys::{Function, Promise, Reflect, Uint8Array};
 use worker::wasm_bindgen::{JsCast, JsValue};
 use worker::wasm_bindgen_futures::{JsFuture, spawn_local};
@@ -36,8 +40,13 @@ impl Drop for AbortOnDrop {
     }
 }
 
-/// Sends a request; it ends when `client` says that the client has left, or when the future is dropped.
-pub(super) async fn send(request: Request<Payload<Stream>>, client: &AbortSignal) -> Result<Response<Stream>, Fault> {
+/// Sends a request; it ends when `client` says that the client has left, or when the future is dropped. The answer to a
+/// streamed body has to begin within `silence` after its end.
+pub(super) async fn send(
+    request: Request<Payload<Stream>>,
+    client: &AbortSignal,
+    silence: Duration,
+) -> Result<Response<Stream>, Fault> {
     let defect = |_| Fault::Connect("the request cannot be built".into());
     let controller = AbortController::new().map_err(defect)?;
     let abort = Reflect::get(&controller, &"abort".into())
@@ -66,13 +75,16 @@ pub(super) async fn send(request: Request<Payload<Stream>>, client: &AbortSignal
     init.set_headers(&sent);
     init.set_redirect(RequestRedirect::Manual);
     init.set_signal(Some(&signal));
+    let mut sending = None;
     match body {
         Payload::Full(bytes) if bytes.is_empty() => {}
         Payload::Full(bytes) => init.set_body(&Uint8Array::from(bytes.as_ref())),
         Payload::Stream { read, stream, length } => {
             let (writable, readable) = relay::pipe(length).map_err(defect)?;
             // A body that breaks breaks the pipe, and with it the request.
-            spawn_local(async move { drop(relay::send(&read, stream, &writable).await) });
+            sending = Some(Box::pin(
+                async move { drop(relay::send(&read, stream, &writable).await) },
+            ));
             init.set_body(&readable);
         }
     }
@@ -84,9 +96,22 @@ pub(super) async fn send(request: Request<Payload<Stream>>, client: &AbortSignal
         .call2(&JsValue::UNDEFINED, &url, &init)
         .map_err(defect)?
         .unchecked_into();
-    let answer: web_sys::Response = JsFuture::from(promise)
-        .await
-        .map_err(|error| fault(&error))?
+    let mut answering = JsFuture::from(promise);
+    let answer = match sending {
+        None => answering.await,
+        Some(sending) => match select(&mut answering, sending).await {
+            Either::Left((answer, sending)) => {
+                spawn_local(sending);
+                answer
+            }
+            Either::Right(((), _)) => match select(answering, Delay::from(silence)).await {
+                Either::Left((answer, _)) => answer,
+                Either::Right(((), _)) => return Err(Fault::Timeout),
+            },
+        },
+    };
+    let answer: web_sys::Response = answer
+        .map_err(|error| if client.aborted() { Fault::Client } else { fault(&error) })?
         .unchecked_into();
 
     let headers = headers(&answer.headers());

@@ -68,8 +68,8 @@ impl Platform for Edge {
         Delay::from(duration).await;
     }
 
-    async fn fetch(&self, request: Request<Payload<Stream>>, _limits: Limits) -> Result<Response<Stream>, Fault> {
-        fetch::send(request, &self.client).await
+    async fn fetch(&self, request: Request<Payload<Stream>>, limits: Limits) -> Result<Response<Stream>, Fault> {
+        fetch::send(request, &self.client, limits.silence).await
     }
 
     async fn read(&self, stream: &mut Stream) -> Result<Option<Bytes>, Fault> {

@@ -177,6 +177,12 @@ impl<P: Platform> Gateway<P> {
             body = cut::without(&body, STREAM_OPTIONS).unwrap_or(body);
         }
         let bare = body.is_empty() && upload.is_none();
+        // The attempt's own time limit ends an answer that stalls, but for that to a body sent as it came.
+        let idle = if upload.is_some() {
+            route.idle_timeout
+        } else {
+            Duration::MAX
+        };
         let mut request = Request::new(());
         *request.uri_mut() = url;
         *request.method_mut() = call.method.clone();
@@ -220,7 +226,7 @@ impl<P: Platform> Gateway<P> {
             return match status.as_u16() {
                 101 => Outcome::Socket(response.map(raw)),
                 200..=299 | 405 | 426 | 501 => Outcome::NoSocket,
-                _ => match self.whole(response, call, route).await {
+                _ => match self.whole(response, call, route, idle).await {
                     Outcome::Refused(answer, _) if is_nowhere(&answer) => Outcome::NoSocket,
                     outcome => outcome,
                 },
@@ -230,7 +236,7 @@ impl<P: Platform> Gateway<P> {
             return if call.endpoint.is_raw(&call.method, &response) {
                 Outcome::Raw(response.map(raw))
             } else {
-                self.whole(response, call, route).await
+                self.whole(response, call, route, idle).await
             };
         }
         let first_within = limit.saturating_sub(start.until(self.platform.now()));
@@ -256,8 +262,14 @@ impl<P: Platform> Gateway<P> {
         }
     }
 
-    /// Reads an answer that is no stream.
-    async fn whole(&self, response: Response<P::Stream>, call: &Call<'_>, route: &Route) -> Outcome<P::Stream> {
+    /// Reads an answer that is no stream. `idle`: the longest that nothing of it may come.
+    async fn whole(
+        &self,
+        response: Response<P::Stream>,
+        call: &Call<'_>,
+        route: &Route,
+        idle: Duration,
+    ) -> Outcome<P::Stream> {
         let status = response.status();
         let unchanged = status == StatusCode::NOT_MODIFIED && matches!(call.endpoint, Endpoint::Passed(_));
         if unchanged {
@@ -267,8 +279,7 @@ impl<P: Platform> Gateway<P> {
             return Outcome::Unusable(status);
         }
         let (head, stream) = response.into_parts();
-        // The attempt's own time limit ends an answer that stalls.
-        let body = match self.platform.collect(stream, ANSWER_LIMIT, Duration::MAX).await {
+        let body = match self.platform.collect(stream, ANSWER_LIMIT, idle).await {
             Ok(body) => body,
             Err(fault) => return Outcome::Failed(fault),
         };
