@@ -54,6 +54,8 @@ mod streams;
 mod support;
 #[path = "behaviour/surface.rs"]
 mod surface;
+#[path = "behaviour/transfers.rs"]
+mod transfers;
 
 /// Makes two tests of each behaviour. One that is not listed is dead code, which the lints refuse.
 macro_rules! behaviours {
@@ -229,5 +231,13 @@ behaviours! {
     surface {
         the_python_sdk_reaches_the_whole_surface,
         the_node_sdk_reaches_the_whole_surface,
+    }
+    transfers {
+        a_large_upload_and_a_large_download_pass_byte_for_byte,
+        an_upload_of_unknown_length_passes_byte_for_byte,
+        an_answer_that_comes_before_the_upload_is_complete_is_handed_on,
+        an_upstream_that_dies_in_the_middle_of_an_upload_is_told,
+        a_client_that_leaves_in_the_middle_of_an_upload_ends_it_upstream,
+        an_upload_whose_answer_stalls_ends_with_the_timeout,
     }
 }

@@ -1,10 +1,12 @@
 //! A client that sends any bytes and shows an answer as it arrives.
 
-use std::io::{Read, Write};
+use std::io::{self, Read, Write};
 use std::net::TcpStream;
 use std::time::Duration;
 
 use serde_json::Value;
+
+use super::arriving::{self, Arriving};
 
 /// A complete answer.
 #[derive(Debug)]
@@ -74,6 +76,22 @@ impl Exchange {
             assert!(read > 0, "the answer ended before {text:?}");
             self.bytes.extend_from_slice(&buffer[..read]);
         }
+    }
+
+    /// Sends more.
+    pub(crate) fn send(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.stream.write_all(bytes)
+    }
+
+    /// Forgets what has come so far: an interim answer.
+    pub(crate) fn forget(&mut self) {
+        self.bytes.clear();
+    }
+
+    /// The head of the answer, and its body as it arrives.
+    pub(crate) fn arriving(self) -> (String, Arriving<TcpStream>) {
+        let (head, body) = arriving::begin(self.stream);
+        (head.expect("no answer"), body)
     }
 
     /// Leaves at once, as a client does that is killed: the connection is reset.

@@ -1,6 +1,7 @@
 //! What tests over HTTP stand on: a gateway on either runtime, an upstream, a client. Every answer and every log line
 //! that passes here is searched for secrets and upstream addresses.
 
+pub(crate) mod arriving;
 pub(crate) mod client;
 pub(crate) mod upstream;
 
@@ -166,6 +167,14 @@ impl Gateway {
             .trim()
             .parse()
             .unwrap()
+    }
+
+    /// The most that the process has held in memory so far, where the system knows; else what it holds now.
+    pub(crate) fn peak_kilobytes(&self) -> usize {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.process.id())).unwrap_or_default();
+        let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+        peak.and_then(|peak| peak.trim().trim_end_matches(" kB").parse().ok())
+            .unwrap_or_else(|| self.resident_kilobytes())
     }
 
     /// Waits for the process to end.

@@ -6,6 +6,8 @@ use std::sync::{Arc, Condvar, Mutex};
 use std::thread;
 use std::time::Duration;
 
+use super::arriving::{self, Arriving};
+
 pub(crate) const JSON: &str = "content-type: application/json\r\n";
 pub(crate) const SSE: &str = "content-type: text/event-stream\r\n";
 
@@ -62,49 +64,79 @@ impl Received {
     }
 }
 
+/// What has happened so far, and a bell for what happens next.
 #[derive(Default)]
-struct Log {
+struct Log(Mutex<Events>, Condvar);
+
+#[derive(Default)]
+struct Events {
     received: Vec<Received>,
     /// Requests whose client left before the answer was complete.
     abandoned: usize,
+}
+
+impl Log {
+    fn arrived(&self, received: Received) {
+        self.0.lock().unwrap().received.push(received);
+        self.1.notify_all();
+    }
+
+    fn ended(&self, connection: &Connection) {
+        if connection.abandoned {
+            self.0.lock().unwrap().abandoned += 1;
+            self.1.notify_all();
+        }
+    }
 }
 
 /// A running upstream. Its threads end with the test process.
 #[derive(Clone)]
 pub(crate) struct Upstream {
     pub(crate) base_url: String,
-    log: Arc<(Mutex<Log>, Condvar)>,
+    log: Arc<Log>,
 }
 
 impl Upstream {
     /// An upstream whose `reply` writes each answer; the connection is closed behind it.
     pub(crate) fn start(reply: impl Fn(&Received, &mut Connection) + Send + Sync + 'static) -> Self {
+        Self::serving(move |mut stream, log| {
+            if let Some(received) = read_request(&mut stream) {
+                log.arrived(received.clone());
+                let mut connection = Connection::new(stream);
+                reply(&received, &mut connection);
+                log.ended(&connection);
+            }
+        })
+    }
+
+    /// An upstream that is handed each request when its head is there, with the body as it arrives.
+    pub(crate) fn reading(reply: impl Fn(Arriving<TcpStream>, &mut Connection) + Send + Sync + 'static) -> Self {
+        Self::serving(move |stream, log| {
+            let (head, arriving) = arriving::begin(stream.try_clone().unwrap());
+            if let Some(head) = head {
+                let body = Vec::new();
+                log.arrived(Received { head, body });
+                let mut connection = Connection::new(stream);
+                reply(arriving, &mut connection);
+                log.ended(&connection);
+            }
+        })
+    }
+
+    fn serving(serve: impl Fn(TcpStream, &Log) + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let upstream = Self {
             base_url: format!("http://{}/v1", listener.local_addr().unwrap()),
             log: Arc::default(),
         };
-        let (log, reply) = (Arc::clone(&upstream.log), Arc::new(reply));
+        let (log, serve) = (Arc::clone(&upstream.log), Arc::new(serve));
         thread::spawn(move || {
             for stream in listener.incoming() {
-                let (log, reply) = (Arc::clone(&log), Arc::clone(&reply));
+                let (log, serve) = (Arc::clone(&log), Arc::clone(&serve));
                 thread::spawn(move || {
-                    let mut stream = stream.unwrap();
+                    let stream = stream.unwrap();
                     let _ = stream.set_nodelay(true);
-                    let Some(received) = read_request(&mut stream) else {
-                        return;
-                    };
-                    log.0.lock().unwrap().received.push(received.clone());
-                    log.1.notify_all();
-                    let mut connection = Connection {
-                        stream,
-                        abandoned: false,
-                    };
-                    reply(&received, &mut connection);
-                    if connection.abandoned {
-                        log.0.lock().unwrap().abandoned += 1;
-                        log.1.notify_all();
-                    }
+                    serve(stream, &log);
                 });
             }
         });
@@ -137,7 +169,7 @@ impl Upstream {
         self.wait(|log| log.abandoned > 0, "nobody left");
     }
 
-    fn wait(&self, done: impl Fn(&Log) -> bool, complaint: &str) {
+    fn wait(&self, done: impl Fn(&Events) -> bool, complaint: &str) {
         let guard = self.log.0.lock().unwrap();
         let (_guard, limit) = self
             .log
@@ -155,6 +187,13 @@ pub(crate) struct Connection {
 }
 
 impl Connection {
+    const fn new(stream: TcpStream) -> Self {
+        Self {
+            stream,
+            abandoned: false,
+        }
+    }
+
     /// A complete answer.
     pub(crate) fn answer(&mut self, status: &str, fields: &str, body: &str) {
         let length = body.len();
@@ -185,6 +224,11 @@ impl Connection {
     /// The connection itself, for another protocol.
     pub(crate) fn socket(&self) -> TcpStream {
         self.stream.try_clone().unwrap()
+    }
+
+    /// Tells that the client has left, where that was seen by reading.
+    pub(crate) fn left(&mut self) {
+        self.abandoned = true;
     }
 
     /// Nobody was seen to leave so far.
