@@ -4,16 +4,20 @@ use std::error::Error as StdError;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use http::{Request, Response, Uri};
+use futures_util::task::AtomicWaker;
+use http::{Extensions, Request, Response, Uri};
 use hyper::body::Incoming;
 use hyper::rt::{Read, ReadBufCursor, Write};
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy;
 use hyper_util::client::legacy::connect::proxy::{SocksV5, Tunnel};
-use hyper_util::client::legacy::connect::{Connected, Connection, HttpConnector};
+use hyper_util::client::legacy::connect::{
+    CaptureConnection, Connected, Connection, HttpConnector, capture_connection,
+};
 use hyper_util::client::proxy::matcher::{Intercept, Matcher};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use rustls::{ClientConfig, RootCertStore};
@@ -22,7 +26,7 @@ use rustls_pki_types::pem::PemObject;
 use tokio::net::TcpStream;
 use tower_service::Service;
 
-use super::sent::Sent;
+use super::sent::{Progress, Sent};
 use crate::platform::{Fault, Limits, Payload};
 
 type Stack = HttpsConnector<Connector>;
@@ -112,32 +116,91 @@ impl Client {
                 .headers_mut()
                 .insert(http::header::PROXY_AUTHORIZATION, credentials.clone());
         }
+        let upload = progress.map(|progress| Upload {
+            connection: capture_connection(&mut request),
+            progress,
+        });
         let client = if request.headers().contains_key(http::header::UPGRADE) {
             &self.sockets
         } else {
             &self.inner
         };
         let answer = CONNECT_TIMEOUT.scope(limits.connect, client.request(request));
-        let answer = match &progress {
-            None => answer.await,
-            Some(progress) => tokio::select! {
-                answer = answer => answer,
-                () = progress.stalled(limits.silence) => {
-                    return Err(if progress.waits_for_client() { Fault::Client } else { Fault::Timeout });
-                }
-            },
+        let Some(upload) = upload else {
+            return answer.await.map_err(|error| fault(&error));
         };
-        answer.map_err(|error| {
-            if progress.is_some_and(|progress| progress.client_broke()) {
-                return Fault::Client;
+        let answer = tokio::select! {
+            answer = answer => answer,
+            () = upload.progress.stalled(limits.silence) => {
+                let waits_for_client = upload.progress.waits_for_client();
+                return Err(if waits_for_client { Fault::Client } else { Fault::Timeout });
             }
-            let cause = cause(&error);
-            if error.is_connect() {
-                Fault::Connect(cause)
-            } else {
-                Fault::Reset(cause)
+        };
+        match answer {
+            Err(_) if upload.progress.client_broke() => Err(Fault::Client),
+            Err(error) => Err(fault(&error)),
+            Ok(answer) => {
+                if !upload.progress.is_over() {
+                    // The answer came early: the rest of the body goes on as long as it moves.
+                    tokio::spawn(async move { upload.progress.stalled(limits.silence).await });
+                }
+                Ok(answer)
             }
-        })
+        }
+    }
+}
+
+/// A body on its way. When this is dropped before the body's end, its connection ends: hyper alone would notice that
+/// nobody waits any more only when the upstream takes the next bytes.
+struct Upload {
+    connection: CaptureConnection,
+    progress: Progress,
+}
+
+impl Drop for Upload {
+    fn drop(&mut self) {
+        if self.progress.is_over() {
+            return;
+        }
+        // Others use the same connection in HTTP/2, which tells the upstream by itself.
+        if let Some(connected) = &*self.connection.connection_metadata()
+            && !connected.is_negotiated_h2()
+        {
+            let mut extras = Extensions::new();
+            connected.get_extras(&mut extras);
+            if let Some(breaker) = extras.get::<Breaker>() {
+                breaker.trip();
+            }
+        }
+    }
+}
+
+/// Breaks a connection off, whatever it waits for.
+#[derive(Clone, Default)]
+struct Breaker(Arc<(AtomicBool, AtomicWaker)>);
+
+impl Breaker {
+    fn trip(&self) {
+        self.0.0.store(true, Ordering::Release);
+        self.0.1.wake();
+    }
+
+    /// To be asked before every write.
+    fn check(&self, context: &Context<'_>) -> std::io::Result<()> {
+        self.0.1.register(context.waker());
+        if self.0.0.load(Ordering::Acquire) {
+            return Err(std::io::ErrorKind::ConnectionAborted.into());
+        }
+        Ok(())
+    }
+}
+
+fn fault(error: &legacy::Error) -> Fault {
+    let cause = cause(error);
+    if error.is_connect() {
+        Fault::Connect(cause)
+    } else {
+        Fault::Reset(cause)
     }
 }
 
@@ -165,10 +228,7 @@ struct Connector {
 impl Connector {
     async fn connect(mut http: HttpConnector, proxy: Option<Intercept>, uri: Uri) -> Result<Stream, BoxError> {
         let Some(proxy) = proxy else {
-            return Ok(Stream {
-                io: http.call(uri).await?,
-                proxied: false,
-            });
+            return Ok(Stream::new(http.call(uri).await?, false));
         };
         let address = proxy.uri().clone();
         let socks = address.scheme_str().is_some_and(|scheme| scheme.starts_with("socks5"));
@@ -186,12 +246,9 @@ impl Connector {
             }
             tunnel.call(uri).await?
         } else {
-            return Ok(Stream {
-                io: http.call(address).await?,
-                proxied: true,
-            });
+            return Ok(Stream::new(http.call(address).await?, true));
         };
-        Ok(Stream { io, proxied: false })
+        Ok(Stream::new(io, false))
     }
 }
 
@@ -220,11 +277,23 @@ impl Service<Uri> for Connector {
 struct Stream {
     io: TokioIo<TcpStream>,
     proxied: bool,
+    breaker: Breaker,
+}
+
+impl Stream {
+    fn new(io: TokioIo<TcpStream>, proxied: bool) -> Self {
+        Self {
+            io,
+            proxied,
+            breaker: Breaker::default(),
+        }
+    }
 }
 
 impl Connection for Stream {
     fn connected(&self) -> Connected {
-        self.io.connected().proxy(self.proxied)
+        let connected = self.io.connected().proxy(self.proxied);
+        connected.extra(self.breaker.clone())
     }
 }
 
@@ -240,6 +309,7 @@ impl Read for Stream {
 
 impl Write for Stream {
     fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<std::io::Result<usize>> {
+        self.breaker.check(context)?;
         Pin::new(&mut self.io).poll_write(context, bytes)
     }
 
@@ -260,6 +330,7 @@ impl Write for Stream {
         context: &mut Context<'_>,
         buffers: &[std::io::IoSlice<'_>],
     ) -> Poll<std::io::Result<usize>> {
+        self.breaker.check(context)?;
         Pin::new(&mut self.io).poll_write_vectored(context, buffers)
     }
 }

@@ -19,7 +19,7 @@ pub(super) enum Sent {
         read: Option<Bytes>,
         rest: Incoming,
         left: Option<u64>,
-        progress: Progress,
+        progress: Sending,
     },
 }
 
@@ -36,6 +36,16 @@ struct Moves {
     /// The upstream would take more than the client has sent.
     waits_for_client: AtomicBool,
     client_broke: AtomicBool,
+    over: AtomicBool,
+}
+
+/// The progress as the body itself holds it: when that is gone, all of it was sent, or nobody takes it any more.
+pub(super) struct Sending(Progress);
+
+impl Drop for Sending {
+    fn drop(&mut self) {
+        self.0.moves.over.store(true, Ordering::Relaxed);
+    }
 }
 
 impl Progress {
@@ -51,6 +61,11 @@ impl Progress {
     /// Whether the client's body has ended early, or was no body.
     pub(super) fn client_broke(&self) -> bool {
         self.moves.client_broke.load(Ordering::Relaxed)
+    }
+
+    /// Whether the connection upstream is done with the body.
+    pub(super) fn is_over(&self) -> bool {
+        self.moves.over.load(Ordering::Relaxed)
     }
 
     /// Waits until nothing has moved for `silence`.
@@ -79,7 +94,7 @@ impl Sent {
                     read: Some(read).filter(|read| !read.is_empty()),
                     rest: stream,
                     left: length,
-                    progress: progress.clone(),
+                    progress: Sending(progress.clone()),
                 };
                 (body, Some(progress))
             }
@@ -101,7 +116,7 @@ impl Body for Sent {
                 read,
                 rest,
                 left,
-                progress,
+                progress: Sending(progress),
             } => {
                 let frame = match read.take() {
                     Some(bytes) => Some(Ok(Frame::data(bytes))),

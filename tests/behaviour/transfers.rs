@@ -228,12 +228,12 @@ fn a_client_that_stalls_in_the_middle_of_an_upload_is_told() {
 }
 
 #[test]
-fn an_upstream_that_does_not_read_an_upload_slows_the_client_down() {
-    let upstream = Upstream::reading(|_body, _to| thread::sleep(Duration::from_secs(5)));
+fn an_upstream_that_does_not_read_an_upload_slows_the_client_down_and_is_given_up() {
+    // It never notices anything by itself, not even that its client has left.
+    let upstream = Upstream::reading(|_body, _to| thread::sleep(Duration::from_secs(120)));
     let gateway = Gateway::to(Runtime::Native, &upstream, json!({"timeout": 1}));
     let before = gateway.resident_kilobytes();
     let mut exchange = gateway.open(upload(1024 * MIB));
-    // The gateway stops to read, and gives up in the end.
     assert!(pour(1024 * MIB, false, |piece| exchange.send(piece)).is_err());
     bounded(&gateway, Runtime::Native, before);
     let answer = exchange.try_finish().map(|answer| gateway.checked(answer).error());
