@@ -2,10 +2,11 @@
 
 use std::error::Error as StdError;
 use std::future::Future;
+use std::io::ErrorKind;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use futures_util::task::AtomicWaker;
@@ -189,7 +190,7 @@ impl Breaker {
     fn check(&self, context: &Context<'_>) -> std::io::Result<()> {
         self.0.1.register(context.waker());
         if self.0.0.load(Ordering::Acquire) {
-            return Err(std::io::ErrorKind::ConnectionAborted.into());
+            return Err(ErrorKind::ConnectionAborted.into());
         }
         Ok(())
     }
@@ -288,6 +289,15 @@ impl Stream {
             breaker: Breaker::default(),
         }
     }
+
+    /// An upstream that answers early and closes makes writing fail while its answer waits to be read. What it does not take
+    /// is dropped then; reading tells the rest.
+    fn dropped(error: std::io::Error, length: usize) -> std::io::Result<usize> {
+        match error.kind() {
+            ErrorKind::BrokenPipe | ErrorKind::ConnectionReset => Ok(length),
+            _ => Err(error),
+        }
+    }
 }
 
 impl Connection for Stream {
@@ -310,7 +320,8 @@ impl Read for Stream {
 impl Write for Stream {
     fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<std::io::Result<usize>> {
         self.breaker.check(context)?;
-        Pin::new(&mut self.io).poll_write(context, bytes)
+        let written = ready!(Pin::new(&mut self.io).poll_write(context, bytes));
+        Poll::Ready(written.or_else(|error| Self::dropped(error, bytes.len())))
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<std::io::Result<()>> {
@@ -331,6 +342,8 @@ impl Write for Stream {
         buffers: &[std::io::IoSlice<'_>],
     ) -> Poll<std::io::Result<usize>> {
         self.breaker.check(context)?;
-        Pin::new(&mut self.io).poll_write_vectored(context, buffers)
+        let written = ready!(Pin::new(&mut self.io).poll_write_vectored(context, buffers));
+        let length = || buffers.iter().map(|buffer| buffer.len()).sum();
+        Poll::Ready(written.or_else(|error| Self::dropped(error, length())))
     }
 }
