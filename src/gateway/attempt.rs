@@ -11,15 +11,15 @@ use super::body::unreadable;
 use super::call::{Call, Keys};
 use super::endpoint::Endpoint;
 use super::failure::Failure;
+use super::outcome::Outcome;
 use super::{Body, Gateway, Raw, Record, Relay, echo, headers};
 use crate::config::{DEFAULT_TIMEOUT, Rotation, Route, Secret, Upstream};
 use crate::dialect::observe::{Beginning, Observer};
-use crate::dialect::openai::Usage;
 use crate::dialect::refusal::Refusal;
 use crate::dialect::{cut, openai};
 use crate::error::{Error, Kind};
 use crate::platform::{Fault, Limits, Payload, Platform};
-use crate::policy::outcome::{self, Meaning, Scope};
+use crate::policy::outcome::{self, Scope};
 use crate::policy::plan::{Order, Plan, Step, Target, Verdict};
 
 /// The largest answer that is read whole: a chat answer with a few images inside fits.
@@ -33,26 +33,6 @@ const LONGEST_UPLOAD: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// A member that some upstreams refuse.
 const STREAM_OPTIONS: &str = "stream_options";
-
-/// What one attempt led to.
-pub(super) enum Outcome<S> {
-    /// A stream that has begun.
-    Stream(Response<Relay<S>>),
-    /// An answer that is complete, the gateway's own ones included, and the tokens that it tells of.
-    Whole(Response<Body<S>>, Option<Usage>),
-    /// Bytes of any kind, which nothing is read in.
-    Raw(Response<Raw<S>>),
-    /// A WebSocket that the upstream has accepted.
-    Socket(Response<Raw<S>>),
-    /// The upstream has no WebSocket there.
-    NoSocket,
-    /// An answer that is an error, complete.
-    Refused(Response<Bytes>, Meaning),
-    /// An answer that the endpoint cannot have: a page, nothing, a redirect.
-    Unusable(StatusCode),
-    /// No answer.
-    Failed(Fault),
-}
 
 impl<P: Platform> Gateway<P> {
     /// Asks the upstreams of the call's route, one after the other, and hands on the first answer that is meant
@@ -352,57 +332,4 @@ fn is_unreadable_error<S>(response: &Response<S>) -> bool {
 fn is_nowhere(answer: &Response<Bytes>) -> bool {
     let no_model = Refusal::read(answer.body()).is_some_and(|refusal| refusal.is(&["model_not_found"]));
     answer.status() == StatusCode::NOT_FOUND && !no_model
-}
-
-impl<S> Outcome<S> {
-    fn meaning(&self) -> Meaning {
-        match self {
-            Self::Stream(_) | Self::Whole(..) | Self::Raw(_) | Self::Socket(_) | Self::NoSocket => Meaning::SUCCESS,
-            Self::Refused(_, meaning) => *meaning,
-            Self::Unusable(_) => Meaning::BROKEN,
-            Self::Failed(fault) => outcome::of_fault(fault),
-        }
-    }
-
-    /// For the operator's log: which key, and what happened to it. The upstream's address stays out.
-    fn told(&self, target: Target, route: &Route) -> String {
-        let clean = |text: &str| {
-            let hosts = match &route.upstream {
-                Upstream::Http(known) => [
-                    known.models_url.host(),
-                    known.chat_url.as_ref().and_then(http::Uri::host),
-                ],
-                Upstream::Echo => [None, None],
-            };
-            let named = hosts.into_iter().flatten().filter(|host| !host.is_empty());
-            named.fold(text.to_owned(), |text, host| text.replace(host, "upstream"))
-        };
-        let what = match self {
-            Self::Refused(response, meaning) => {
-                let status = response.status().as_u16();
-                match meaning.scope {
-                    Scope::Region => format!("status {status}, it refuses this region"),
-                    Scope::StreamOptions => format!("status {status}, it does not know `stream_options`"),
-                    _ if meaning.rest.is_zero() => format!("status {status}"),
-                    _ => format!("status {status}, rests {} s", meaning.rest.as_secs_f64()),
-                }
-            }
-            Self::Unusable(status) if status.is_redirection() => {
-                format!("redirect {}", status.as_u16())
-            }
-            Self::Unusable(status) => format!("no usable body under status {}", status.as_u16()),
-            Self::Failed(Fault::Connect(why)) => format!("connect: {}", clean(why)),
-            Self::Failed(Fault::Reset(why)) => format!("reset: {}", clean(why)),
-            Self::Failed(Fault::Timeout) => "timeout".to_owned(),
-            Self::Failed(Fault::Client) => "the client left, or its body stalled".to_owned(),
-            Self::Failed(Fault::TooLarge) => "answer too large".to_owned(),
-            Self::Stream(_) | Self::Whole(..) | Self::Raw(_) | Self::Socket(_) | Self::NoSocket => {
-                "delivered".to_owned()
-            }
-        };
-        match target.key {
-            Some(key) => format!("{} key {}: {what}", route.name, key + 1),
-            None => format!("{}: {what}", route.name),
-        }
-    }
 }

@@ -3,8 +3,8 @@
 use bytes::Bytes;
 use http::{HeaderValue, Response, StatusCode, header};
 
-use super::attempt::Outcome;
 use super::failure::{no_socket, unreachable, unusable};
+use super::outcome::Outcome;
 use super::{Body, Gateway, Record, headers, scrub};
 use crate::dialect::openai;
 use crate::dialect::refusal::Refusal;

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use http::{Response, StatusCode};
 
-use super::attempt::Outcome;
+use super::outcome::Outcome;
 use crate::config::Route;
 use crate::error::{Error, Kind};
 use crate::platform::Fault;

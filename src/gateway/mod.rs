@@ -13,6 +13,7 @@ mod failure;
 mod headers;
 mod lists;
 mod models;
+mod outcome;
 mod pages;
 mod passed;
 mod record;
