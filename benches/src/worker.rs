@@ -184,6 +184,7 @@ fn start(bench: &Bench, options: &Options, who: Who) -> io::Result<Running> {
     let address = free_address()?;
     let config = fs::read_to_string(&options.template)?
         .replace("@PORT@", &address.port().to_string())
+        .replace("@SERVICES@", "")
         .replace("@BINDINGS@", &bindings(bench, who));
     let folder = match who.script {
         Script::Gateway => options.worker.clone(),

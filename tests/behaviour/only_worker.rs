@@ -1,5 +1,6 @@
 //! What only the Worker does: it cannot refuse to start, so it answers.
 
+use crate::support::upstream::Upstream;
 use crate::support::{Gateway, Runtime};
 
 #[test]
@@ -22,4 +23,33 @@ fn an_empty_configuration_names_the_ways_out() {
     let gateway = Gateway::start(Runtime::Worker, &[]);
     assert_eq!(gateway.get("/").error(), (500, "configuration_error".into()));
     assert!(gateway.log().contains("GATEWAY_TOKEN"));
+}
+
+#[test]
+fn a_table_in_kv_is_read_once_and_a_variable_comes_before_it() {
+    let table = r#"[{"token":"gw-SECRET-token","provider":"echo"}]"#;
+    let kv = Upstream::answering("200 OK", "content-type: text/plain\r\n", table);
+    let address = kv.base_url.trim_start_matches("http://").trim_end_matches("/v1");
+    let gateway = Gateway::start(Runtime::Worker, &[("GATEWAY_KV", address)]);
+    for _ in 0..3 {
+        assert_eq!(gateway.get("/v1/models").status, 200);
+    }
+    assert!(
+        kv.only().line().starts_with("GET /GATEWAY_ROUTES"),
+        "{}",
+        kv.only().line()
+    );
+    let routes = r#"[{"token":"gw-SECRET-other","provider":"echo"}]"#;
+    let gateway = Gateway::start(Runtime::Worker, &[("GATEWAY_KV", address), ("GATEWAY_ROUTES", routes)]);
+    assert_eq!(gateway.get("/v1/models").error(), (401, "invalid_api_key".into()));
+    assert_eq!(kv.received().len(), 1);
+}
+
+#[test]
+fn a_kv_namespace_that_cannot_be_read_is_told() {
+    let kv = Upstream::answering("500 Oops", "", "");
+    let address = kv.base_url.trim_start_matches("http://").trim_end_matches("/v1");
+    let gateway = Gateway::start(Runtime::Worker, &[("GATEWAY_KV", address)]);
+    assert_eq!(gateway.get("/v1/models").error(), (500, "configuration_error".into()));
+    assert!(gateway.log().contains("the KV namespace cannot be read"));
 }

@@ -38,7 +38,8 @@ pub(crate) struct Gateway {
 }
 
 impl Gateway {
-    /// A gateway with these variables and no others.
+    /// A gateway with these variables and no others. On the Worker `GATEWAY_KV` is the address of what stands in for a KV
+    /// namespace.
     pub(crate) fn start(runtime: Runtime, variables: &[(&str, &str)]) -> Self {
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let folder = tempfile::tempdir().unwrap();
@@ -253,9 +254,16 @@ fn workerd(folder: &Path, port: u16, variables: &[(&str, &str)]) -> Command {
     let built = |name| {
         std::env::var_os(name).unwrap_or_else(|| panic!("{name} is not set: run scripts/test, which builds the Worker"))
     };
+    let mut services = String::new();
     let bindings: Vec<String> = variables
         .iter()
-        .map(|(name, text)| format!("(name = {name:?}, text = {text:?})"))
+        .map(|(name, text)| {
+            if *name == "GATEWAY_KV" {
+                services = format!("(name = \"kv\", external = (address = {text:?}, http = ())),");
+                return format!("(name = {name:?}, kvNamespace = \"kv\")");
+            }
+            format!("(name = {name:?}, text = {text:?})")
+        })
         .collect();
     let template = include_str!("../workerd/config.capnp.template");
     let config = folder.join("config.capnp");
@@ -263,6 +271,7 @@ fn workerd(folder: &Path, port: u16, variables: &[(&str, &str)]) -> Command {
         &config,
         template
             .replace("@PORT@", &port.to_string())
+            .replace("@SERVICES@", &services)
             .replace("@BINDINGS@", &bindings.join(", ")),
     )
     .unwrap();
