@@ -1,7 +1,7 @@
 //! Takes the operator's secrets out of what an upstream says about an error. Good answers are not read.
 
 use bytes::Bytes;
-use http::HeaderMap;
+use http::{HeaderMap, HeaderValue};
 use memchr::memmem;
 
 use crate::config::Config;
@@ -11,11 +11,22 @@ const REDACTED: &[u8] = b"[redacted]";
 /// Shorter ones are words, and taking words out would garble the message.
 const SHORTEST: usize = 4;
 
+/// What the name of an operator's header says when its value is a secret.
+const TELLING: [&str; 5] = ["auth", "key", "token", "secret", "cookie"];
+
 fn secrets(config: &Config) -> impl Iterator<Item = &[u8]> {
+    let headers = config.routes.iter().flat_map(|route| &route.extra_headers);
+    let secret = headers.filter(|(name, _)| TELLING.iter().any(|word| name.as_str().contains(word)));
     config
         .secrets()
         .map(|secret| secret.expose().as_bytes())
+        .chain(secret.map(|(_, value)| behind_scheme(value)))
         .filter(|secret| secret.len() >= SHORTEST)
+}
+
+fn behind_scheme(value: &HeaderValue) -> &[u8] {
+    let value = value.as_bytes();
+    value.strip_prefix(b"Bearer ").unwrap_or(value)
 }
 
 /// `body` without any configured secret; the same bytes where it holds none.
@@ -56,14 +67,18 @@ mod tests {
 
     #[test]
     fn every_secret_goes_and_nothing_else_does() {
-        let json = r#"[{"token":"gw-token-1","base_url":"https://a.example","api_keys":["sk-one-1","sk-two-2"]}]"#;
+        let json = r#"[{"token":"gw-token-1","base_url":"https://a.example","api_keys":["sk-one-1","sk-two-2"],
+            "extra_headers":{"X-Title":"harmless","cf-aig-authorization":"Bearer sk-three"}}]"#;
         let config = Config::of_routes(json).unwrap();
         let clean = body(
             &config,
-            Bytes::from_static(b"sk-one-1: bad key sk-two-2sk-two-2, gw-token-1!"),
+            Bytes::from_static(b"sk-one-1: bad key sk-two-2sk-two-2, gw-token-1, Bearer sk-three!"),
         );
-        assert_eq!(clean, "[redacted]: bad key [redacted][redacted], [redacted]!");
-        let harmless = Bytes::from_static(b"sk-one is fine");
+        assert_eq!(
+            clean,
+            "[redacted]: bad key [redacted][redacted], [redacted], Bearer [redacted]!"
+        );
+        let harmless = Bytes::from_static(b"sk-one is fine, and harmless");
         assert_eq!(body(&config, harmless.clone()).as_ptr(), harmless.as_ptr());
         let mut map = HeaderMap::new();
         map.insert("x-debug", http::HeaderValue::from_static("key=sk-one-1"));
