@@ -234,6 +234,7 @@ behaviours! {
     }
     transfers {
         a_large_upload_and_a_large_download_pass_byte_for_byte,
+        a_slow_upload_and_a_slow_download_outlast_the_timeout,
         an_upload_of_unknown_length_passes_byte_for_byte,
         an_answer_that_comes_before_the_upload_is_complete_is_handed_on,
         an_upstream_that_dies_in_the_middle_of_an_upload_is_told,

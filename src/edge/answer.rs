@@ -10,8 +10,8 @@ use worker::wasm_bindgen::JsValue;
 use worker::web_sys::{self, ResponseInit};
 use worker::{Context, Delay};
 
-use super::relay;
 use super::stream::Stream;
+use super::{headers, relay};
 use crate::config::Problems;
 use crate::dialect::openai;
 use crate::error::{Error, Kind};
@@ -121,12 +121,7 @@ pub(super) fn unconfigured(problems: &Problems) -> worker::Result<web_sys::Respo
 }
 
 fn init(status: StatusCode, headers: &HeaderMap) -> worker::Result<ResponseInit> {
-    let js = web_sys::Headers::new()?;
-    for (name, value) in headers {
-        // A ByteString: one character a byte.
-        let value: String = value.as_bytes().iter().copied().map(char::from).collect();
-        js.append(name.as_str(), &value)?;
-    }
+    let js = headers::write(headers.iter())?;
     let init = ResponseInit::new();
     init.set_status(status.as_u16());
     init.set_headers(&JsValue::from(js));

@@ -60,16 +60,12 @@ pub(super) async fn send(
     let guard = AbortOnDrop(Some(controller));
 
     let (head, body) = request.into_parts();
-    let sent = web_sys::Headers::new().map_err(defect)?;
     let socket = head.headers.contains_key(header::UPGRADE);
-    for (name, value) in &head.headers {
-        if socket && HANDSHAKE.contains(name) {
-            continue;
-        }
-        if let Ok(value) = value.to_str() {
-            sent.append(name.as_str(), value).map_err(defect)?;
-        }
-    }
+    let visible = head
+        .headers
+        .iter()
+        .filter(|(name, value)| !(socket && HANDSHAKE.contains(name)) && value.to_str().is_ok());
+    let sent = headers::write(visible).map_err(defect)?;
     let init = RequestInit::new();
     init.set_method(head.method.as_str());
     init.set_headers(&sent);
@@ -114,7 +110,7 @@ pub(super) async fn send(
         .map_err(|error| if client.aborted() { Fault::Client } else { fault(&error) })?
         .unchecked_into();
 
-    let headers = headers(&answer.headers());
+    let headers = headers::read(&answer.headers());
     let length = headers
         .get(header::CONTENT_LENGTH)
         .and_then(|length| length.to_str().ok()?.parse().ok());

@@ -2,6 +2,7 @@
 
 mod answer;
 mod fetch;
+mod headers;
 mod relay;
 mod settings;
 mod stream;
@@ -11,9 +12,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::CONTENT_LENGTH;
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response};
+use http::{Method, Request, Response};
 use worker::js_sys::Date;
-use worker::wasm_bindgen::JsCast;
 use worker::web_sys;
 use worker::{Context, Delay, Env};
 
@@ -83,7 +83,7 @@ impl Platform for Edge {
 
 /// The request in the core's types. The body is not read.
 fn incoming(request: &web_sys::Request) -> worker::Result<Request<Stream>> {
-    let headers = headers(&request.headers());
+    let headers = headers::read(&request.headers());
     let length = headers
         .get(CONTENT_LENGTH)
         .and_then(|length| length.to_str().ok()?.parse().ok());
@@ -97,25 +97,4 @@ fn incoming(request: &web_sys::Request) -> worker::Result<Request<Stream>> {
     *core.method_mut() = Method::from_bytes(request.method().as_bytes()).unwrap_or(Method::GET);
     *core.headers_mut() = headers;
     Ok(core)
-}
-
-/// JavaScript's headers in the core's type. A value that HTTP does not allow is left out.
-fn headers(js: &web_sys::Headers) -> HeaderMap {
-    let mut headers = HeaderMap::new();
-    for entry in js.entries() {
-        let Ok(entry) = entry else { continue };
-        let entry: worker::js_sys::Array = entry.unchecked_into();
-        let (Some(name), Some(value)) = (entry.get(0).as_string(), entry.get(1).as_string()) else {
-            continue;
-        };
-        // A ByteString: every character is one byte.
-        let bytes: Vec<u8> = value
-            .chars()
-            .filter_map(|char| u8::try_from(u32::from(char)).ok())
-            .collect();
-        if let (Ok(name), Ok(value)) = (HeaderName::from_bytes(name.as_bytes()), HeaderValue::from_bytes(&bytes)) {
-            headers.append(name, value);
-        }
-    }
-    headers
 }

@@ -253,6 +253,21 @@ fn a_websocket_on_which_nothing_is_said_ends() {
 }
 
 #[test]
+fn a_websocket_of_which_one_half_is_closed_ends() {
+    let upstream = upstream(|mut socket| {
+        // Deaf to the end of what the client says, and never done itself.
+        while socket.send(Message::text("and another thing")).is_ok() {
+            std::thread::sleep(Duration::from_millis(100));
+        }
+    });
+    let gateway = Gateway::to(Runtime::Native, &upstream, json!({}));
+    let mut socket = opened(&gateway, "/v1/realtime?model=m");
+    socket.get_ref().shutdown(std::net::Shutdown::Write).unwrap();
+    while socket.read().is_ok() {}
+    gateway.wait_for_log("\"endpoint\":\"socket\"");
+}
+
+#[test]
 fn a_drain_lets_open_websockets_finish() {
     let upstream = upstream(echo);
     let mut gateway = Gateway::to(Runtime::Native, &upstream, json!({}));

@@ -126,6 +126,33 @@ pub(crate) fn a_large_upload_and_a_large_download_pass_byte_for_byte(runtime: Ru
     bounded(&gateway, runtime, before);
 }
 
+/// The timeout is for chats. An upload and a download may take as long as something moves.
+pub(crate) fn a_slow_upload_and_a_slow_download_outlast_the_timeout(runtime: Runtime) {
+    let length = 12 * MIB;
+    let upstream = Upstream::reading(move |body, to| {
+        if body.is_due() {
+            let answer = measure(body).map(|bytes| json!({"bytes": bytes}).to_string());
+            to.answer("200 OK", JSON, &answer.unwrap());
+        } else {
+            to.head("200 OK", "content-type: audio/mpeg\r\ncontent-length: 8\r\n");
+            for piece in [b"so", b"un", b"d ", b"ok"] {
+                to.send(piece);
+                thread::sleep(Duration::from_millis(600));
+            }
+        }
+    });
+    let gateway = Gateway::to(runtime, &upstream, json!({"timeout": 1}));
+    let mut exchange = gateway.open(upload(length));
+    pour(length, false, |piece| {
+        thread::sleep(Duration::from_millis(200));
+        exchange.send(piece)
+    })
+    .unwrap();
+    assert_eq!(exchange.finish().json(), json!({"bytes": length}));
+    let speech = gateway.get("/v1/files/file-1/content");
+    assert_eq!((speech.status, speech.text().as_str()), (200, "sound ok"));
+}
+
 pub(crate) fn an_upload_of_unknown_length_passes_byte_for_byte(runtime: Runtime) {
     let length = large(runtime).min(256 * MIB);
     let upstream = upstream(0);
