@@ -81,8 +81,8 @@ mod tests {
         let harmless = Bytes::from_static(b"sk-one is fine, and harmless");
         assert_eq!(body(&config, harmless.clone()).as_ptr(), harmless.as_ptr());
         let mut map = HeaderMap::new();
-        map.insert("x-debug", http::HeaderValue::from_static("key=sk-one-1"));
-        map.insert("x-other", http::HeaderValue::from_static("1"));
+        map.insert("x-debug", HeaderValue::from_static("key=sk-one-1"));
+        map.insert("x-other", HeaderValue::from_static("1"));
         headers(&config, &mut map);
         assert_eq!(map.len(), 1);
     }
