@@ -51,23 +51,23 @@ const OWN_PROTOCOLS: [&str; 3] = [TOKEN_PROTOCOL, "openai-organization.", "opena
 
 /// What of the upstream's answer the client never sees: hop-by-hop (RFC 9110 section 7.6.1), what the runtime writes
 /// itself, and what tells about the upstream's account or edge.
-const WITHHELD: [&str; 16] = [
-    "connection",
-    "keep-alive",
-    "proxy-authenticate",
-    "proxy-authorization",
-    "proxy-connection",
-    "te",
-    "trailer",
-    "transfer-encoding",
-    "upgrade",
-    "content-length",
-    "set-cookie",
-    "server",
-    "alt-svc",
-    "strict-transport-security",
-    "openai-organization",
-    "openai-project",
+const WITHHELD: [HeaderName; 16] = [
+    header::CONNECTION,
+    HeaderName::from_static("keep-alive"),
+    header::PROXY_AUTHENTICATE,
+    header::PROXY_AUTHORIZATION,
+    HeaderName::from_static("proxy-connection"),
+    header::TE,
+    header::TRAILER,
+    header::TRANSFER_ENCODING,
+    header::UPGRADE,
+    header::CONTENT_LENGTH,
+    header::SET_COOKIE,
+    header::SERVER,
+    header::ALT_SVC,
+    header::STRICT_TRANSPORT_SECURITY,
+    HeaderName::from_static("openai-organization"),
+    HeaderName::from_static("openai-project"),
 ];
 
 /// The size of a request's head, in bytes as HTTP/1.1 would write it.

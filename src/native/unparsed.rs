@@ -177,18 +177,20 @@ fn has_two_lengths(bytes: &[u8]) -> bool {
     let Some(end) = memchr::memmem::find(bytes, b"\r\n\r\n") else {
         return false;
     };
-    let mut lines = bytes[..end].split(|byte| *byte == b'\n');
-    if lines
-        .next()
-        .is_none_or(|line| memchr::memmem::find(line, b" HTTP/1.").is_none())
-    {
+    let head = &bytes[..end];
+    let first = memchr::memchr(b'\n', head).unwrap_or(head.len());
+    if memchr::memmem::find(&head[..first], b" HTTP/1.").is_none() {
         return false;
     }
+    let lines = memchr::memchr_iter(b'\n', head).map(|end| &head[end + 1..]);
     let (mut coded, mut counted) = (false, false);
     for line in lines {
-        let name = line.split(|byte| *byte == b':').next().unwrap_or_default();
-        coded |= name.eq_ignore_ascii_case(b"transfer-encoding");
-        counted |= name.eq_ignore_ascii_case(b"content-length");
+        let begins = |with: &[u8]| {
+            line.get(..with.len())
+                .is_some_and(|name| name.eq_ignore_ascii_case(with))
+        };
+        coded |= begins(b"transfer-encoding:");
+        counted |= begins(b"content-length:");
     }
     coded && counted
 }
