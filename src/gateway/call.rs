@@ -143,27 +143,28 @@ impl Call<'_> {
             chat_url,
             models_url,
         } = &**addresses;
+        let asked = match self.endpoint {
+            // Its query is its own, not the API's.
+            Endpoint::SimpleChat => None,
+            _ => self.query,
+        };
+        let rewritten = model
+            .filter(|_| self.is_socket())
+            .map(|model| with_value(asked.unwrap_or_default(), "model", model));
+        let query = rewritten.as_deref().or(asked);
         let path = match self.endpoint {
-            Endpoint::Models => return with_query(models_url, self.query),
-            Endpoint::Model(id) => return below(models_url, id),
+            Endpoint::Models => return with_query(models_url, query),
+            Endpoint::Model(id) => return with_query(&below(models_url, id)?, query),
             Endpoint::Embeddings => "embeddings",
             Endpoint::Passed(path) => path,
             Endpoint::ChatCompletions | Endpoint::SimpleChat | Endpoint::Home | Endpoint::Health => {
                 if let Some(url) = chat_url {
-                    return Some(url.clone());
+                    return with_query(url, query);
                 }
                 "chat/completions"
             }
         };
-        let url = within(base, path, model)?;
-        match (self.endpoint, model) {
-            (Endpoint::Passed(_), Some(model)) if self.is_socket() => {
-                let query = with_value(self.query.unwrap_or_default(), "model", model);
-                with_query(&url, Some(&query))
-            }
-            (Endpoint::Passed(_) | Endpoint::Embeddings, _) => with_query(&url, self.query),
-            _ => Some(url),
-        }
+        with_query(&within(base, path, model)?, query)
     }
 }
 

@@ -215,19 +215,11 @@ impl<P: Platform> Gateway<P> {
 
     /// Whether this token may use the model that the request names, and whether there is one at all.
     fn check_model(&self, call: &Call<'_>) -> Result<(), Error> {
-        let route = &self.config.routes[call.route];
-        let Some(model) = call.named_model() else {
-            if call::default_model(route).is_some() {
-                return Ok(());
-            }
+        if call.named_model().is_none() && call::default_model(&self.config.routes[call.route]).is_none() {
             let hint = "The request names no `model` and this token has no default one. Add `\"model\": \"...\"`; GET /v1/models lists them.";
             return Err(Error::new(Kind::MissingModel, hint).about("model"));
-        };
-        if route.allows(model) {
-            Ok(())
-        } else {
-            Err(models::not_found(model))
         }
+        self.check_allowed(call)
     }
 }
 

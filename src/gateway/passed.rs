@@ -95,7 +95,7 @@ impl<P: Platform> Gateway<P> {
     }
 
     /// Whether this token may use the model that the request names, if it names one.
-    fn check_allowed(&self, call: &Call<'_>) -> Result<(), Error> {
+    pub(super) fn check_allowed(&self, call: &Call<'_>) -> Result<(), Error> {
         match call.named_model() {
             Some(model) if !self.config.routes[call.route].allows(model) => Err(super::models::not_found(model)),
             _ => Ok(()),
