@@ -13,7 +13,7 @@ use worker::web_sys::{self, ReadableStream, ReadableStreamDefaultReader};
 use super::fetch::AbortOnDrop;
 use crate::platform::Fault;
 
-/// A body of so many bytes comes at once or not at all, and the runtime sees to that.
+/// A body of so many bytes comes at once or not at all.
 const SHORT: usize = 64 * 1024;
 
 /// A body, and the request that it belongs to.
@@ -79,7 +79,14 @@ impl Stream {
         if known.is_some_and(|length| idle == Duration::MAX || length <= SHORT)
             && let Some(body) = self.body.take()
         {
-            return self.take_whole(&body).await;
+            let whole = pin!(self.take_whole(&body));
+            if idle == Duration::MAX {
+                return whole.await;
+            }
+            return match select(whole, Delay::from(idle)).await {
+                Either::Left((whole, _)) => whole,
+                Either::Right(((), _)) => Err(Fault::Timeout),
+            };
         }
         let mut read = Vec::new();
         loop {
