@@ -1,23 +1,33 @@
 //! The native shell: sockets, clock, process and log, around the same core as the Worker.
 
+mod alarm;
+mod begun;
 mod cli;
 mod client;
+mod connect;
+mod h1;
 mod log;
 mod outgoing;
+mod pool;
 mod reload;
 mod sent;
 mod serve;
 mod socket;
-mod unparsed;
+mod stream;
 
+use std::future::poll_fn;
+use std::io;
+use std::task::Poll;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use http::{Request, Response};
-use hyper::body::{Body as _, Incoming};
+use tokio::time::Instant;
 
+use self::alarm::Alarm;
 pub use self::cli::run;
 use self::client::Client;
+use self::stream::Stream;
 use crate::platform::{Fault, Limits, Millis, Payload, Platform};
 
 /// How much of a refused body is read past, and for how long: enough for a client that has not heard yet, too little to
@@ -25,10 +35,13 @@ use crate::platform::{Fault, Limits, Millis, Payload, Platform};
 const DISCARD_LIMIT: usize = 128 * 1024 * 1024;
 const DISCARD_TIME: Duration = Duration::from_secs(10);
 
+/// As good as for ever.
+const LONG: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+
 /// The most that is set aside for a body because of what its sender says about its length.
 const PREPARED: usize = 4 * 1024 * 1024;
 
-/// tokio and hyper, as the core sees them.
+/// tokio and its sockets, as the core sees them.
 #[derive(Clone)]
 struct Native {
     client: Client,
@@ -37,7 +50,7 @@ struct Native {
 impl Platform for Native {
     const REPLAY_LIMIT: u64 = 8 * 1024 * 1024;
 
-    type Stream = Incoming;
+    type Stream = Stream;
 
     fn now(&self) -> Millis {
         log::now()
@@ -51,41 +64,58 @@ impl Platform for Native {
         tokio::time::sleep(duration).await;
     }
 
-    async fn fetch(&self, request: Request<Payload<Incoming>>, limits: Limits) -> Result<Response<Incoming>, Fault> {
+    async fn fetch(&self, request: Request<Payload<Stream>>, limits: Limits) -> Result<Response<Stream>, Fault> {
         self.client.send(request, limits).await
     }
 
-    async fn read(&self, stream: &mut Incoming) -> Result<Option<Bytes>, Fault> {
-        let next = outgoing::next(stream).await.transpose();
-        next.map_err(|error| Fault::Reset(client::cause(&error)))
+    async fn read(&self, stream: &mut Stream) -> Result<Option<Bytes>, Fault> {
+        poll_fn(|context| stream.poll_data(context))
+            .await
+            .map_err(|error| broken(&error))
     }
 
-    async fn collect(&self, mut stream: Incoming, limit: usize, idle: Duration) -> Result<Bytes, Fault> {
-        let announced = usize::try_from(stream.size_hint().lower()).unwrap_or(limit);
+    async fn collect(&self, mut stream: Stream, limit: usize, idle: Duration) -> Result<Bytes, Fault> {
+        let announced = stream.left().map_or(0, |left| usize::try_from(left).unwrap_or(limit));
         let mut body = BytesMut::with_capacity(announced.min(limit).min(PREPARED));
-        while let Some(data) = tokio::time::timeout(idle, self.read(&mut stream))
-            .await
-            .map_err(|_| Fault::Timeout)??
-        {
-            if body.len() + data.len() > limit {
-                drop(body);
-                discard(stream).await;
-                return Err(Fault::TooLarge);
+        loop {
+            match fill(&mut stream, &mut body, idle).await? {
+                0 => return Ok(body.freeze()),
+                _ if body.len() > limit => {
+                    drop(body);
+                    discard(stream).await;
+                    return Err(Fault::TooLarge);
+                }
+                _ => {}
             }
-            if body.is_empty() && stream.is_end_stream() {
-                return Ok(data);
-            }
-            body.extend_from_slice(&data);
         }
-        Ok(body.freeze())
     }
 }
 
+fn broken(error: &io::Error) -> Fault {
+    Fault::Reset(client::cause(error))
+}
+
+/// Appends what comes of a body to `out`; zero at its end. Waits for `idle`, and no longer.
+async fn fill(stream: &mut Stream, out: &mut BytesMut, idle: Duration) -> Result<usize, Fault> {
+    let mut waiting: Option<(Alarm, Instant)> = None;
+    poll_fn(|context| {
+        if let Poll::Ready(read) = stream.poll_fill(out, context) {
+            return Poll::Ready(read.map_err(|error| broken(&error)));
+        }
+        let (alarm, limit) = waiting.get_or_insert_with(|| {
+            let now = Instant::now();
+            (Alarm::new(idle), now.checked_add(idle).unwrap_or(now + LONG))
+        });
+        alarm.poll(*limit, context).map(|()| Err(Fault::Timeout))
+    })
+    .await
+}
+
 /// Reads past what a client is still sending, so that it gets to read the answer.
-async fn discard(mut stream: Incoming) {
+async fn discard(mut stream: Stream) {
     let mut left = DISCARD_LIMIT;
     let discarding = async {
-        while let Some(Ok(data)) = outgoing::next(&mut stream).await {
+        while let Ok(Some(data)) = poll_fn(|context| stream.poll_data(context)).await {
             match left.checked_sub(data.len()) {
                 Some(rest) => left = rest,
                 None => break,

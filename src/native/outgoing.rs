@@ -6,20 +6,14 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use http_body_util::BodyExt;
-use hyper::body::{Body as HttpBody, Frame, Incoming, SizeHint};
+use hyper::body::{Body as HttpBody, Frame, SizeHint};
 use tokio::time::{Instant, Sleep};
 
+use super::alarm::Alarm;
 use super::log::{self, Entry};
 use super::serve::Held;
+use super::stream::Stream;
 use crate::gateway::{Body, End, Raw, Record, Relay};
-
-/// Events that come this quickly after one another are on their way together.
-const SUCCESSION: Duration = Duration::from_millis(5);
-
-/// How often the connection to the upstream gets its turn before what has come goes out. After one turn this task may be
-/// the first again.
-const TURNS: u8 = 2;
 
 /// The most that is put together for one write.
 const GATHER: usize = 16 * 1024;
@@ -40,11 +34,13 @@ enum Source {
     },
     Stream(Box<Relaying>),
     Raw(Box<Passing>),
+    /// What follows the head is no body.
+    Socket(Option<Box<Raw<Stream>>>),
 }
 
 impl Outgoing {
     /// `held` is let go when the body is gone.
-    pub(super) fn new(body: Body<Incoming>, log: Entry, held: Held) -> Self {
+    pub(super) fn new(body: Body<Stream>, log: Entry, held: Held) -> Self {
         let source = match body {
             Body::Full(bytes) => Source::Full(Some(bytes).filter(|bytes| !bytes.is_empty())),
             Body::Paced { chunks, pause } => Source::Paced {
@@ -54,12 +50,11 @@ impl Outgoing {
             },
             Body::Stream(relay) => Source::Stream(Box::new(Relaying::new(*relay))),
             Body::Raw(raw) => Source::Raw(Box::new(Passing {
-                alarm: Box::pin(tokio::time::sleep(raw.idle_timeout)),
+                alarm: Alarm::new(raw.idle_timeout),
                 raw: *raw,
                 waiting_since: None,
             })),
-            // What follows its head is no body.
-            Body::Socket(_) => Source::Full(None),
+            Body::Socket(socket) => Source::Socket(Some(socket)),
         };
         Self {
             source,
@@ -69,16 +64,13 @@ impl Outgoing {
     }
 }
 
-impl HttpBody for Outgoing {
-    type Data = Bytes;
-    type Error = io::Error;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, io::Error>>> {
-        let this = &mut *self;
-        let bytes = match &mut this.source {
+impl Outgoing {
+    /// The next bytes; nothing at the end.
+    ///
+    /// # Errors
+    /// Where the body cannot be completed: its connection has to be broken off.
+    pub(super) fn poll_bytes(&mut self, context: &mut Context<'_>) -> Poll<Option<io::Result<Bytes>>> {
+        let bytes = match &mut self.source {
             Source::Full(bytes) => bytes.take(),
             Source::Paced { left, pause, wait } => {
                 if let Some(waiting) = wait {
@@ -87,58 +79,88 @@ impl HttpBody for Outgoing {
                 *wait = Some(Box::pin(tokio::time::sleep(*pause)));
                 left.next()
             }
-            Source::Stream(relaying) => ready!(relaying.poll_bytes(context, &mut this.log.record)),
+            Source::Stream(relaying) => ready!(relaying.poll_bytes(context, &mut self.log.record)),
             Source::Raw(passing) => match ready!(passing.poll_bytes(context)) {
                 Ok(bytes) => bytes,
                 Err(error) => return Poll::Ready(Some(Err(error))),
             },
+            Source::Socket(_) => None,
         };
-        match &bytes {
-            Some(bytes) => {
-                this.log.bytes += bytes.len() as u64;
-                this.log.first_byte.get_or_insert_with(log::now);
-            }
-            None => this.log.complete = true,
+        if let Some(bytes) = &bytes {
+            self.log.bytes += bytes.len() as u64;
+            self.log.first_byte.get_or_insert_with(log::now);
         }
-        let ended = self.is_end_stream();
-        self.log.complete |= ended;
-        Poll::Ready(bytes.map(|bytes| Ok(Frame::data(bytes))))
+        self.log.complete |= bytes.is_none() || self.is_end();
+        Poll::Ready(bytes.map(Ok))
     }
 
-    fn is_end_stream(&self) -> bool {
+    pub(super) fn is_end(&self) -> bool {
         match &self.source {
             Source::Full(bytes) => bytes.is_none(),
             Source::Paced { left, .. } => left.as_slice().is_empty(),
             Source::Stream(relaying) => relaying.ended,
-            Source::Raw(passing) => passing.raw.stream.is_end_stream(),
+            Source::Raw(passing) => passing.raw.stream.is_end(),
+            Source::Socket(_) => true,
         }
     }
 
-    fn size_hint(&self) -> SizeHint {
+    /// The length of what is still to come, where it is known.
+    pub(super) fn length(&self) -> Option<u64> {
         match &self.source {
-            Source::Full(bytes) => SizeHint::with_exact(bytes.as_ref().map_or(0, Bytes::len) as u64),
-            Source::Raw(passing) => passing.raw.stream.size_hint(),
-            Source::Paced { .. } | Source::Stream(_) => SizeHint::default(),
+            Source::Full(bytes) => Some(bytes.as_ref().map_or(0, Bytes::len) as u64),
+            Source::Raw(passing) => passing.raw.stream.left(),
+            Source::Paced { .. } | Source::Stream(_) | Source::Socket(_) => None,
         }
+    }
+
+    /// The answer is one without a body, whatever there is.
+    pub(super) fn skip(&mut self) {
+        self.source = Source::Full(None);
+    }
+
+    /// The upstream's side of a WebSocket, if one begins behind the head.
+    pub(super) fn take_socket(&mut self) -> Option<Box<Raw<Stream>>> {
+        match &mut self.source {
+            Source::Socket(socket) => socket.take(),
+            _ => None,
+        }
+    }
+
+    pub(super) const fn log(&mut self) -> &mut Entry {
+        &mut self.log
+    }
+}
+
+/// For HTTP/2.
+impl HttpBody for Outgoing {
+    type Data = Bytes;
+    type Error = io::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, io::Error>>> {
+        self.poll_bytes(context).map_ok(Frame::data)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.is_end()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.length().map_or_else(SizeHint::default, SizeHint::with_exact)
     }
 }
 
 /// A stream that is passed on: watched, and told of when it is cut.
 struct Relaying {
-    relay: Relay<Incoming>,
+    relay: Relay<Stream>,
     /// What was read before, last first.
     read: Vec<Bytes>,
-    /// One timer for the whole stream: it is set again when it rings too early, not with every event.
-    alarm: Pin<Box<Sleep>>,
+    alarm: Alarm,
     started: Instant,
     /// Since when the upstream is waited for.
     waiting_since: Option<Instant>,
-    /// Events that came in quick succession, to go out in one write.
-    gathered: BytesMut,
-    /// Turns that the connection had since the last of them.
-    yielded: u8,
-    /// When the last event came.
-    came: Instant,
     /// How the upstream ended it.
     end: Option<End>,
     /// Nothing is left to be said.
@@ -146,18 +168,15 @@ struct Relaying {
 }
 
 impl Relaying {
-    fn new(mut relay: Relay<Incoming>) -> Self {
+    fn new(mut relay: Relay<Stream>) -> Self {
         let mut read = std::mem::take(&mut relay.read);
         read.reverse();
         Self {
-            alarm: Box::pin(tokio::time::sleep(relay.idle_timeout.min(relay.first_within))),
+            alarm: Alarm::new(relay.idle_timeout.min(relay.first_within)),
             started: Instant::now(),
             relay,
             read,
             waiting_since: None,
-            gathered: BytesMut::new(),
-            yielded: 0,
-            came: Instant::now(),
             end: None,
             ended: false,
         }
@@ -170,42 +189,12 @@ impl Relaying {
         if self.ended {
             return Poll::Ready(None);
         }
-        let end = loop {
-            match Pin::new(&mut self.relay.stream).poll_frame(context) {
-                Poll::Ready(Some(Ok(frame))) => {
-                    self.waiting_since = None;
-                    let Ok(bytes) = frame.into_data() else { continue };
-                    self.relay.observer.feed(&bytes);
-                    let before = std::mem::replace(&mut self.came, Instant::now());
-                    let alone = self.gathered.is_empty() && self.came - before > SUCCESSION;
-                    if alone || self.gathered.len() + bytes.len() > GATHER {
-                        let gathered = std::mem::take(&mut self.gathered);
-                        if gathered.is_empty() {
-                            return Poll::Ready(Some(bytes));
-                        }
-                        self.gathered.extend_from_slice(&bytes);
-                        return Poll::Ready(Some(gathered.freeze()));
-                    }
-                    self.gathered.extend_from_slice(&bytes);
-                    self.yielded = 0;
-                    continue;
-                }
-                Poll::Ready(Some(Err(_))) => self.end = Some(End::Broken),
-                Poll::Ready(None) => self.end = self.end.or(Some(End::Closed)),
-                Poll::Pending if !self.gathered.is_empty() && self.yielded < TURNS => {
-                    // The connection hands over one piece at a time, when it is asked to. Now it can, if it has one.
-                    self.yielded += 1;
-                    context.waker().wake_by_ref();
-                    return Poll::Pending;
-                }
-                Poll::Pending => {}
-            }
-            if !self.gathered.is_empty() {
-                return Poll::Ready(Some(std::mem::take(&mut self.gathered).freeze()));
-            }
-            if let Some(end) = self.end {
-                break end;
-            }
+        let gathered = self.gather(context);
+        if !gathered.is_empty() {
+            self.waiting_since = None;
+            return Poll::Ready(Some(gathered));
+        }
+        if self.end.is_none() {
             // A client that reads slowly is not the upstream's silence: time counts from when the upstream is waited for.
             let since = *self.waiting_since.get_or_insert_with(Instant::now);
             let limit = if self.relay.has_begun() {
@@ -213,46 +202,46 @@ impl Relaying {
             } else {
                 self.started + self.relay.first_within
             };
-            ready!(self.alarm.as_mut().poll(context));
-            if Instant::now() >= limit {
-                break End::Broken;
-            }
-            self.alarm.as_mut().reset(limit);
-        };
+            ready!(self.alarm.poll(limit, context));
+        }
         self.ended = true;
+        let end = self.end.unwrap_or(End::Broken);
         Poll::Ready(self.relay.finish(end, record))
+    }
+
+    /// Takes what is there, up to a limit, so that it goes out in one write.
+    fn gather(&mut self, context: &mut Context<'_>) -> Bytes {
+        let mut gathered = BytesMut::new();
+        while self.end.is_none() && gathered.len() < GATHER {
+            let before = gathered.len();
+            match self.relay.stream.poll_fill(&mut gathered, context) {
+                Poll::Ready(Ok(1..)) => self.relay.observer.feed(&gathered[before..]),
+                Poll::Ready(Ok(0)) => self.end = Some(End::Closed),
+                Poll::Ready(Err(_)) => self.end = Some(End::Broken),
+                Poll::Pending => break,
+            }
+        }
+        gathered.freeze()
     }
 }
 
 /// Bytes of any kind. What breaks or stalls breaks the connection to the client: half a file must not look whole.
 struct Passing {
-    raw: Raw<Incoming>,
-    alarm: Pin<Box<Sleep>>,
+    raw: Raw<Stream>,
+    alarm: Alarm,
     waiting_since: Option<Instant>,
 }
 
 impl Passing {
     fn poll_bytes(&mut self, context: &mut Context<'_>) -> Poll<io::Result<Option<Bytes>>> {
-        loop {
-            match Pin::new(&mut self.raw.stream).poll_frame(context) {
-                Poll::Ready(Some(Ok(frame))) => {
-                    self.waiting_since = None;
-                    if let Ok(bytes) = frame.into_data() {
-                        return Poll::Ready(Ok(Some(bytes)));
-                    }
-                    continue;
-                }
-                Poll::Ready(Some(Err(error))) => return Poll::Ready(Err(io::Error::other(error))),
-                Poll::Ready(None) => return Poll::Ready(Ok(None)),
-                Poll::Pending => {}
-            }
-            let limit = *self.waiting_since.get_or_insert_with(Instant::now) + self.raw.idle_timeout;
-            ready!(self.alarm.as_mut().poll(context));
-            if Instant::now() >= limit {
-                return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
-            }
-            self.alarm.as_mut().reset(limit);
+        if let Poll::Ready(bytes) = self.raw.stream.poll_data(context) {
+            self.waiting_since = None;
+            return Poll::Ready(bytes);
         }
+        let limit = *self.waiting_since.get_or_insert_with(Instant::now) + self.raw.idle_timeout;
+        self.alarm
+            .poll(limit, context)
+            .map(|()| Err(io::ErrorKind::TimedOut.into()))
     }
 }
 
@@ -262,20 +251,6 @@ impl Drop for Outgoing {
             && !relaying.ended
         {
             relaying.relay.leave(&mut self.log.record);
-        }
-    }
-}
-
-/// The next data of a body.
-pub(super) async fn next(stream: &mut Incoming) -> Option<Result<Bytes, hyper::Error>> {
-    loop {
-        match stream.frame().await? {
-            Ok(frame) => {
-                if let Ok(bytes) = frame.into_data() {
-                    return Some(Ok(bytes));
-                }
-            }
-            Err(error) => return Some(Err(error)),
         }
     }
 }

@@ -1,5 +1,6 @@
 //! Request bodies on their way to an upstream, and whether they still move.
 
+use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -7,9 +8,10 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
-use hyper::body::{Body, Frame, Incoming, SizeHint};
+use hyper::body::{Body, Frame, SizeHint};
 use tokio::time::Instant;
 
+use super::stream::Stream;
 use crate::platform::Payload;
 
 /// A body that is sent whole, or as it comes from the client.
@@ -17,9 +19,9 @@ pub(super) enum Sent {
     Full(Option<Bytes>),
     Stream {
         read: Option<Bytes>,
-        rest: Incoming,
+        rest: Stream,
         left: Option<u64>,
-        progress: Sending,
+        progress: Progress,
     },
 }
 
@@ -36,16 +38,6 @@ struct Moves {
     /// The upstream would take more than the client has sent.
     waits_for_client: AtomicBool,
     client_broke: AtomicBool,
-    over: AtomicBool,
-}
-
-/// The progress as the body itself holds it: when that is gone, all of it was sent, or nobody takes it any more.
-pub(super) struct Sending(Progress);
-
-impl Drop for Sending {
-    fn drop(&mut self) {
-        self.0.moves.over.store(true, Ordering::Relaxed);
-    }
 }
 
 impl Progress {
@@ -63,11 +55,6 @@ impl Progress {
         self.moves.client_broke.load(Ordering::Relaxed)
     }
 
-    /// Whether the connection upstream is done with the body.
-    pub(super) fn is_over(&self) -> bool {
-        self.moves.over.load(Ordering::Relaxed)
-    }
-
     /// Waits until nothing has moved for `silence`.
     pub(super) async fn stalled(&self, silence: Duration) {
         loop {
@@ -82,7 +69,7 @@ impl Progress {
 
 impl Sent {
     /// The body, and its progress where it is streamed.
-    pub(super) fn new(payload: Payload<Incoming>) -> (Self, Option<Progress>) {
+    pub(super) fn new(payload: Payload<Stream>) -> (Self, Option<Progress>) {
         match payload {
             Payload::Full(bytes) => (Self::Full(Some(bytes).filter(|bytes| !bytes.is_empty())), None),
             Payload::Stream { read, stream, length } => {
@@ -94,7 +81,7 @@ impl Sent {
                     read: Some(read).filter(|read| !read.is_empty()),
                     rest: stream,
                     left: length,
-                    progress: Sending(progress.clone()),
+                    progress: progress.clone(),
                 };
                 (body, Some(progress))
             }
@@ -102,54 +89,69 @@ impl Sent {
     }
 }
 
-impl Body for Sent {
-    type Data = Bytes;
-    type Error = hyper::Error;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
-        match &mut *self {
-            Self::Full(bytes) => Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
+impl Sent {
+    /// What can be sent now of the body; nothing at its end.
+    pub(super) fn poll_piece(&mut self, context: &mut Context<'_>) -> Poll<Option<io::Result<Bytes>>> {
+        match self {
+            Self::Full(bytes) => Poll::Ready(bytes.take().map(Ok)),
             Self::Stream {
                 read,
                 rest,
                 left,
-                progress: Sending(progress),
+                progress,
             } => {
-                let frame = match read.take() {
-                    Some(bytes) => Some(Ok(Frame::data(bytes))),
+                let piece = match read.take() {
+                    Some(bytes) => Ok(Some(bytes)),
                     None => {
-                        let frame = Pin::new(rest).poll_frame(context);
-                        let moves = &progress.moves;
-                        moves.waits_for_client.store(frame.is_pending(), Ordering::Relaxed);
-                        ready!(frame)
+                        let piece = rest.poll_data(context);
+                        progress
+                            .moves
+                            .waits_for_client
+                            .store(piece.is_pending(), Ordering::Relaxed);
+                        ready!(piece)
                     }
                 };
                 progress.note();
-                if matches!(frame, Some(Err(_))) {
+                if piece.is_err() {
                     progress.moves.client_broke.store(true, Ordering::Relaxed);
                 }
-                if let (Some(left), Some(Ok(frame))) = (left, &frame) {
-                    *left = left.saturating_sub(frame.data_ref().map_or(0, Bytes::len) as u64);
+                if let (Some(left), Ok(Some(piece))) = (left, &piece) {
+                    *left = left.saturating_sub(piece.len() as u64);
                 }
-                Poll::Ready(frame)
+                Poll::Ready(piece.transpose())
             }
         }
+    }
+
+    /// The length of what is still to be sent, where it is known.
+    pub(super) fn length(&self) -> Option<u64> {
+        match self {
+            Self::Full(bytes) => Some(bytes.as_ref().map_or(0, Bytes::len) as u64),
+            Self::Stream { left, .. } => *left,
+        }
+    }
+}
+
+/// For HTTP/2.
+impl Body for Sent {
+    type Data = Bytes;
+    type Error = io::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, io::Error>>> {
+        self.poll_piece(context).map_ok(Frame::data)
     }
 
     fn is_end_stream(&self) -> bool {
         match self {
             Self::Full(bytes) => bytes.is_none(),
-            Self::Stream { read, rest, .. } => read.is_none() && rest.is_end_stream(),
+            Self::Stream { read, rest, .. } => read.is_none() && rest.is_end(),
         }
     }
 
     fn size_hint(&self) -> SizeHint {
-        match self {
-            Self::Full(bytes) => SizeHint::with_exact(bytes.as_ref().map_or(0, Bytes::len) as u64),
-            Self::Stream { left, .. } => left.map_or_else(SizeHint::default, SizeHint::with_exact),
-        }
+        self.length().map_or_else(SizeHint::default, SizeHint::with_exact)
     }
 }

@@ -6,12 +6,13 @@ use std::pin::pin;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use bytes::Bytes;
 use futures_util::future::{Either, select};
-use hyper::upgrade::OnUpgrade;
-use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, split};
+use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep_until, timeout};
 
+use super::connect::Io;
 use super::log::Entry;
 
 /// What is on its way in one direction: back-pressure does the rest.
@@ -20,17 +21,15 @@ const BUFFER: usize = 16 * 1024;
 /// How long one side may go on when the other has said its last.
 const HALF_CLOSED: Duration = Duration::from_secs(10);
 
-/// Joins both sides until they are closed, or silent for `idle`.
-pub(super) async fn join(client: OnUpgrade, upstream: OnUpgrade, idle: Duration, log: &mut Entry) {
-    let Ok((client, upstream)) = tokio::try_join!(client, upstream) else {
-        return;
-    };
-    let (from_client, to_client) = split(TokioIo::new(client));
-    let (from_upstream, to_upstream) = split(TokioIo::new(upstream));
+/// Joins both sides until they are closed, or silent for `idle`. With each comes what it has sent already.
+pub(super) async fn join(client: (TcpStream, Bytes), upstream: (Io, Bytes), idle: Duration, log: &mut Entry) {
+    let ((client, from_client_first), (upstream, from_upstream_first)) = (client, upstream);
+    let (from_client, to_client) = split(client);
+    let (from_upstream, to_upstream) = split(upstream);
     let (up, down) = (Moved::new(), Moved::new());
     let both = async {
-        let sending = pin!(move_all(from_client, to_upstream, &up));
-        let receiving = pin!(move_all(from_upstream, to_client, &down));
+        let sending = pin!(move_all(from_client_first, from_client, to_upstream, &up));
+        let receiving = pin!(move_all(from_upstream_first, from_upstream, to_client, &down));
         match select(sending, receiving).await {
             Either::Left((Ok(()), other)) => timeout(HALF_CLOSED, other).await.is_ok_and(|ended| ended.is_ok()),
             Either::Right((Ok(()), other)) => timeout(HALF_CLOSED, other).await.is_ok_and(|ended| ended.is_ok()),
@@ -81,7 +80,15 @@ impl Moved {
     }
 }
 
-async fn move_all(mut from: impl AsyncRead + Unpin, mut to: impl AsyncWrite + Unpin, moved: &Moved) -> io::Result<()> {
+async fn move_all(
+    first: Bytes,
+    mut from: impl AsyncRead + Unpin,
+    mut to: impl AsyncWrite + Unpin,
+    moved: &Moved,
+) -> io::Result<()> {
+    to.write_all(&first).await?;
+    to.flush().await?;
+    moved.note(first.len());
     let mut buffer = vec![0; BUFFER];
     loop {
         let read = from.read(&mut buffer).await?;
@@ -89,6 +96,7 @@ async fn move_all(mut from: impl AsyncRead + Unpin, mut to: impl AsyncWrite + Un
             return to.shutdown().await;
         }
         to.write_all(&buffer[..read]).await?;
+        to.flush().await?;
         moved.note(read);
     }
 }

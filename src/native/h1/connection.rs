@@ -1,0 +1,267 @@
+//! A client's connection, as the task that serves it and the body of its request see it.
+
+use std::io::{self, IoSlice};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker, ready};
+use std::time::Duration;
+
+use bytes::{Buf, Bytes, BytesMut};
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpStream;
+
+use super::body::{Decoder, Framing};
+use super::head::{PREFACE, RequestHead, Search, Unreadable, request};
+use super::{HEAD_BUFFER, READ, SCRATCH};
+
+/// How much of a body that nobody wants is read past, and for how long: enough for a client that has not heard yet, too
+/// little to keep the gateway busy.
+const DISCARD_LIMIT: usize = 128 * 1024 * 1024;
+const DISCARD_TIME: Duration = Duration::from_secs(10);
+
+/// A client's connection.
+pub(super) struct Connection {
+    io: TcpStream,
+    reading: Mutex<Reading>,
+}
+
+struct Reading {
+    /// Has come, and is not taken.
+    buffer: BytesMut,
+    search: Search,
+    /// Of the request that is served.
+    body: Decoder,
+    /// The client waits to be told that it may send the body.
+    expects: bool,
+    /// The task that serves the connection, while somebody else may be reading the body.
+    server: Option<Waker>,
+}
+
+/// What begins on a connection.
+pub(super) enum Begun {
+    Request(Box<RequestHead>),
+    Http2,
+    /// The client has closed it.
+    Closed,
+}
+
+impl Connection {
+    pub(super) fn new(io: TcpStream) -> Self {
+        Self {
+            io,
+            reading: Mutex::new(Reading {
+                buffer: BytesMut::new(),
+                search: Search::new(),
+                body: Decoder::new(Framing::Length(0)),
+                expects: false,
+                server: None,
+            }),
+        }
+    }
+
+    fn reading(&self) -> MutexGuard<'_, Reading> {
+        self.reading.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Reads until a head is whole.
+    pub(super) fn poll_begun(&self, context: &mut Context<'_>) -> Poll<Result<Begun, Unreadable>> {
+        let mut reading = self.reading();
+        let reading = &mut *reading;
+        loop {
+            let buffer = &mut reading.buffer;
+            if buffer.starts_with(PREFACE) {
+                return Poll::Ready(Ok(Begun::Http2));
+            }
+            if !PREFACE.starts_with(buffer)
+                && let Some(head) = request(&mut reading.search, buffer)?
+            {
+                reading.body = Decoder::new(head.framing);
+                reading.expects = head.expects;
+                return Poll::Ready(Ok(Begun::Request(Box::new(head))));
+            }
+            match ready!(self.poll_more(buffer, context)) {
+                Ok(1..) => {}
+                Ok(0) | Err(_) => return Poll::Ready(Ok(Begun::Closed)),
+            }
+        }
+    }
+
+    /// Whether a part of a head has come.
+    pub(super) fn has_begun(&self) -> bool {
+        !self.reading().buffer.is_empty()
+    }
+
+    /// Ready when the client has left. Meanwhile what it sends next is kept, up to a limit.
+    pub(super) fn poll_left(&self, context: &mut Context<'_>) -> Poll<()> {
+        let mut reading = self.reading();
+        let reading = &mut *reading;
+        if !reading.body.is_done() {
+            // Whoever reads the body is told.
+            if reading
+                .server
+                .as_ref()
+                .is_none_or(|server| !server.will_wake(context.waker()))
+            {
+                reading.server = Some(context.waker().clone());
+            }
+            return Poll::Pending;
+        }
+        while reading.buffer.len() < HEAD_BUFFER {
+            match ready!(self.poll_more(&mut reading.buffer, context)) {
+                Ok(1..) => {}
+                Ok(0) | Err(_) => return Poll::Ready(()),
+            }
+        }
+        Poll::Pending
+    }
+
+    /// Appends what has come to `buffer`.
+    fn poll_more(&self, buffer: &mut BytesMut, context: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        loop {
+            let read = SCRATCH.with_borrow_mut(|scratch| {
+                let read = self.io.try_read(scratch)?;
+                buffer.extend_from_slice(&scratch[..read]);
+                Ok::<_, io::Error>(read)
+            });
+            match read {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    ready!(self.io.poll_read_ready(context))?;
+                }
+                read => return Poll::Ready(read),
+            }
+        }
+    }
+
+    /// Whether all of the request's body was read. What is left over belongs to nobody.
+    pub(super) fn is_body_read(&self) -> bool {
+        self.reading().body.is_done()
+    }
+
+    /// The answer has begun: the client no longer waits to be told that it may send the body.
+    pub(super) fn answers(&self) {
+        self.reading().expects = false;
+    }
+
+    /// Writes all of `pieces`, in as few calls as the operating system allows.
+    pub(super) async fn write(&self, mut pieces: [&[u8]; 3]) -> io::Result<()> {
+        while pieces.iter().any(|piece| !piece.is_empty()) {
+            let written = if let [piece, [], []] = pieces {
+                self.io.try_write(piece)
+            } else {
+                self.io.try_write_vectored(&pieces.map(IoSlice::new))
+            };
+            match written {
+                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+                Ok(mut written) => {
+                    for piece in &mut pieces {
+                        let gone = written.min(piece.len());
+                        piece.advance(gone);
+                        written -= gone;
+                    }
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.io.writable().await?,
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+
+    /// The socket, and what has come over it already.
+    pub(super) fn into_parts(self) -> (TcpStream, Bytes) {
+        let reading = self.reading.into_inner().unwrap_or_else(PoisonError::into_inner);
+        (self.io, reading.buffer.freeze())
+    }
+
+    /// Closes it, and reads past what the client still sends: otherwise it may never get to read the answer.
+    pub(super) async fn close(self) {
+        let (mut io, _) = self.into_parts();
+        if io.shutdown().await.is_err() {
+            return;
+        }
+        let discarding = async {
+            let mut left = DISCARD_LIMIT;
+            while io.readable().await.is_ok() {
+                let read = SCRATCH.with_borrow_mut(|scratch| io.try_read(scratch));
+                match read {
+                    Ok(read @ 1..) if read < left => left -= read,
+                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                    _ => break,
+                }
+            }
+        };
+        let _ = tokio::time::timeout(DISCARD_TIME, discarding).await;
+    }
+}
+
+/// The body of the request that a connection serves. It can be read by whoever has it, in any task.
+pub(in crate::native) struct RequestBody(pub(super) Arc<Connection>);
+
+impl RequestBody {
+    /// Appends what has come of the body to `out`; zero at its end.
+    pub(in crate::native) fn poll_fill(
+        &mut self,
+        out: &mut BytesMut,
+        context: &mut Context<'_>,
+    ) -> Poll<io::Result<usize>> {
+        let connection = &*self.0;
+        let mut reading = connection.reading();
+        let before = out.len();
+        while !reading.body.is_done() && out.len() == before {
+            let Reading { buffer, body, .. } = &mut *reading;
+            if !buffer.is_empty() {
+                let read = body.decode(buffer, out)?;
+                buffer.advance(read);
+                continue;
+            }
+            if reading.expects {
+                // Tried once: a client whose connection has no room for this has bytes of ours to read first.
+                let _ = connection.io.try_write(b"HTTP/1.1 100 Continue\r\n\r\n");
+                reading.expects = false;
+            }
+            let Reading { buffer, body, .. } = &mut *reading;
+            let room = out.capacity() - out.len();
+            let read = match body.left() {
+                // A large body goes where it is wanted without a detour.
+                Some(left) if room > 0 && left >= READ as u64 => {
+                    ready!(connection.poll_straight(out, left, context)).inspect(|read| body.skip(*read as u64))
+                }
+                _ => ready!(connection.poll_more(buffer, context)),
+            }?;
+            if read == 0 {
+                body.end()?;
+            }
+        }
+        let reader = context.waker();
+        if reading.body.is_done()
+            && let Some(server) = reading.server.take()
+            && !server.will_wake(reader)
+        {
+            server.wake();
+        }
+        Poll::Ready(Ok(out.len() - before))
+    }
+
+    pub(in crate::native) fn is_end(&self) -> bool {
+        self.0.is_body_read()
+    }
+
+    /// The length of what is to come, if the client has said it.
+    pub(in crate::native) fn left(&self) -> Option<u64> {
+        self.0.reading().body.left()
+    }
+}
+
+impl Connection {
+    /// Reads into the room that `out` has, at most `left` bytes.
+    fn poll_straight(&self, out: &mut BytesMut, left: u64, context: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        use bytes::BufMut as _;
+        let room = (out.capacity() - out.len()).min(usize::try_from(left).unwrap_or(usize::MAX));
+        loop {
+            match self.io.try_read_buf(&mut (&mut *out).limit(room)) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    ready!(self.io.poll_read_ready(context))?;
+                }
+                read => return Poll::Ready(read),
+            }
+        }
+    }
+}

@@ -1,0 +1,391 @@
+//! Heads: read strictly, since two readers who disagree about where a message ends can be played against each other
+//! (RFC 9112 section 11.2).
+
+use std::mem::MaybeUninit;
+
+use bytes::{Bytes, BytesMut};
+use http::header::{self, HeaderMap, HeaderName, HeaderValue};
+use http::uri::PathAndQuery;
+use http::{Method, Request, Response, StatusCode, Uri, Version, request, response};
+
+use super::body::Framing;
+use super::{HEAD_BUFFER, MAX_HEADERS};
+
+/// The preface of HTTP/2 (RFC 9113 section 3.4).
+pub(super) const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+
+/// Why a head cannot be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Unreadable {
+    TooLarge,
+    Malformed,
+    /// Both Content-Length and Transfer-Encoding.
+    TwoLengths,
+    /// It stopped arriving.
+    Slow,
+}
+
+/// The head of a request.
+#[derive(Debug)]
+pub(super) struct RequestHead {
+    pub(super) parts: request::Parts,
+    pub(super) framing: Framing,
+    /// Whether the client would like to use the connection again.
+    pub(super) keep: bool,
+    /// Whether it waits for "100 Continue" before it sends the body.
+    pub(super) expects: bool,
+}
+
+/// The head of an answer.
+#[derive(Debug)]
+pub(super) struct AnswerHead {
+    pub(super) parts: response::Parts,
+    /// Of a body, if the answer has one, which depends on the request as well.
+    pub(super) framing: Framing,
+    pub(super) keep: bool,
+}
+
+/// Where the head at the beginning of a buffer ends.
+pub(super) struct Search {
+    /// So much was looked through before.
+    seen: usize,
+}
+
+impl Search {
+    pub(super) const fn new() -> Self {
+        Self { seen: 0 }
+    }
+
+    /// Takes a whole head off the buffer, if there is one. Each byte is looked at once, however slowly they come.
+    fn take(&mut self, buffer: &mut BytesMut) -> Result<Option<Bytes>, Unreadable> {
+        if self.seen == 0 {
+            // What some clients send behind a body (RFC 9112 section 2.2).
+            while buffer.starts_with(b"\r\n") {
+                let _ = buffer.split_to(2);
+            }
+        }
+        let end = memchr::memchr_iter(b'\n', &buffer[self.seen..]).find_map(|at| {
+            let at = self.seen + at;
+            match &buffer[at + 1..] {
+                [b'\n', ..] => Some(at + 2),
+                [b'\r', b'\n', ..] => Some(at + 3),
+                _ => None,
+            }
+        });
+        match end {
+            Some(end) if end <= HEAD_BUFFER => {
+                self.seen = 0;
+                Ok(Some(buffer.split_to(end).freeze()))
+            }
+            None if buffer.len() < HEAD_BUFFER => {
+                self.seen = buffer.len().saturating_sub(2);
+                Ok(None)
+            }
+            _ => Err(Unreadable::TooLarge),
+        }
+    }
+}
+
+/// Room for the headers of one message. Not all of it is touched.
+const ROOM: [MaybeUninit<httparse::Header<'_>>; MAX_HEADERS] = [const { MaybeUninit::uninit() }; MAX_HEADERS];
+
+impl From<httparse::Error> for Unreadable {
+    fn from(error: httparse::Error) -> Self {
+        match error {
+            httparse::Error::TooManyHeaders => Self::TooLarge,
+            _ => Self::Malformed,
+        }
+    }
+}
+
+/// Reads the head of a request; nothing while it is not whole.
+pub(super) fn request(search: &mut Search, buffer: &mut BytesMut) -> Result<Option<RequestHead>, Unreadable> {
+    let begins = search.seen == 0;
+    let Some(head) = search.take(buffer)? else {
+        // What can be no head need not be waited for.
+        let hopeless = begins && !buffer.is_empty() && {
+            let parsed = httparse::Request::new(&mut []).parse(buffer);
+            parsed.is_err_and(|error| error != httparse::Error::TooManyHeaders)
+        };
+        return if hopeless { Err(Unreadable::Malformed) } else { Ok(None) };
+    };
+    let mut room = ROOM;
+    let mut parsed = httparse::Request::new(&mut []);
+    let status = httparse::ParserConfig::default().parse_request_with_uninit_headers(&mut parsed, &head, &mut room)?;
+    let (httparse::Status::Complete(_), Some(method), Some(target), Some(version)) =
+        (status, parsed.method, parsed.path, parsed.version)
+    else {
+        return Err(Unreadable::Malformed);
+    };
+    let (mut parts, ()) = Request::new(()).into_parts();
+    parts.method = Method::from_bytes(method.as_bytes()).map_err(|_| Unreadable::Malformed)?;
+    parts.uri = uri(&parts.method, head.slice_ref(target.as_bytes()))?;
+    parts.version = if version == 0 {
+        Version::HTTP_10
+    } else {
+        Version::HTTP_11
+    };
+    let read = Fields::read(&head, parsed.headers)?;
+    let framing = match read.coding {
+        _ if read.coding.is_some() && read.length.is_some() => return Err(Unreadable::TwoLengths),
+        Some(Coding::Chunked) if version == 1 => Framing::Chunked,
+        Some(_) => return Err(Unreadable::Malformed),
+        None => Framing::Length(read.length.unwrap_or(0)),
+    };
+    parts.headers = read.headers;
+    Ok(Some(RequestHead {
+        parts,
+        framing,
+        keep: if version == 0 { read.keeps } else { !read.closes },
+        expects: version == 1 && read.expects,
+    }))
+}
+
+fn uri(method: &Method, target: Bytes) -> Result<Uri, Unreadable> {
+    // The form that nearly all have, without looking for an authority in it.
+    if target.starts_with(b"/") && method != Method::CONNECT {
+        let path = PathAndQuery::from_maybe_shared(target).map_err(|_| Unreadable::Malformed)?;
+        return Ok(Uri::from(path));
+    }
+    Uri::from_maybe_shared(target).map_err(|_| Unreadable::Malformed)
+}
+
+/// Reads the head of an answer; nothing while it is not whole.
+pub(super) fn answer(search: &mut Search, buffer: &mut BytesMut) -> Result<Option<AnswerHead>, Unreadable> {
+    let begins = search.seen == 0;
+    let Some(head) = search.take(buffer)? else {
+        let hopeless = begins && {
+            let parsed = httparse::Response::new(&mut []).parse(buffer);
+            parsed.is_err_and(|error| error != httparse::Error::TooManyHeaders)
+        };
+        return if hopeless { Err(Unreadable::Malformed) } else { Ok(None) };
+    };
+    let mut room = ROOM;
+    let mut parsed = httparse::Response::new(&mut []);
+    let status = httparse::ParserConfig::default().parse_response_with_uninit_headers(&mut parsed, &head, &mut room)?;
+    let (httparse::Status::Complete(_), Some(code), Some(version)) = (status, parsed.code, parsed.version) else {
+        return Err(Unreadable::Malformed);
+    };
+    let (mut parts, ()) = Response::new(()).into_parts();
+    parts.status = StatusCode::from_u16(code).map_err(|_| Unreadable::Malformed)?;
+    let mut read = Fields::read(&head, parsed.headers)?;
+    let framing = match (read.coding, read.length) {
+        (Some(Coding::Chunked), _) => Framing::Chunked,
+        (Some(Coding::Other), _) | (None, None) => Framing::Close,
+        (None, Some(length)) => Framing::Length(length),
+    };
+    let two_lengths = read.coding.is_some() && read.length.is_some();
+    if two_lengths {
+        read.headers.remove(header::CONTENT_LENGTH);
+    }
+    parts.headers = read.headers;
+    let asks = if version == 0 { read.keeps } else { !read.closes };
+    Ok(Some(AnswerHead {
+        parts,
+        framing,
+        keep: asks && !two_lengths && framing != Framing::Close,
+    }))
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Coding {
+    Chunked,
+    Other,
+}
+
+/// The fields of a head, and what of them concerns the connection.
+#[derive(Default)]
+struct Fields {
+    headers: HeaderMap,
+    length: Option<u64>,
+    coding: Option<Coding>,
+    closes: bool,
+    keeps: bool,
+    expects: bool,
+}
+
+impl Fields {
+    fn read(head: &Bytes, parsed: &[httparse::Header<'_>]) -> Result<Self, Unreadable> {
+        let mut read = Self {
+            headers: HeaderMap::with_capacity(parsed.len()),
+            ..Self::default()
+        };
+        for field in parsed {
+            let malformed = |_| Unreadable::Malformed;
+            let name = HeaderName::from_bytes(field.name.as_bytes()).map_err(malformed)?;
+            let value =
+                HeaderValue::from_maybe_shared(head.slice_ref(field.value)).map_err(|_| Unreadable::Malformed)?;
+            if name == header::CONTENT_LENGTH {
+                let length = content_length(field.value).ok_or(Unreadable::Malformed)?;
+                if read.length.is_some_and(|before| before != length) {
+                    return Err(Unreadable::Malformed);
+                }
+                if read.length.replace(length).is_some() {
+                    continue;
+                }
+            } else if name == header::TRANSFER_ENCODING {
+                let chunked = field.value.eq_ignore_ascii_case(b"chunked") && read.coding.is_none();
+                read.coding = Some(if chunked { Coding::Chunked } else { Coding::Other });
+            } else if name == header::CONNECTION {
+                read.closes |= lists(field.value, b"close");
+                read.keeps |= lists(field.value, b"keep-alive");
+            } else if name == header::EXPECT {
+                read.expects |= field.value.eq_ignore_ascii_case(b"100-continue");
+            }
+            read.headers.append(name, value);
+        }
+        Ok(read)
+    }
+}
+
+/// Digits and nothing else, of one length or of the same one over and over (RFC 9110 section 8.6).
+fn content_length(value: &[u8]) -> Option<u64> {
+    let mut lengths = value.split(|byte| *byte == b',').map(|length| {
+        let digits = std::str::from_utf8(length.trim_ascii()).ok()?;
+        let plain = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
+        digits.parse::<u64>().ok().filter(|_| plain)
+    });
+    let first = lengths.next()??;
+    lengths.all(|length| length == Some(first)).then_some(first)
+}
+
+/// Whether a list of words has one.
+fn lists(value: &[u8], word: &[u8]) -> bool {
+    let mut words = value.split(|byte| *byte == b',');
+    words.any(|listed| listed.trim_ascii().eq_ignore_ascii_case(word))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn read(text: &str) -> Result<Option<RequestHead>, Unreadable> {
+        request(&mut Search::new(), &mut BytesMut::from(text))
+    }
+
+    fn head(fields: &str) -> Result<RequestHead, Unreadable> {
+        read(&format!("POST /v1/x?y=1 HTTP/1.1\r\n{fields}\r\n")).map(Option::unwrap)
+    }
+
+    #[test]
+    fn a_request_says_where_it_ends_in_one_way_or_is_refused() {
+        let framing = |fields| head(fields).map(|head| head.framing);
+        assert_eq!(framing(""), Ok(Framing::Length(0)));
+        assert_eq!(framing("content-length: 7\r\n"), Ok(Framing::Length(7)));
+        assert_eq!(
+            framing("content-length: 7\r\ncontent-length: 7\r\n"),
+            Ok(Framing::Length(7))
+        );
+        assert_eq!(framing("content-length: 7, 7\r\n"), Ok(Framing::Length(7)));
+        assert_eq!(framing("Transfer-Encoding: Chunked\r\n"), Ok(Framing::Chunked));
+        for malformed in [
+            "content-length: 7, 8\r\n",
+            "content-length: 7\r\ncontent-length: 8\r\n",
+            "content-length: +7\r\n",
+            "content-length: -7\r\n",
+            "content-length: 0x7\r\n",
+            "content-length:\r\n",
+            "content-length: 7 7\r\n",
+            "content-length: 99999999999999999999\r\n",
+            "content-length : 7\r\n",
+            " content-length: 7\r\n",
+            "a: b\r\n content-length: 7\r\n",
+            "transfer-encoding: gzip, chunked\r\n",
+            "transfer-encoding: chunked\r\ntransfer-encoding: chunked\r\n",
+            "transfer-encoding: xchunked\r\n",
+            "transfer-encoding: \x0bchunked\r\n",
+            "transfer-encoding:\r\n",
+            "a\0: b\r\n",
+            "a: b\0\r\n",
+            "a: b\rc: d\r\n",
+        ] {
+            assert_eq!(
+                framing(malformed),
+                Err(Unreadable::Malformed),
+                "{}",
+                malformed.escape_debug()
+            );
+        }
+        for two in [
+            "content-length: 7\r\ntransfer-encoding: chunked\r\n",
+            "transfer-encoding: identity\r\ncontent-length: 7\r\n",
+        ] {
+            assert_eq!(framing(two), Err(Unreadable::TwoLengths));
+        }
+        let old = read("POST / HTTP/1.0\r\ntransfer-encoding: chunked\r\n\r\n");
+        assert_eq!(old.unwrap_err(), Unreadable::Malformed);
+    }
+
+    #[test]
+    fn a_connection_is_kept_as_its_version_has_it() {
+        let keeps = |text: &str| read(text).unwrap().unwrap().keep;
+        assert!(keeps("GET / HTTP/1.1\r\n\r\n"));
+        assert!(!keeps("GET / HTTP/1.1\r\nconnection: x, Close\r\n\r\n"));
+        assert!(!keeps("GET / HTTP/1.0\r\n\r\n"));
+        assert!(keeps("GET / HTTP/1.0\r\nconnection: Keep-Alive\r\n\r\n"));
+    }
+
+    #[test]
+    fn what_can_be_no_head_is_not_waited_for() {
+        assert_eq!(read("\x16\x03\x01").unwrap_err(), Unreadable::Malformed);
+        assert_eq!(read("nonsense\r\n").unwrap_err(), Unreadable::Malformed);
+        assert!(read("GET / HTTP/1.1\r\na: b\r\n").unwrap().is_none());
+        assert!(read("").unwrap().is_none());
+        let many = format!("GET / HTTP/1.1\r\n{}\r\n", "a: b\r\n".repeat(MAX_HEADERS + 1));
+        assert_eq!(read(&many).unwrap_err(), Unreadable::TooLarge);
+        let long = format!("GET / HTTP/1.1\r\na: {}", "b".repeat(HEAD_BUFFER));
+        assert_eq!(read(&long).unwrap_err(), Unreadable::TooLarge);
+    }
+
+    #[test]
+    fn an_answer_says_where_it_ends() {
+        let read = |fields: &str| {
+            let text = format!("HTTP/1.1 200 Fine\r\n{fields}\r\n");
+            answer(&mut Search::new(), &mut BytesMut::from(&*text)).map(|head| {
+                let head = head.unwrap();
+                (head.framing, head.keep, head.parts.headers.len())
+            })
+        };
+        assert_eq!(read("content-length: 7\r\n"), Ok((Framing::Length(7), true, 1)));
+        assert_eq!(read("transfer-encoding: chunked\r\n"), Ok((Framing::Chunked, true, 1)));
+        assert_eq!(
+            read("connection: close\r\ncontent-length: 7\r\n"),
+            Ok((Framing::Length(7), false, 2))
+        );
+        assert_eq!(read(""), Ok((Framing::Close, false, 0)));
+        assert_eq!(read("transfer-encoding: gzip\r\n"), Ok((Framing::Close, false, 1)));
+        // Only one of them may be believed, and never again on this connection (RFC 9112 section 6.3).
+        assert_eq!(
+            read("content-length: 7\r\ntransfer-encoding: chunked\r\n"),
+            Ok((Framing::Chunked, false, 1))
+        );
+        assert_eq!(read("content-length: x\r\n"), Err(Unreadable::Malformed));
+    }
+
+    proptest! {
+        #[test]
+        fn how_a_head_arrives_never_shows(cut in 0_usize..60, line in prop_oneof![Just("\r\n"), Just("\n")]) {
+            let text = format!("\r\nPOST /v1 HTTP/1.1{line}host: x{line}content-length: 4{line}{line}body");
+            let cut = cut.min(text.len() - 4);
+            let (mut search, mut buffer) = (Search::new(), BytesMut::new());
+            let mut found = None;
+            for piece in [&text[..cut], &text[cut..]] {
+                buffer.extend_from_slice(piece.as_bytes());
+                if found.is_none() {
+                    found = request(&mut search, &mut buffer).unwrap();
+                }
+            }
+            prop_assert_eq!(found.unwrap().framing, Framing::Length(4));
+            prop_assert_eq!(&buffer[..], b"body");
+        }
+
+        #[test]
+        fn no_bytes_panic(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
+            let bytes = BytesMut::from(&bytes[..]);
+            let _ = request(&mut Search::new(), &mut bytes.clone());
+            let _ = answer(&mut Search::new(), &mut { bytes });
+        }
+    }
+}

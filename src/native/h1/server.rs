@@ -1,0 +1,264 @@
+//! The client's side: requests in, answers out, one after the other.
+
+use std::future::{Future, poll_fn};
+use std::io;
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use http::{HeaderValue, Method, Request, Response, StatusCode, Version, header};
+use tokio::net::TcpStream;
+use tokio::time::Instant;
+
+use super::body::begin_chunk;
+use super::connection::{Begun, Connection, RequestBody};
+use super::head::{RequestHead, Unreadable};
+use super::write;
+use crate::error::{Error, Kind};
+use crate::native::alarm::Alarm;
+use crate::native::outgoing::Outgoing;
+use crate::native::serve::Serving;
+use crate::native::socket;
+use crate::native::stream::Stream;
+
+/// How long a head may take.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How long a connection is kept for another request.
+const KEPT: Duration = Duration::from_secs(75);
+
+/// A body up to this length is copied behind its head, which is cheaper than to write two pieces.
+const TOGETHER: usize = 8 * 1024;
+
+/// Serves a client's connection until one of both sides ends it.
+pub(in crate::native) async fn serve(io: TcpStream, serving: Serving) {
+    let connection = Arc::new(Connection::new(io));
+    let mut alarm = Alarm::new(HEAD_TIMEOUT);
+    let mut patience = HEAD_TIMEOUT;
+    loop {
+        let head = match begun(&connection, &mut alarm, patience).await {
+            Ok(Begun::Request(head)) => *head,
+            Ok(Begun::Http2) => {
+                if let Some(connection) = Arc::into_inner(connection) {
+                    let (io, begun) = connection.into_parts();
+                    serving.serve_http2(io, begun).await;
+                }
+                return;
+            }
+            Ok(Begun::Closed) => return,
+            Err(unreadable) => {
+                let answer = serving.refuse(explained(unreadable));
+                if respond(&connection, answer, &Terms::LAST, &serving).await.is_ok()
+                    && let Some(connection) = Arc::into_inner(connection)
+                {
+                    connection.close().await;
+                }
+                return;
+            }
+        };
+        let terms = Terms::of(&head);
+        let body = Stream::Request(RequestBody(Arc::clone(&connection)));
+        let answer = {
+            // Boxed, so that a connection holds no room for a request while it serves none.
+            let mut answer = Box::pin(serving.answer(Request::from_parts(head.parts, body)));
+            poll_fn(|context| match answer.as_mut().poll(context) {
+                Poll::Ready(answer) => Poll::Ready(Some(answer)),
+                Poll::Pending => connection.poll_left(context).map(|()| None),
+            })
+            .await
+        };
+        let Some(mut answer) = answer else { return };
+        if let Some(socket) = answer.body_mut().take_socket() {
+            let mut out = BytesMut::new();
+            write::answer(&mut out, answer.status(), answer.headers());
+            out.extend_from_slice(b"\r\n");
+            if connection.write([&out, &[], &[]]).await.is_ok()
+                && let Some(connection) = Arc::into_inner(connection)
+                && let Stream::Answer(upstream) = socket.stream
+                && let Some(upstream) = upstream.into_parts()
+            {
+                let log = answer.body_mut().log();
+                socket::join(connection.into_parts(), upstream, socket.idle_timeout, log).await;
+            }
+            return;
+        }
+        match respond(&connection, answer, &terms, &serving).await {
+            Ok(true) => {}
+            Ok(false) => {
+                if let Some(connection) = Arc::into_inner(connection) {
+                    connection.close().await;
+                }
+                return;
+            }
+            Err(_) => return,
+        }
+        patience = KEPT;
+    }
+}
+
+/// Waits for a request: for `patience` until it begins, and then for its head.
+async fn begun(connection: &Connection, alarm: &mut Alarm, patience: Duration) -> Result<Begun, Unreadable> {
+    let (mut limit, mut waits_for_head) = (None, false);
+    poll_fn(|context| {
+        if let Poll::Ready(begun) = connection.poll_begun(context) {
+            return Poll::Ready(begun);
+        }
+        if !waits_for_head && connection.has_begun() {
+            waits_for_head = true;
+            limit = Some(Instant::now() + HEAD_TIMEOUT);
+        }
+        let limit = *limit.get_or_insert_with(|| Instant::now() + patience);
+        alarm.poll(limit, context).map(|()| {
+            if waits_for_head {
+                Err(Unreadable::Slow)
+            } else {
+                Ok(Begun::Closed)
+            }
+        })
+    })
+    .await
+}
+
+fn explained(unreadable: Unreadable) -> Error {
+    match unreadable {
+        Unreadable::TooLarge => Error::new(
+            Kind::HeadersTooLarge,
+            "The request's headers are too large or too many; send fewer or shorter ones.",
+        ),
+        Unreadable::Malformed => Error::new(
+            Kind::MalformedRequest,
+            "The request is not well-formed HTTP; look for control characters in its headers, and for its length.",
+        ),
+        Unreadable::TwoLengths => Error::new(
+            Kind::MalformedRequest,
+            "The request has both Transfer-Encoding and Content-Length; send one of them.",
+        ),
+        Unreadable::Slow => Error::new(
+            Kind::RequestTimeout,
+            "The request's headers stopped arriving; send it again.",
+        ),
+    }
+}
+
+/// What of a request decides how it is answered.
+struct Terms {
+    head_only: bool,
+    old: bool,
+    keep: bool,
+}
+
+impl Terms {
+    /// For an answer behind which the connection is closed.
+    const LAST: Self = Self {
+        head_only: false,
+        old: false,
+        keep: false,
+    };
+
+    fn of(head: &RequestHead) -> Self {
+        Self {
+            head_only: head.parts.method == Method::HEAD,
+            old: head.parts.version == Version::HTTP_10,
+            keep: head.keep,
+        }
+    }
+}
+
+/// How the answer's body is written.
+enum Written {
+    Not,
+    Plain,
+    Chunked,
+}
+
+/// Writes an answer. Whether the connection can serve another request.
+async fn respond(
+    connection: &Connection,
+    answer: Response<Outgoing>,
+    terms: &Terms,
+    serving: &Serving,
+) -> io::Result<bool> {
+    let (head, mut body) = answer.into_parts();
+    let mut keep = terms.keep && connection.is_body_read() && !serving.is_stopping();
+    let mut out = BytesMut::with_capacity(512);
+    write::answer(&mut out, head.status, &head.headers);
+    let bare =
+        head.status.is_informational() || matches!(head.status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
+    let announced = head.headers.get(header::CONTENT_LENGTH).map(HeaderValue::as_bytes);
+    let written = if bare {
+        Written::Not
+    } else if announced.is_some() {
+        Written::Plain
+    } else if let Some(length) = body.length() {
+        write::field(&mut out, "content-length", length.to_string().as_bytes());
+        Written::Plain
+    } else if terms.old {
+        keep = false;
+        Written::Plain
+    } else {
+        out.extend_from_slice(b"transfer-encoding: chunked\r\n");
+        Written::Chunked
+    };
+    let written = if terms.head_only { Written::Not } else { written };
+    if !keep {
+        out.extend_from_slice(b"connection: close\r\n");
+    } else if terms.old {
+        out.extend_from_slice(b"connection: keep-alive\r\n");
+    }
+    out.extend_from_slice(b"\r\n");
+    connection.answers();
+    if matches!(written, Written::Not) {
+        body.skip();
+    }
+    let mut first = true;
+    loop {
+        let (mut piece, ended) = match next(connection, &mut body, !first).await {
+            Next::Piece(piece) => (piece?, body.is_end()),
+            Next::End => (Bytes::new(), true),
+            Next::Nothing => (Bytes::new(), false),
+            Next::Left => return Err(io::ErrorKind::ConnectionAborted.into()),
+        };
+        let tail: &[u8] = match (&written, piece.is_empty(), ended) {
+            (Written::Chunked, false, false) => b"\r\n",
+            (Written::Chunked, false, true) => b"\r\n0\r\n\r\n",
+            (Written::Chunked, true, true) => b"0\r\n\r\n",
+            _ => b"",
+        };
+        if matches!(written, Written::Chunked) && !piece.is_empty() {
+            begin_chunk(&mut out, piece.len());
+        }
+        if first && piece.len() <= TOGETHER {
+            out.extend_from_slice(&piece);
+            piece.clear();
+        }
+        connection.write([&out, &piece, tail]).await?;
+        if ended {
+            return Ok(keep);
+        }
+        if std::mem::take(&mut first) {
+            out = BytesMut::new();
+        }
+        out.clear();
+    }
+}
+
+enum Next {
+    Piece(io::Result<Bytes>),
+    End,
+    /// Nothing yet.
+    Nothing,
+    /// The client has left.
+    Left,
+}
+
+/// The next piece of a body. `wait`: the head has gone out, so that nothing else is to be written meanwhile.
+async fn next(connection: &Connection, body: &mut Outgoing, wait: bool) -> Next {
+    poll_fn(|context| match body.poll_bytes(context) {
+        Poll::Ready(Some(piece)) => Poll::Ready(Next::Piece(piece)),
+        Poll::Ready(None) => Poll::Ready(Next::End),
+        Poll::Pending if wait => connection.poll_left(context).map(|()| Next::Left),
+        Poll::Pending => Poll::Ready(Next::Nothing),
+    })
+    .await
+}

@@ -1,0 +1,79 @@
+//! Bodies as they come in, from clients and from upstreams.
+
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use bytes::{Bytes, BytesMut};
+use hyper::body::{Body as _, Incoming};
+
+use super::h1::{Answer, RequestBody};
+
+/// A body that somebody sends.
+pub(super) enum Stream {
+    /// A client, over HTTP/1.1.
+    Request(RequestBody),
+    /// An upstream, over HTTP/1.1.
+    Answer(Answer),
+    /// Either, over HTTP/2.
+    Http2(Incoming),
+}
+
+impl Stream {
+    /// Appends what has come to `out`; zero at the body's end. A caller may stop waiting: nothing is lost.
+    pub(super) fn poll_fill(&mut self, out: &mut BytesMut, context: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        match self {
+            Self::Request(body) => body.poll_fill(out, context),
+            Self::Answer(answer) => answer.poll_fill(out, context),
+            Self::Http2(body) => {
+                let data = ready!(poll_http2(body, context)?);
+                out.extend_from_slice(data.as_deref().unwrap_or_default());
+                Poll::Ready(Ok(data.map_or(0, |data| data.len())))
+            }
+        }
+    }
+
+    /// What has come; nothing at the body's end.
+    pub(super) fn poll_data(&mut self, context: &mut Context<'_>) -> Poll<io::Result<Option<Bytes>>> {
+        if let Self::Http2(body) = self {
+            return poll_http2(body, context);
+        }
+        let mut out = BytesMut::new();
+        let read = ready!(self.poll_fill(&mut out, context))?;
+        Poll::Ready(Ok((read > 0).then(|| out.freeze())))
+    }
+
+    pub(super) fn is_end(&self) -> bool {
+        match self {
+            Self::Request(body) => body.is_end(),
+            Self::Answer(answer) => answer.is_end(),
+            Self::Http2(body) => body.is_end_stream(),
+        }
+    }
+
+    /// The length of what is still to come, where it is known.
+    pub(super) fn left(&self) -> Option<u64> {
+        match self {
+            Self::Request(body) => body.left(),
+            Self::Answer(answer) => answer.left(),
+            Self::Http2(body) => body.size_hint().exact(),
+        }
+    }
+}
+
+fn poll_http2(body: &mut Incoming, context: &mut Context<'_>) -> Poll<io::Result<Option<Bytes>>> {
+    loop {
+        match ready!(Pin::new(&mut *body).poll_frame(context)) {
+            Some(Ok(frame)) => {
+                // Trailers are not passed on.
+                if let Ok(data) = frame.into_data()
+                    && !data.is_empty()
+                {
+                    return Poll::Ready(Ok(Some(data)));
+                }
+            }
+            Some(Err(error)) => return Poll::Ready(Err(io::Error::other(error))),
+            None => return Poll::Ready(Ok(None)),
+        }
+    }
+}
