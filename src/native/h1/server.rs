@@ -32,6 +32,8 @@ const KEPT: Duration = Duration::from_secs(75);
 const TOGETHER: usize = 8 * 1024;
 
 /// Serves a client's connection until one of both sides ends it.
+///
+/// What most connections never do is boxed: a connection has room in memory for the largest thing that it may do.
 pub(in crate::native) async fn serve(io: TcpStream, serving: Serving) {
     let connection = Arc::new(Connection::new(io));
     let mut alarm = Alarm::new(HEAD_TIMEOUT);
@@ -42,7 +44,7 @@ pub(in crate::native) async fn serve(io: TcpStream, serving: Serving) {
             Ok(Begun::Http2) => {
                 if let Some(connection) = Arc::into_inner(connection) {
                     let (io, begun) = connection.into_parts();
-                    serving.serve_http2(io, begun).await;
+                    Box::pin(serving.serve_http2(io, begun)).await;
                 }
                 return;
             }
@@ -52,7 +54,7 @@ pub(in crate::native) async fn serve(io: TcpStream, serving: Serving) {
                 if respond(&connection, answer, &Terms::LAST, &serving).await.is_ok()
                     && let Some(connection) = Arc::into_inner(connection)
                 {
-                    connection.close().await;
+                    Box::pin(connection.close()).await;
                 }
                 return;
             }
@@ -79,7 +81,13 @@ pub(in crate::native) async fn serve(io: TcpStream, serving: Serving) {
                 && let Some(upstream) = upstream.into_parts()
             {
                 let log = answer.body_mut().log();
-                socket::join(connection.into_parts(), upstream, socket.idle_timeout, log).await;
+                Box::pin(socket::join(
+                    connection.into_parts(),
+                    upstream,
+                    socket.idle_timeout,
+                    log,
+                ))
+                .await;
             }
             return;
         }
@@ -87,7 +95,7 @@ pub(in crate::native) async fn serve(io: TcpStream, serving: Serving) {
             Ok(true) => {}
             Ok(false) => {
                 if let Some(connection) = Arc::into_inner(connection) {
-                    connection.close().await;
+                    Box::pin(connection.close()).await;
                 }
                 return;
             }
