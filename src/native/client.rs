@@ -8,6 +8,7 @@ use http::{Request, Response, header, request};
 use hyper::client::conn::http2;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 
+use super::boxed;
 use super::connect::{Connector, Io};
 use super::h1::Exchange;
 use super::pool::{Home, Host, Pool, Ready};
@@ -85,7 +86,7 @@ impl Client {
                 }
                 Some(Ready::Http2(mut sender)) => {
                     // One that is refused was not sent: its connection is closing.
-                    match Box::pin(sender.try_send_request(Request::from_parts(head, body))).await {
+                    match boxed(|| sender.try_send_request(Request::from_parts(head, body))).await {
                         Ok(answer) => return Ok(answer.map(Stream::Http2)),
                         Err(mut error) => match error.take_message() {
                             Some(request) => (head, body) = request.into_parts(),
@@ -98,12 +99,12 @@ impl Client {
         }
         let late = |_| Fault::Connect(format!("no connection within {} seconds", within.as_secs_f64()));
         // Boxed, as what follows: most requests need no new connection, and all would have to have room for one.
-        let io = tokio::time::timeout(within, Box::pin(self.connector.connect(&head.uri, upgrades)))
+        let io = tokio::time::timeout(within, boxed(|| self.connector.connect(&head.uri, upgrades)))
             .await
             .map_err(late)?
             .map_err(|error| Fault::Connect(cause(&*error)))?;
         if io.speaks_http2() {
-            return Box::pin(http2(io, Request::from_parts(head, body), &home)).await;
+            return boxed(|| http2(io, Request::from_parts(head, body), &home)).await;
         }
         Exchange::begin(io, &head, body, home)
             .await

@@ -17,6 +17,7 @@ mod stream;
 
 use std::future::poll_fn;
 use std::io;
+use std::pin::Pin;
 use std::task::Poll;
 use std::time::Duration;
 
@@ -30,8 +31,8 @@ use self::client::Client;
 use self::stream::Stream;
 use crate::platform::{Fault, Limits, Millis, Payload, Platform};
 
-/// How much of a refused body is read past, and for how long: enough for a client that has not heard yet, too little to
-/// keep the gateway busy.
+/// How much of a body that nobody wants is read past, and for how long: enough for a client that has not heard yet, too
+/// little to keep the gateway busy.
 const DISCARD_LIMIT: usize = 128 * 1024 * 1024;
 const DISCARD_TIME: Duration = Duration::from_secs(10);
 
@@ -40,6 +41,12 @@ const LONG: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
 /// The most that is set aside for a body because of what its sender says about its length.
 const PREPARED: usize = 4 * 1024 * 1024;
+
+/// Makes a future where it is to stay. `Box::pin(future())` within an async function leaves room for the future in that
+/// function's own state as well.
+fn boxed<F: Future>(make: impl FnOnce() -> F) -> Pin<Box<F>> {
+    Box::pin(make())
+}
 
 /// tokio and its sockets, as the core sees them.
 #[derive(Clone)]

@@ -3,7 +3,6 @@
 use std::io::{self, IoSlice};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker, ready};
-use std::time::Duration;
 
 use bytes::{Buf, Bytes, BytesMut};
 use tokio::io::AsyncWriteExt;
@@ -12,11 +11,7 @@ use tokio::net::TcpStream;
 use super::body::{Decoder, Framing};
 use super::head::{PREFACE, RequestHead, Search, Unreadable, request};
 use super::{HEAD_BUFFER, READ, SCRATCH};
-
-/// How much of a body that nobody wants is read past, and for how long: enough for a client that has not heard yet, too
-/// little to keep the gateway busy.
-const DISCARD_LIMIT: usize = 128 * 1024 * 1024;
-const DISCARD_TIME: Duration = Duration::from_secs(10);
+use crate::native::{DISCARD_LIMIT, DISCARD_TIME};
 
 /// A client's connection.
 pub(super) struct Connection {

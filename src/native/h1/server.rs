@@ -7,7 +7,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use http::{HeaderValue, Method, Request, Response, StatusCode, Version, header};
+use http::{HeaderMap, Method, Request, Response, StatusCode, Version, header};
 use tokio::net::TcpStream;
 use tokio::time::Instant;
 
@@ -17,6 +17,7 @@ use super::head::{RequestHead, Unreadable};
 use super::write;
 use crate::error::{Error, Kind};
 use crate::native::alarm::Alarm;
+use crate::native::boxed;
 use crate::native::outgoing::Outgoing;
 use crate::native::serve::Serving;
 use crate::native::socket;
@@ -44,17 +45,17 @@ pub(in crate::native) async fn serve(io: TcpStream, serving: Serving) {
             Ok(Begun::Http2) => {
                 if let Some(connection) = Arc::into_inner(connection) {
                     let (io, begun) = connection.into_parts();
-                    Box::pin(serving.serve_http2(io, begun)).await;
+                    boxed(|| serving.serve_http2(io, begun)).await;
                 }
                 return;
             }
             Ok(Begun::Closed) => return,
             Err(unreadable) => {
-                let answer = serving.refuse(explained(unreadable));
-                if respond(&connection, answer, &Terms::LAST, &serving).await.is_ok()
+                let mut answer = serving.refuse(explained(unreadable));
+                if respond(&connection, &mut answer, &Terms::LAST, &serving).await.is_ok()
                     && let Some(connection) = Arc::into_inner(connection)
                 {
-                    Box::pin(connection.close()).await;
+                    boxed(|| connection.close()).await;
                 }
                 return;
             }
@@ -63,7 +64,7 @@ pub(in crate::native) async fn serve(io: TcpStream, serving: Serving) {
         let body = Stream::Request(RequestBody(Arc::clone(&connection)));
         let answer = {
             // Boxed, so that a connection holds no room for a request while it serves none.
-            let mut answer = Box::pin(serving.answer(Request::from_parts(head.parts, body)));
+            let mut answer = boxed(|| serving.answer(Request::from_parts(head.parts, body)));
             poll_fn(|context| match answer.as_mut().poll(context) {
                 Poll::Ready(answer) => Poll::Ready(Some(answer)),
                 Poll::Pending => connection.poll_left(context).map(|()| None),
@@ -81,21 +82,15 @@ pub(in crate::native) async fn serve(io: TcpStream, serving: Serving) {
                 && let Some(upstream) = upstream.into_parts()
             {
                 let log = answer.body_mut().log();
-                Box::pin(socket::join(
-                    connection.into_parts(),
-                    upstream,
-                    socket.idle_timeout,
-                    log,
-                ))
-                .await;
+                boxed(|| socket::join(connection.into_parts(), upstream, socket.idle_timeout, log)).await;
             }
             return;
         }
-        match respond(&connection, answer, &terms, &serving).await {
+        match respond(&connection, &mut answer, &terms, &serving).await {
             Ok(true) => {}
             Ok(false) => {
                 if let Some(connection) = Arc::into_inner(connection) {
-                    Box::pin(connection.close()).await;
+                    boxed(|| connection.close()).await;
                 }
                 return;
             }
@@ -183,20 +178,22 @@ enum Written {
 /// Writes an answer. Whether the connection can serve another request.
 async fn respond(
     connection: &Connection,
-    answer: Response<Outgoing>,
+    answer: &mut Response<Outgoing>,
     terms: &Terms,
     serving: &Serving,
 ) -> io::Result<bool> {
-    let (head, mut body) = answer.into_parts();
     let mut keep = terms.keep && connection.is_body_read() && !serving.is_stopping();
     let mut out = BytesMut::with_capacity(512);
-    write::answer(&mut out, head.status, &head.headers);
-    let bare =
-        head.status.is_informational() || matches!(head.status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
-    let announced = head.headers.get(header::CONTENT_LENGTH).map(HeaderValue::as_bytes);
+    let status = answer.status();
+    write::answer(&mut out, status, answer.headers());
+    let bare = status.is_informational() || matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
+    let announced = answer.headers().contains_key(header::CONTENT_LENGTH);
+    // A stream may last: what is written is not kept.
+    *answer.headers_mut() = HeaderMap::new();
+    let body = answer.body_mut();
     let written = if bare {
         Written::Not
-    } else if announced.is_some() {
+    } else if announced {
         Written::Plain
     } else if let Some(length) = body.length() {
         write::field(&mut out, "content-length", length.to_string().as_bytes());
@@ -221,7 +218,7 @@ async fn respond(
     }
     let mut first = true;
     loop {
-        let (mut piece, ended) = match next(connection, &mut body, !first).await {
+        let (mut piece, ended) = match next(connection, body, !first).await {
             Next::Piece(piece) => (piece?, body.is_end()),
             Next::End => (Bytes::new(), true),
             Next::Nothing => (Bytes::new(), false),
