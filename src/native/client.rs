@@ -11,7 +11,7 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use super::boxed;
 use super::connect::{Connector, Io};
 use super::h1::Exchange;
-use super::pool::{Home, Host, Pool, Ready};
+use super::pool::{Home, Pool, Ready};
 use super::sent::Sent;
 use super::stream::Stream;
 use crate::platform::{Fault, Limits, Payload};
@@ -70,8 +70,8 @@ impl Client {
         mut body: Sent,
         within: Duration,
     ) -> Result<Response<Stream>, Fault> {
-        let host = Host::of(&head.uri).ok_or_else(|| Fault::Connect("the address names no host".into()))?;
-        let home = Home::new(Arc::clone(&self.pool), host);
+        let nowhere = || Fault::Connect("the address names no host".into());
+        let home = self.pool.home(&head.uri).ok_or_else(nowhere)?;
         if let Some(credentials) = self.connector.credentials(&head.uri) {
             head.headers.insert(header::PROXY_AUTHORIZATION, credentials);
         }

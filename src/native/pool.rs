@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use http::Uri;
-use http::uri::{Authority, Scheme};
+use http::uri::Scheme;
 use hyper::client::conn::http2::SendRequest;
 use tokio::time::{Instant, sleep};
 
@@ -18,24 +18,19 @@ const SWEEP: Duration = Duration::from_secs(5);
 
 /// Whom a connection leads to.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(super) struct Host {
+struct Host {
     secure: bool,
-    authority: Authority,
+    /// As it is written in the address.
+    authority: Box<str>,
 }
 
-impl Host {
-    /// Nothing where the address names no host.
-    pub(super) fn of(uri: &Uri) -> Option<Self> {
-        Some(Self {
-            secure: uri.scheme() == Some(&Scheme::HTTPS),
-            authority: uri.authority()?.clone(),
-        })
-    }
-}
-
-/// The connections that wait for a request, and those that take many at once.
+/// The connections to all hosts.
 #[derive(Default)]
-pub(super) struct Pool(Mutex<HashMap<Host, Waiting>>);
+pub(super) struct Pool(Mutex<HashMap<Host, Home>>);
+
+/// The connections to one host that wait for a request, and the one that takes many at once. Cheap to clone.
+#[derive(Clone, Default)]
+pub(super) struct Home(Arc<Mutex<Waiting>>);
 
 #[derive(Default)]
 struct Waiting {
@@ -49,22 +44,14 @@ pub(super) enum Ready {
     Http2(SendRequest<Sent>),
 }
 
-/// Where a connection is welcome when it is free again.
-#[derive(Clone)]
-pub(super) struct Home {
-    pool: Arc<Pool>,
-    host: Host,
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Home {
-    pub(super) const fn new(pool: Arc<Pool>, host: Host) -> Self {
-        Self { pool, host }
-    }
-
     /// The connection that was used last: the others may be left to close.
     pub(super) fn take(&self) -> Option<Ready> {
-        let mut waiting = self.pool.waiting();
-        let waiting = waiting.get_mut(&self.host)?;
+        let mut waiting = lock(&self.0);
         let now = Instant::now();
         if let Some((sender, used)) = &mut waiting.http2 {
             if !sender.is_closed() {
@@ -83,47 +70,44 @@ impl Home {
 
     /// Keeps a connection that is free.
     pub(super) fn welcome(&self, io: Io) {
-        let mut waiting = self.pool.waiting();
-        // Not `entry`, which needs the host by value, however often it is there.
-        if let Some(waiting) = waiting.get_mut(&self.host) {
-            waiting.http1.push((io, Instant::now()));
-        } else {
-            waiting
-                .entry(self.host.clone())
-                .or_default()
-                .http1
-                .push((io, Instant::now()));
-        }
+        lock(&self.0).http1.push((io, Instant::now()));
     }
 
     /// Shares a connection that takes many requests at once.
     pub(super) fn share(&self, sender: SendRequest<Sent>) {
-        let mut waiting = self.pool.waiting();
-        waiting.entry(self.host.clone()).or_default().http2 = Some((sender, Instant::now()));
+        lock(&self.0).http2 = Some((sender, Instant::now()));
+    }
+
+    /// Lets go of what has not been used for a while, or is closed. Whether anybody needs this any more.
+    fn clean(&self, now: Instant) -> bool {
+        let mut waiting = lock(&self.0);
+        waiting
+            .http1
+            .retain_mut(|(io, since)| now - *since < IDLE && io.is_silent());
+        // Requests that are under way hold it as well.
+        waiting
+            .http2
+            .take_if(|(sender, used)| sender.is_closed() || now - *used >= IDLE);
+        !waiting.http1.is_empty() || waiting.http2.is_some() || Arc::strong_count(&self.0) > 1
     }
 }
 
 impl Pool {
-    fn waiting(&self) -> MutexGuard<'_, HashMap<Host, Waiting>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Where connections to the host of an address wait. Nothing where it names no host.
+    pub(super) fn home(&self, uri: &Uri) -> Option<Home> {
+        let host = Host {
+            secure: uri.scheme() == Some(&Scheme::HTTPS),
+            authority: uri.authority()?.as_str().into(),
+        };
+        Some(lock(&self.0).entry(host).or_default().clone())
     }
 
-    /// Lets go of connections that nobody has used for a while, or that the upstream has closed, again and again. Never
-    /// returns.
+    /// Looks after the connections again and again. Never returns.
     pub(super) async fn keep_clean(&self) {
         loop {
             sleep(SWEEP).await;
             let now = Instant::now();
-            self.waiting().retain(|_, waiting| {
-                waiting
-                    .http1
-                    .retain_mut(|(io, since)| now - *since < IDLE && io.is_silent());
-                // Requests that are under way hold it as well.
-                waiting
-                    .http2
-                    .take_if(|(sender, used)| sender.is_closed() || now - *used >= IDLE);
-                !waiting.http1.is_empty() || waiting.http2.is_some()
-            });
+            lock(&self.0).retain(|_, home| home.clean(now));
         }
     }
 }

@@ -20,6 +20,9 @@ use crate::native::stream::Stream;
 /// A body up to this length is copied behind its head, which is cheaper than to write two pieces.
 const TOGETHER: usize = 16 * 1024;
 
+/// Room for the head of a request.
+const HEAD: usize = 1024;
+
 /// A request that is sent, and its answer that is waited for.
 pub(in crate::native) struct Exchange {
     io: Io,
@@ -81,10 +84,11 @@ impl Exchange {
     }
 
     fn new(io: Io, head: &request::Parts, body: Sent) -> Self {
-        let mut out = BytesMut::new();
+        let length = body.length();
+        let together = length.filter(|length| *length <= TOGETHER as u64);
+        let mut out = BytesMut::with_capacity(HEAD + together.unwrap_or(0) as usize);
         write::request(&mut out, head, io.is_proxied());
         let has_content = matches!(head.method, Method::POST | Method::PUT | Method::PATCH);
-        let length = body.length();
         match length {
             _ if head.headers.contains_key(header::CONTENT_LENGTH) => {}
             Some(0) if !has_content => {}

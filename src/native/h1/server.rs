@@ -32,6 +32,9 @@ const KEPT: Duration = Duration::from_secs(75);
 /// A body up to this length is copied behind its head, which is cheaper than to write two pieces.
 const TOGETHER: usize = 8 * 1024;
 
+/// Room for the head of an answer.
+const HEAD: usize = 1024;
+
 /// Serves a client's connection until one of both sides ends it.
 ///
 /// What most connections never do is boxed: a connection has room in memory for the largest thing that it may do.
@@ -183,7 +186,8 @@ async fn respond(
     serving: &Serving,
 ) -> io::Result<bool> {
     let mut keep = terms.keep && connection.is_body_read() && !serving.is_stopping();
-    let mut out = BytesMut::with_capacity(512);
+    let together = answer.body().length().filter(|length| *length <= TOGETHER as u64);
+    let mut out = BytesMut::with_capacity(HEAD + together.unwrap_or(0) as usize);
     let status = answer.status();
     write::answer(&mut out, status, answer.headers());
     let bare = status.is_informational() || matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);

@@ -31,7 +31,6 @@ pub(super) fn request(out: &mut BytesMut, head: &request::Parts, whole: bool) {
     let authority = head.uri.authority().map_or("", Authority::as_str);
     let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
     let target = head.uri.path_and_query().map_or("/", PathAndQuery::as_str);
-    out.reserve(256 + target.len() + 2 * host.len());
     out.extend_from_slice(head.method.as_str().as_bytes());
     out.extend_from_slice(b" ");
     if whole {
