@@ -121,8 +121,13 @@ impl Exchange {
     fn poll_send(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         loop {
             while !(self.deaf || self.out.is_empty() && self.piece.is_empty()) {
-                let slices = [IoSlice::new(&self.out), IoSlice::new(&self.piece)];
-                match ready!(Pin::new(&mut self.io).poll_write_vectored(context, &slices)) {
+                let io = Pin::new(&mut self.io);
+                let written = if self.piece.is_empty() {
+                    io.poll_write(context, &self.out)
+                } else {
+                    io.poll_write_vectored(context, &[IoSlice::new(&self.out), IoSlice::new(&self.piece)])
+                };
+                match ready!(written) {
                     Ok(written @ 1..) => {
                         let ahead = written.min(self.out.len());
                         self.out.advance(ahead);

@@ -1,25 +1,31 @@
 //! A client's connection, as the task that serves it and the body of its request see it.
 
+use std::future::poll_fn;
 use std::io::{self, IoSlice};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker, ready};
 
-use bytes::{Buf, Bytes, BytesMut};
+use bytes::{Buf, BufMut, Bytes, BytesMut};
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
+use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 
 use super::body::{Decoder, Framing};
 use super::head::{PREFACE, RequestHead, Search, Unreadable, request};
-use super::{HEAD_BUFFER, READ, SCRATCH};
+use super::{HEAD_BUFFER, READ, SCRATCH, poll_scratch};
 use crate::native::{DISCARD_LIMIT, DISCARD_TIME};
+
+/// What is written at once as one piece.
+const TOGETHER: usize = 8 * 1024;
 
 /// A client's connection.
 pub(super) struct Connection {
-    io: TcpStream,
+    to: OwnedWriteHalf,
     reading: Mutex<Reading>,
 }
 
 struct Reading {
+    from: OwnedReadHalf,
     /// Has come, and is not taken.
     buffer: BytesMut,
     search: Search,
@@ -41,9 +47,11 @@ pub(super) enum Begun {
 
 impl Connection {
     pub(super) fn new(io: TcpStream) -> Self {
+        let (from, to) = io.into_split();
         Self {
-            io,
+            to,
             reading: Mutex::new(Reading {
+                from,
                 buffer: BytesMut::new(),
                 search: Search::new(),
                 body: Decoder::new(Framing::Length(0)),
@@ -73,7 +81,7 @@ impl Connection {
                 reading.expects = head.expects;
                 return Poll::Ready(Ok(Begun::Request(Box::new(head))));
             }
-            match ready!(self.poll_more(buffer, context)) {
+            match ready!(poll_more(&mut reading.from, buffer, context)) {
                 Ok(1..) => {}
                 Ok(0) | Err(_) => return Poll::Ready(Ok(Begun::Closed)),
             }
@@ -101,29 +109,12 @@ impl Connection {
             return Poll::Pending;
         }
         while reading.buffer.len() < HEAD_BUFFER {
-            match ready!(self.poll_more(&mut reading.buffer, context)) {
+            match ready!(poll_more(&mut reading.from, &mut reading.buffer, context)) {
                 Ok(1..) => {}
                 Ok(0) | Err(_) => return Poll::Ready(()),
             }
         }
         Poll::Pending
-    }
-
-    /// Appends what has come to `buffer`.
-    fn poll_more(&self, buffer: &mut BytesMut, context: &mut Context<'_>) -> Poll<io::Result<usize>> {
-        loop {
-            let read = SCRATCH.with_borrow_mut(|scratch| {
-                let read = self.io.try_read(scratch)?;
-                buffer.extend_from_slice(&scratch[..read]);
-                Ok::<_, io::Error>(read)
-            });
-            match read {
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    ready!(self.io.poll_read_ready(context))?;
-                }
-                read => return Poll::Ready(read),
-            }
-        }
     }
 
     /// Whether all of the request's body was read. What is left over belongs to nobody.
@@ -139,12 +130,7 @@ impl Connection {
     /// Writes all of `pieces`, in as few calls as the operating system allows.
     pub(super) async fn write(&self, mut pieces: [&[u8]; 3]) -> io::Result<()> {
         while pieces.iter().any(|piece| !piece.is_empty()) {
-            let written = if let [piece, [], []] = pieces {
-                self.io.try_write(piece)
-            } else {
-                self.io.try_write_vectored(&pieces.map(IoSlice::new))
-            };
-            match written {
+            match self.try_write(&pieces) {
                 Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
                 Ok(mut written) => {
                     for piece in &mut pieces {
@@ -153,37 +139,79 @@ impl Connection {
                         written -= gone;
                     }
                 }
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.io.writable().await?,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.to.writable().await?,
                 Err(error) => return Err(error),
             }
         }
         Ok(())
     }
 
+    fn try_write(&self, pieces: &[&[u8]; 3]) -> io::Result<usize> {
+        let length = pieces.iter().map(|piece| piece.len()).sum();
+        if length > TOGETHER {
+            return self.to.try_write_vectored(&pieces.map(IoSlice::new));
+        }
+        // To copy a little costs less than to have the operating system collect it.
+        SCRATCH.with_borrow_mut(|scratch| {
+            let mut end = 0;
+            for piece in pieces {
+                scratch[end..end + piece.len()].copy_from_slice(piece);
+                end += piece.len();
+            }
+            self.to.try_write(&scratch[..length])
+        })
+    }
+
     /// The socket, and what has come over it already.
-    pub(super) fn into_parts(self) -> (TcpStream, Bytes) {
+    pub(super) fn into_parts(self) -> io::Result<(TcpStream, Bytes)> {
         let reading = self.reading.into_inner().unwrap_or_else(PoisonError::into_inner);
-        (self.io, reading.buffer.freeze())
+        let io = reading.from.reunite(self.to).map_err(io::Error::other)?;
+        Ok((io, reading.buffer.freeze()))
     }
 
     /// Closes it, and reads past what the client still sends: otherwise it may never get to read the answer.
-    pub(super) async fn close(self) {
-        let (mut io, _) = self.into_parts();
-        if io.shutdown().await.is_err() {
+    pub(super) async fn close(mut self) {
+        if self.to.shutdown().await.is_err() {
             return;
         }
-        let discarding = async {
-            let mut left = DISCARD_LIMIT;
-            while io.readable().await.is_ok() {
-                let read = SCRATCH.with_borrow_mut(|scratch| io.try_read(scratch));
+        let from = &mut self.reading.get_mut().unwrap_or_else(PoisonError::into_inner).from;
+        let mut left = DISCARD_LIMIT;
+        let discarding = poll_fn(|context| {
+            while let Poll::Ready(read) = poll_scratch(from, context, <[u8]>::len) {
                 match read {
                     Ok(read @ 1..) if read < left => left -= read,
-                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                    _ => break,
+                    _ => return Poll::Ready(()),
                 }
             }
-        };
+            Poll::Pending
+        });
         let _ = tokio::time::timeout(DISCARD_TIME, discarding).await;
+    }
+}
+
+/// Appends what has come to `buffer`.
+fn poll_more(from: &mut OwnedReadHalf, buffer: &mut BytesMut, context: &mut Context<'_>) -> Poll<io::Result<usize>> {
+    poll_scratch(from, context, |bytes| {
+        buffer.extend_from_slice(bytes);
+        bytes.len()
+    })
+}
+
+/// Reads into the room that `out` has, at most `left` bytes.
+fn poll_straight(
+    from: &OwnedReadHalf,
+    out: &mut BytesMut,
+    left: u64,
+    context: &mut Context<'_>,
+) -> Poll<io::Result<usize>> {
+    let room = (out.capacity() - out.len()).min(usize::try_from(left).unwrap_or(usize::MAX));
+    loop {
+        match from.try_read_buf(&mut (&mut *out).limit(room)) {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                ready!(from.as_ref().poll_read_ready(context))?;
+            }
+            read => return Poll::Ready(read),
+        }
     }
 }
 
@@ -209,17 +237,17 @@ impl RequestBody {
             }
             if reading.expects {
                 // Tried once: a client whose connection has no room for this has bytes of ours to read first.
-                let _ = connection.io.try_write(b"HTTP/1.1 100 Continue\r\n\r\n");
+                let _ = connection.to.try_write(b"HTTP/1.1 100 Continue\r\n\r\n");
                 reading.expects = false;
             }
-            let Reading { buffer, body, .. } = &mut *reading;
+            let Reading { from, buffer, body, .. } = &mut *reading;
             let room = out.capacity() - out.len();
             let read = match body.left() {
                 // A large body goes where it is wanted without a detour.
                 Some(left) if room > 0 && left >= READ as u64 => {
-                    ready!(connection.poll_straight(out, left, context)).inspect(|read| body.skip(*read as u64))
+                    ready!(poll_straight(from, out, left, context)).inspect(|read| body.skip(*read as u64))
                 }
-                _ => ready!(connection.poll_more(buffer, context)),
+                _ => ready!(poll_more(from, buffer, context)),
             }?;
             if read == 0 {
                 body.end()?;
@@ -242,21 +270,5 @@ impl RequestBody {
     /// The length of what is to come, if the client has said it.
     pub(in crate::native) fn left(&self) -> Option<u64> {
         self.0.reading().body.left()
-    }
-}
-
-impl Connection {
-    /// Reads into the room that `out` has, at most `left` bytes.
-    fn poll_straight(&self, out: &mut BytesMut, left: u64, context: &mut Context<'_>) -> Poll<io::Result<usize>> {
-        use bytes::BufMut as _;
-        let room = (out.capacity() - out.len()).min(usize::try_from(left).unwrap_or(usize::MAX));
-        loop {
-            match self.io.try_read_buf(&mut (&mut *out).limit(room)) {
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    ready!(self.io.poll_read_ready(context))?;
-                }
-                read => return Poll::Ready(read),
-            }
-        }
     }
 }

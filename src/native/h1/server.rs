@@ -29,9 +29,6 @@ const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long a connection is kept for another request.
 const KEPT: Duration = Duration::from_secs(75);
 
-/// A body up to this length is copied behind its head, which is cheaper than to write two pieces.
-const TOGETHER: usize = 8 * 1024;
-
 /// Room for the head of an answer.
 const HEAD: usize = 1024;
 
@@ -46,8 +43,9 @@ pub(in crate::native) async fn serve(io: TcpStream, serving: Serving) {
         let head = match begun(&connection, &mut alarm, patience).await {
             Ok(Begun::Request(head)) => *head,
             Ok(Begun::Http2) => {
-                if let Some(connection) = Arc::into_inner(connection) {
-                    let (io, begun) = connection.into_parts();
+                if let Some(connection) = Arc::into_inner(connection)
+                    && let Ok((io, begun)) = connection.into_parts()
+                {
                     boxed(|| serving.serve_http2(io, begun)).await;
                 }
                 return;
@@ -81,11 +79,12 @@ pub(in crate::native) async fn serve(io: TcpStream, serving: Serving) {
             out.extend_from_slice(b"\r\n");
             if connection.write([&out, &[], &[]]).await.is_ok()
                 && let Some(connection) = Arc::into_inner(connection)
+                && let Ok(client) = connection.into_parts()
                 && let Stream::Answer(upstream) = socket.stream
                 && let Some(upstream) = upstream.into_parts()
             {
                 let log = answer.body_mut().log();
-                boxed(|| socket::join(connection.into_parts(), upstream, socket.idle_timeout, log)).await;
+                boxed(|| socket::join(client, upstream, socket.idle_timeout, log)).await;
             }
             return;
         }
@@ -186,8 +185,7 @@ async fn respond(
     serving: &Serving,
 ) -> io::Result<bool> {
     let mut keep = terms.keep && connection.is_body_read() && !serving.is_stopping();
-    let together = answer.body().length().filter(|length| *length <= TOGETHER as u64);
-    let mut out = BytesMut::with_capacity(HEAD + together.unwrap_or(0) as usize);
+    let mut out = BytesMut::with_capacity(HEAD);
     let status = answer.status();
     write::answer(&mut out, status, answer.headers());
     let bare = status.is_informational() || matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
@@ -222,7 +220,7 @@ async fn respond(
     }
     let mut first = true;
     loop {
-        let (mut piece, ended) = match next(connection, body, !first).await {
+        let (piece, ended) = match next(connection, body, !first).await {
             Next::Piece(piece) => (piece?, body.is_end()),
             Next::End => (Bytes::new(), true),
             Next::Nothing => (Bytes::new(), false),
@@ -236,10 +234,6 @@ async fn respond(
         };
         if matches!(written, Written::Chunked) && !piece.is_empty() {
             begin_chunk(&mut out, piece.len());
-        }
-        if first && piece.len() <= TOGETHER {
-            out.extend_from_slice(&piece);
-            piece.clear();
         }
         connection.write([&out, &piece, tail]).await?;
         if ended {
