@@ -1,0 +1,174 @@
+//! A runtime on which nothing has to be waited for, with the traffic of the benchmark: what lies between a request and the
+//! end of its answer is the core's own work, and nothing else is counted with it.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use ai_gateway::config::Config;
+use ai_gateway::gateway::{Answer, Body, End, Gateway};
+use ai_gateway::platform::{Fault, Limits, Millis, Payload, Platform};
+use bytes::Bytes;
+use futures_util::FutureExt;
+use http::{Request, Response};
+
+#[allow(dead_code, unused_imports, reason = "the benchmark needs more of it, and tests it")]
+#[path = "../../benches/src/traffic.rs"]
+pub(crate) mod traffic;
+
+use self::traffic::{KEYS, TOKEN};
+
+/// What the official Python SDK sends.
+const ASKED: [(&str, &str); 13] = [
+    ("host", "127.0.0.1"),
+    ("accept-encoding", "gzip, deflate"),
+    ("accept", "application/json"),
+    ("content-type", "application/json"),
+    ("user-agent", "OpenAI/Python 2.8.0"),
+    ("x-stainless-lang", "python"),
+    ("x-stainless-package-version", "2.8.0"),
+    ("x-stainless-os", "Linux"),
+    ("x-stainless-arch", "x64"),
+    ("x-stainless-runtime", "CPython"),
+    ("x-stainless-runtime-version", "3.13.0"),
+    ("x-stainless-async", "false"),
+    ("x-stainless-retry-count", "0"),
+];
+
+/// What a large provider answers with.
+const ANSWERED: [(&str, &str); 6] = [
+    ("date", "Tue, 24 Nov 2026 12:00:00 GMT"),
+    ("openai-processing-ms", "312"),
+    ("openai-version", "2020-10-01"),
+    ("x-ratelimit-limit-requests", "10000"),
+    ("x-ratelimit-remaining-requests", "9999"),
+    ("x-request-id", "req_0123456789abcdef0123456789abcdef"),
+];
+
+/// The runtime, which has the next answer ready. Clones are the same one.
+#[derive(Clone, Default)]
+pub(crate) struct Ready(Rc<RefCell<Option<Response<Pieces>>>>);
+
+/// A body that is there, in the pieces in which it will be read.
+pub(crate) struct Pieces(std::vec::IntoIter<Bytes>);
+
+impl Pieces {
+    fn whole(body: Bytes) -> Self {
+        Self(vec![body].into_iter())
+    }
+}
+
+impl Ready {
+    /// A gateway on this runtime with so many routes.
+    pub(crate) fn gateway(&self, routes: usize) -> Gateway<Self> {
+        Gateway::new(Arc::new(config(routes)), Arc::default(), self.clone())
+    }
+
+    /// The next upstream will answer with this JSON.
+    pub(crate) fn will_answer(&self, body: Bytes) {
+        self.will("application/json", Pieces::whole(body));
+    }
+
+    /// The next upstream will answer with these events, each by itself.
+    pub(crate) fn will_stream(&self, events: Vec<Bytes>) {
+        self.will("text/event-stream", Pieces(events.into_iter()));
+    }
+
+    fn will(&self, kind: &str, body: Pieces) {
+        let answer = Response::builder().header("content-type", kind);
+        let answer = ANSWERED
+            .iter()
+            .fold(answer, |answer, (name, value)| answer.header(*name, *value));
+        *self.0.borrow_mut() = Some(answer.body(body).unwrap());
+    }
+
+    /// Reads an answer to its end, as a shell does that passes it on. How many bytes it has.
+    pub(crate) fn pass_on(&self, answer: Answer<Pieces>) -> usize {
+        let mut record = answer.record;
+        assert_eq!((record.status, record.error), (200, None));
+        match answer.response.into_body() {
+            Body::Full(body) => body.len(),
+            Body::Stream(mut relay) => {
+                let mut passed: usize = relay.read.iter().map(Bytes::len).sum();
+                while let Some(bytes) = self.read(&mut relay.stream).now_or_never().unwrap().unwrap() {
+                    relay.observer.feed(&bytes);
+                    passed += bytes.len();
+                }
+                assert_eq!(relay.finish(End::Closed, &mut record), None, "it is complete");
+                passed
+            }
+            Body::Paced { .. } | Body::Raw(_) | Body::Socket(_) => panic!("no such answer was asked for"),
+        }
+    }
+}
+
+/// A request as it comes from a client.
+pub(crate) fn request(path: &str, body: impl Into<Bytes>) -> Request<Pieces> {
+    let body = body.into();
+    let request = Request::post(path)
+        .header("authorization", format!("Bearer {TOKEN}"))
+        .header("content-length", body.len());
+    let request = ASKED
+        .iter()
+        .fold(request, |request, (name, value)| request.header(*name, *value));
+    request.body(Pieces::whole(body)).unwrap()
+}
+
+/// What `gateway` answers at once.
+pub(crate) fn ask(gateway: &Gateway<Ready>, request: Request<Pieces>) -> Answer<Pieces> {
+    gateway.handle(request).now_or_never().unwrap()
+}
+
+/// So many routes, the one that is used in their middle, with two keys and an alias for the model.
+pub(crate) fn config(routes: usize) -> Config {
+    let table: Vec<String> = (0..routes)
+        .map(|number| {
+            let token = if number == routes / 2 {
+                TOKEN.to_owned()
+            } else {
+                format!("other-token-{number}")
+            };
+            format!(
+                r#"{{"token":"{token}","base_url":"https://upstream.example/v1","api_keys":{KEYS:?},"aliases":{{"chat":"vendor/bench-chat","burst-1":"vendor/bench-burst-1"}}}}"#
+            )
+        })
+        .collect();
+    Config::of_routes(&format!("[{}]", table.join(","))).unwrap()
+}
+
+impl Platform for Ready {
+    const REPLAY_LIMIT: u64 = 1024 * 1024;
+
+    type Stream = Pieces;
+
+    fn now(&self) -> Millis {
+        Millis(1_764_000_000_000)
+    }
+
+    fn random(&self) -> u128 {
+        0x0123_4567_89ab_cdef_0123_4567_89ab_cdef
+    }
+
+    async fn sleep(&self, _duration: Duration) {
+        std::future::pending::<()>().await;
+    }
+
+    async fn fetch(&self, _request: Request<Payload<Pieces>>, _limits: Limits) -> Result<Response<Pieces>, Fault> {
+        let answer = self.0.borrow_mut().take();
+        answer.ok_or_else(|| Fault::Connect("nobody listens".into()))
+    }
+
+    async fn read(&self, stream: &mut Pieces) -> Result<Option<Bytes>, Fault> {
+        Ok(stream.0.next())
+    }
+
+    async fn collect(&self, mut stream: Pieces, limit: usize, _idle: Duration) -> Result<Bytes, Fault> {
+        let body = stream.0.next().unwrap_or_default();
+        assert!(
+            stream.0.as_slice().is_empty() && body.len() <= limit,
+            "a short body in one piece"
+        );
+        Ok(body)
+    }
+}
