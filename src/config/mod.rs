@@ -31,8 +31,8 @@ use crate::dialect::providers::{Dialect, KeyHeader};
 pub struct Config {
     /// At least one.
     pub routes: Vec<Route>,
-    /// Which route a token is bound to.
-    pub tokens: HashMap<TokenDigest, usize>,
+    /// Which route a token is bound to: ask [`Config::route_of`].
+    tokens: HashMap<TokenDigest, usize>,
     /// Who may call from a browser.
     pub cors: Cors,
     /// The largest request body, in bytes.
