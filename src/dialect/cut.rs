@@ -8,9 +8,7 @@ use super::patch::Members;
 /// `body` without its top-level member `name`; nothing where it has none.
 #[must_use]
 pub fn without(body: &Bytes, name: &str) -> Option<Bytes> {
-    let text = std::str::from_utf8(body).ok()?;
-    let json = text.strip_prefix('\u{feff}').unwrap_or(text);
-    let value = Members::read(json).ok()?.last(name)?;
+    let value = Members::of(body).ok()?.last(name)?;
     let start = value.as_ptr() as usize - body.as_ptr() as usize;
     let mut end = start + value.len();
     // Between a key and its value stand a colon and white space only, and no quote stands in this key.

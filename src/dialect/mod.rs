@@ -8,6 +8,7 @@ pub mod openai;
 pub mod patch;
 pub mod providers;
 pub mod refusal;
+pub mod responses;
 mod scan;
 pub mod simple_chat;
 pub mod surface;

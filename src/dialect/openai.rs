@@ -70,7 +70,7 @@ impl Answer {
             let is_error = Refusal::read(body).is_some();
             return Self { usage: None, is_error };
         }
-        let Some(members) = std::str::from_utf8(body).ok().and_then(|body| Members::read(body).ok()) else {
+        let Ok(members) = Members::of(body) else {
             return Self::default();
         };
         let told = |name: &str| members.last(name).filter(|value| *value != "null");

@@ -8,7 +8,7 @@ use std::fmt;
 use std::ops::Range;
 
 use bytes::{Bytes, BytesMut};
-use memchr::memchr2;
+use memchr::{memchr, memchr2};
 use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
@@ -53,17 +53,13 @@ impl Peek {
     /// # Errors
     /// See [`Malformed`]. Nothing is repaired.
     pub fn read(body: &[u8]) -> Result<Self, Malformed> {
-        let text = std::str::from_utf8(body)
-            .map_err(|error| Malformed::Syntax(format!("it is not UTF-8 from byte {} on", error.valid_up_to())))?;
-        let json = text.strip_prefix('\u{feff}').unwrap_or(text);
-        let members = Members::read(json)?;
+        let members = Members::of(body)?;
         let offset = |value: &str| {
             let start = value.as_ptr() as usize - body.as_ptr() as usize;
             start..start + value.len()
         };
-        let brace = body.len() - json.trim_start().len();
         let mut peek = Self {
-            inside: brace + 1,
+            inside: memchr(b'{', body).map_or(0, |brace| brace + 1),
             empty: members.0.is_empty(),
             ..Self::default()
         };
@@ -109,8 +105,7 @@ impl Peek {
 /// `user`, else the messages up to the first of the user.
 #[must_use]
 pub fn conversation(body: &[u8]) -> Option<&[u8]> {
-    let json = std::str::from_utf8(body).ok()?;
-    let members = Members::read(json.strip_prefix('\u{feff}').unwrap_or(json)).ok()?;
+    let members = Members::of(body).ok()?;
     let named = |key| {
         members
             .last(key)
@@ -126,7 +121,14 @@ pub fn conversation(body: &[u8]) -> Option<&[u8]> {
 pub(super) struct Members<'a>(pub(super) Vec<(Cow<'a, str>, &'a str)>);
 
 impl<'a> Members<'a> {
-    pub(super) fn read(json: &'a str) -> Result<Self, Malformed> {
+    /// Those of a body, which may begin with a byte order mark.
+    pub(super) fn of(body: &'a [u8]) -> Result<Self, Malformed> {
+        let text = std::str::from_utf8(body)
+            .map_err(|error| Malformed::Syntax(format!("it is not UTF-8 from byte {} on", error.valid_up_to())))?;
+        Self::read(text.strip_prefix('\u{feff}').unwrap_or(text))
+    }
+
+    fn read(json: &'a str) -> Result<Self, Malformed> {
         match scan::members(json) {
             Some(members) => Ok(Self(members)),
             None if depth(json.as_bytes()) > MAX_DEPTH => Err(Malformed::TooDeep),

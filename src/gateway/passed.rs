@@ -3,8 +3,6 @@
 use bytes::Bytes;
 use http::request::Parts;
 use http::{HeaderMap, Method, Response, header};
-use serde::Deserialize;
-use serde::de::IgnoredAny;
 
 use super::address::value;
 use super::call::{Call, Content, Keys, default_model};
@@ -12,6 +10,7 @@ use super::{Body, Gateway, Record, headers};
 use crate::config::Route;
 use crate::dialect::form::{Form, is_form};
 use crate::dialect::patch::{Malformed, Peek};
+use crate::dialect::responses::{self, Tie};
 use crate::dialect::surface::{self, Class};
 use crate::error::{Error, Kind};
 use crate::platform::{Payload, Platform};
@@ -65,9 +64,7 @@ impl<P: Platform> Gateway<P> {
         self.check_allowed(&call)?;
         self.forward(&call, upload, record).await
     }
-}
 
-impl<P: Platform> Gateway<P> {
     /// Opens a WebSocket. What is said over it, nobody here reads.
     async fn socket(
         &self,
@@ -162,66 +159,13 @@ fn form(kind: &str, body: &[u8]) -> Result<Form, Error> {
 
 fn keys(class: Class, path: &str, call: &Call<'_>) -> Keys {
     match class {
-        Class::Stateless if path == "responses" => responses_keys(&call.body),
+        Class::Stateless if path == "responses" => match responses::tie(&call.body) {
+            Tie::Free => Keys::Any,
+            Tie::Keeps => Keys::Home,
+            Tie::Refers => Keys::HomeOnly,
+        },
         Class::Stateless => Keys::Any,
         Class::Stateful | Class::Admin if surface::creates(&call.method, path) => Keys::Home,
         Class::Stateful | Class::Admin => Keys::HomeOnly,
-    }
-}
-
-/// `POST /v1/responses` keeps what it makes unless it is told not to, and may build on what was kept.
-fn responses_keys(body: &[u8]) -> Keys {
-    #[derive(Deserialize)]
-    struct Request {
-        store: Option<bool>,
-        background: Option<bool>,
-        previous_response_id: Option<IgnoredAny>,
-        conversation: Option<IgnoredAny>,
-        prompt: Option<IgnoredAny>,
-    }
-    let Ok(request) = serde_json::from_slice::<Request>(body) else {
-        return Keys::Home;
-    };
-    let within = [
-        b"\"item_reference\"".as_slice(),
-        b"\"file_id\"",
-        b"\"file_ids\"",
-        b"\"vector_store_ids\"",
-        b"\"container\"",
-    ];
-    let refers = request.previous_response_id.is_some()
-        || request.conversation.is_some()
-        || request.prompt.is_some()
-        || within.iter().any(|name| memchr::memmem::find(body, name).is_some());
-    if refers {
-        Keys::HomeOnly
-    } else if request.store == Some(false) && request.background != Some(true) {
-        Keys::Any
-    } else {
-        Keys::Home
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn responses_stay_with_a_key_unless_nothing_is_kept() {
-        for (body, keys) in [
-            (r#"{"store":false,"input":"hi"}"#, Keys::Any),
-            (r#"{"input":"hi"}"#, Keys::Home),
-            (r#"{"store":false,"background":true}"#, Keys::Home),
-            (r#"{"store":false,"previous_response_id":"resp_1"}"#, Keys::HomeOnly),
-            (r#"{"store":false,"conversation":{"id":"conv_1"}}"#, Keys::HomeOnly),
-            (
-                r#"{"store":false,"input":[{"type":"item_reference","id":"x"}]}"#,
-                Keys::HomeOnly,
-            ),
-            (r#"{"store":false,"input":[{"file_id":"file-1"}]}"#, Keys::HomeOnly),
-            (r#"{"store":false,"previous_response_id":null}"#, Keys::Any),
-        ] {
-            assert_eq!(responses_keys(body.as_bytes()), keys, "{body}");
-        }
     }
 }
