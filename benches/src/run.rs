@@ -1,6 +1,5 @@
 //! The native gateway beside plain proxies: each alone on its core, in turn, several rounds.
 
-use std::fs;
 use std::io;
 use std::path::PathBuf;
 use std::thread::sleep;
@@ -11,31 +10,18 @@ use clap::Args;
 use crate::figures::Round;
 use crate::load::{Plan, Shape};
 use crate::process::{Running, Usage};
-use crate::rounds::{Bench, in_turn};
+use crate::rounds::{Bench, Setting, Subject, in_turn};
 use crate::subject::{Place, Who, kilobytes};
+use crate::table;
 use crate::traffic::Kind;
-use crate::{machine, table, void};
 
 #[derive(Args)]
 pub(crate) struct Options {
     /// The gateway's binary
     #[arg(long)]
     gateway: PathBuf,
-    /// About a minute instead of ten; good for a first look only
-    #[arg(long)]
-    quick: bool,
-    /// Only scenarios whose name contains this
-    #[arg(long)]
-    only: Option<String>,
-    /// Where to write all figures, as JSON
-    #[arg(long)]
-    out: PathBuf,
-    /// The core of what is measured
-    #[arg(long, default_value_t = 1)]
-    core: usize,
-    /// The core of the upstream and the load
-    #[arg(long, default_value_t = 0)]
-    load_core: usize,
+    #[command(flatten)]
+    setting: Setting,
 }
 
 /// A load that all subjects get in turn.
@@ -163,12 +149,13 @@ const FULL: Pace = Pace {
 };
 
 pub(crate) fn run(options: &Options) -> io::Result<()> {
-    let mut bench = Bench::start(options.load_core)?;
+    let setting = &options.setting;
+    let mut bench = Bench::start(setting)?;
     let place = Place {
         gateway: options.gateway.clone(),
         upstream: bench.upstream,
         folder: bench.folder.clone(),
-        core: options.core,
+        core: setting.core,
     };
     if !place.has(Who::Gateway) {
         return Err(io::Error::other(format!("there is no {}", options.gateway.display())));
@@ -176,37 +163,39 @@ pub(crate) fn run(options: &Options) -> io::Result<()> {
     for who in ALL.iter().filter(|who| !place.has(**who)) {
         eprintln!("{} is not installed: left out", who.name());
     }
-    let pace = if options.quick { &QUICK } else { &FULL };
-    let wanted = |name: &str| options.only.as_ref().is_none_or(|only| name.contains(only.as_str()));
+    let pace = if setting.quick { &QUICK } else { &FULL };
 
-    if wanted("memory") {
+    if setting.wants("memory") {
         memory(&mut bench, &place, pace)?;
     }
-    for streams in pace.held.iter().filter(|streams| wanted(&held_name(**streams))) {
+    for streams in pace.held.iter().filter(|streams| setting.wants(&held_name(**streams))) {
         held(&mut bench, &place, pace, *streams)?;
     }
-    compare(&mut bench, &place, pace, wanted)?;
+    compare(&mut bench, &place, pace, setting)?;
     let size = kilobytes(&place.gateway)? / 1024.0;
     bench
         .figures
         .add("size", Who::Gateway.name(), Round::from([("mb", size)]));
+    let table = table::native(&bench.figures);
+    bench.report(setting, &[("nginx", "-v"), ("haproxy", "-v")], &table)
+}
 
-    if let Some(folder) = options.out.parent() {
-        fs::create_dir_all(folder)?;
+/// Somebody under a load of this kind.
+fn subject<'a>(who: Who, process: Option<&'a Running>, bench: &Bench, kind: Kind) -> Subject<'a> {
+    let address = process.map_or(bench.upstream, |process| process.address);
+    Subject {
+        name: who.name(),
+        target: who.target(address, kind),
+        process,
     }
-    fs::write(&options.out, format!("{:#}\n", bench.figures.to_json()))?;
-    println!(
-        "{}\n\n{}",
-        machine::describe(&[("nginx", "-v"), ("haproxy", "-v")]),
-        table::native(&bench.figures)
-    );
-    eprintln!("all figures: {}", options.out.display());
-    void(&bench.figures)
 }
 
 /// What costs CPU: the processes live through all scenarios; one that is not asked costs nothing.
-fn compare(bench: &mut Bench, place: &Place, pace: &Pace, wanted: impl Fn(&str) -> bool) -> io::Result<()> {
-    let scenarios: Vec<_> = SCENARIOS.iter().filter(|scenario| wanted(scenario.name)).collect();
+fn compare(bench: &mut Bench, place: &Place, pace: &Pace, setting: &Setting) -> io::Result<()> {
+    let scenarios: Vec<_> = SCENARIOS
+        .iter()
+        .filter(|scenario| setting.wants(scenario.name))
+        .collect();
     let mut processes: Vec<(Who, Option<Running>)> = Vec::new();
     for who in EVERYBODY {
         let needed = scenarios.iter().any(|scenario| scenario.subjects.contains(&who));
@@ -218,19 +207,14 @@ fn compare(bench: &mut Bench, place: &Place, pace: &Pace, wanted: impl Fn(&str) 
         let subjects: Vec<_> = processes
             .iter()
             .filter(|(who, _)| scenario.subjects.contains(who))
+            .map(|(who, process)| subject(*who, process.as_ref(), bench, scenario.kind))
             .collect();
-        for round in 0..pace.rounds {
-            for (who, process) in in_turn(&subjects, round) {
-                let address = process.as_ref().map_or(bench.upstream, |process| process.address);
-                let plan = Plan {
-                    shape: scenario.shape,
-                    warmup: pace.warmup,
-                    window: pace.window * scenario.windows,
-                };
-                let target = who.target(address, scenario.kind);
-                bench.load(scenario.name, who.name(), target, plan, process.as_ref())?;
-            }
-        }
+        let plan = Plan {
+            shape: scenario.shape,
+            warmup: pace.warmup,
+            window: pace.window * scenario.windows,
+        };
+        bench.compare(scenario.name, &subjects, plan, pace.rounds)?;
     }
     Ok(())
 }
@@ -249,8 +233,8 @@ fn held(bench: &mut Bench, place: &Place, pace: &Pace, streams: usize) -> io::Re
                 warmup: pace.warmup,
                 window: Duration::from_secs(1),
             };
-            let target = who.target(process.address, Kind::Held);
-            bench.load(&held_name(streams), who.name(), target, plan, Some(&process))?;
+            let subject = subject(who, Some(&process), bench, Kind::Held);
+            bench.load(&held_name(streams), &subject, plan)?;
         }
     }
     Ok(())
@@ -272,8 +256,8 @@ fn memory(bench: &mut Bench, place: &Place, pace: &Pace) -> io::Result<()> {
             warmup: pace.warmup,
             window: pace.window,
         };
-        let target = who.target(process.address, Kind::Chat);
-        bench.load("memory-load", who.name(), target, plan, Some(process))?;
+        let subject = subject(*who, Some(process), bench, Kind::Chat);
+        bench.load("memory-load", &subject, plan)?;
     }
     sleep(pace.rest);
     note_memory(bench, "memory-after", &processes)

@@ -13,11 +13,11 @@ use clap::Args;
 use crate::figures::Round;
 use crate::load::{Plan, Shape, Target};
 use crate::process::{Running, free_address};
-use crate::rounds::{Bench, in_turn};
+use crate::rounds::{Bench, Setting, Subject, in_turn};
 use crate::subject::routes_of;
+use crate::table;
 use crate::traffic::{Expected, KEYS, Kind, TOKEN};
 use crate::wire::request;
-use crate::{machine, table, void};
 
 #[derive(Args)]
 pub(crate) struct Options {
@@ -33,21 +33,8 @@ pub(crate) struct Options {
     /// The configuration of workerd, with @PORT@ and @BINDINGS@ to be replaced
     #[arg(long)]
     template: PathBuf,
-    /// About a minute; good for a first look only
-    #[arg(long)]
-    quick: bool,
-    /// Only scenarios whose name contains this
-    #[arg(long)]
-    only: Option<String>,
-    /// Where to write all figures, as JSON
-    #[arg(long)]
-    out: PathBuf,
-    /// The core of what is measured
-    #[arg(long, default_value_t = 1)]
-    core: usize,
-    /// The core of the upstream and the load
-    #[arg(long, default_value_t = 0)]
-    load_core: usize,
+    #[command(flatten)]
+    setting: Setting,
 }
 
 /// A Worker and its configuration.
@@ -90,24 +77,24 @@ const PASS: Who = who("pass", Script::Pass, 0);
 const EVERYBODY: [Who; 7] = [GATEWAY, PLAIN, PASS, WATCHED, GATEWAY_100, GATEWAY_1000, PLAIN_1000];
 
 pub(crate) fn run(options: &Options) -> io::Result<()> {
-    let mut bench = Bench::start(options.load_core)?;
-    let wanted = |name: &str| options.only.as_ref().is_none_or(|only| name.contains(only.as_str()));
-    let (rounds, starts) = if options.quick { (3, 5) } else { (9, 21) };
-    if wanted("small") {
+    let setting = &options.setting;
+    let mut bench = Bench::start(setting)?;
+    let (rounds, starts) = if setting.quick { (3, 5) } else { (9, 21) };
+    if setting.wants("small") {
         let plan = Plan {
             shape: Shape::Closed { connections: 32 },
-            warmup: Duration::from_millis(if options.quick { 700 } else { 1000 }),
-            window: Duration::from_millis(if options.quick { 1000 } else { 2500 }),
+            warmup: Duration::from_millis(if setting.quick { 700 } else { 1000 }),
+            window: Duration::from_millis(if setting.quick { 1000 } else { 2500 }),
         };
         let subjects = [GATEWAY, PLAIN, PASS, GATEWAY_100, GATEWAY_1000, PLAIN_1000];
         compare(&mut bench, options, &subjects, ("small", Kind::Chat), plan, rounds)?;
     }
-    if wanted("streams") {
+    if setting.wants("streams") {
         // A stream lasts a second.
         let plan = Plan {
             shape: Shape::Closed { connections: 64 },
             warmup: Duration::from_millis(1500),
-            window: Duration::from_secs(if options.quick { 2 } else { 4 }),
+            window: Duration::from_secs(if setting.quick { 2 } else { 4 }),
         };
         let subjects = [GATEWAY, WATCHED, PLAIN, PASS];
         compare(
@@ -119,7 +106,7 @@ pub(crate) fn run(options: &Options) -> io::Result<()> {
             rounds,
         )?;
     }
-    if wanted("first") {
+    if setting.wants("first") {
         for round in 0..starts {
             for who in in_turn(&EVERYBODY, round) {
                 let milliseconds = first_answer(&bench, options, who)?.as_secs_f64() * 1e3;
@@ -133,19 +120,9 @@ pub(crate) fn run(options: &Options) -> io::Result<()> {
     bench
         .figures
         .add("size", GATEWAY.name, Round::from([("gzip_kb", size as f64 / 1024.0)]));
-
-    if let Some(folder) = options.out.parent() {
-        fs::create_dir_all(folder)?;
-    }
-    fs::write(&options.out, format!("{:#}\n", bench.figures.to_json()))?;
+    let table = table::worker(&bench.figures);
     let workerd = options.workerd.to_string_lossy();
-    println!(
-        "{}\n\n{}",
-        machine::describe(&[(&workerd, "--version")]),
-        table::worker(&bench.figures)
-    );
-    eprintln!("all figures: {}", options.out.display());
-    void(&bench.figures)
+    bench.report(setting, &[(&workerd, "--version")], &table)
 }
 
 fn compare(
@@ -166,18 +143,16 @@ fn compare(
         window: plan.window * 3,
         ..plan
     };
-    for (who, process) in &processes {
-        let target = Target::new(process.address, kind, TOKEN, who.script != Script::Pass);
-        bench.load(&format!("{scenario}-warm-up"), who.name, target, warm, Some(process))?;
-    }
-    let processes: Vec<_> = processes.iter().collect();
-    for round in 0..rounds {
-        for (who, process) in in_turn(&processes, round) {
-            let target = Target::new(process.address, kind, TOKEN, who.script != Script::Pass);
-            bench.load(scenario, who.name, target, plan, Some(process))?;
-        }
-    }
-    Ok(())
+    let subjects: Vec<_> = processes
+        .iter()
+        .map(|(who, process)| Subject {
+            name: who.name,
+            target: Target::new(process.address, kind, TOKEN, who.script != Script::Pass),
+            process: Some(process),
+        })
+        .collect();
+    bench.compare(&format!("{scenario}-warm-up"), &subjects, warm, 1)?;
+    bench.compare(scenario, &subjects, plan, rounds)
 }
 
 fn start(bench: &Bench, options: &Options, who: Who) -> io::Result<Running> {
@@ -204,7 +179,7 @@ fn start(bench: &Bench, options: &Options, who: Who) -> io::Result<Running> {
         .arg("serve")
         .arg(format!("--import-path={}", folder.display()))
         .arg(&file);
-    Running::start(&command, options.core, address, &bench.folder.join(who.name))
+    Running::start(&command, options.setting.core, address, &bench.folder.join(who.name))
 }
 
 fn bindings(bench: &Bench, who: Who) -> String {

@@ -26,6 +26,7 @@ pub(crate) use self::tally::{Tally, quantile};
 const PATIENCE: Duration = Duration::from_secs(15);
 
 /// Where requests go, and what must come back.
+#[derive(Clone)]
 pub(crate) struct Target {
     pub(crate) address: SocketAddr,
     pub(crate) kind: Kind,
