@@ -11,6 +11,7 @@ use ai_gateway::gateway::{Answer, Body, End, Gateway};
 use ai_gateway::platform::{Fault, Limits, Millis, Payload, Platform};
 use bytes::Bytes;
 use futures_util::FutureExt;
+use http::header::{HeaderMap, HeaderName, HeaderValue};
 use http::{Request, Response};
 
 #[allow(dead_code, unused_imports, reason = "the benchmark needs more of it, and tests it")]
@@ -76,11 +77,9 @@ impl Ready {
     }
 
     fn will(&self, kind: &str, body: Pieces) {
-        let answer = Response::builder().header("content-type", kind);
-        let answer = ANSWERED
-            .iter()
-            .fold(answer, |answer, (name, value)| answer.header(*name, *value));
-        *self.0.borrow_mut() = Some(answer.body(body).unwrap());
+        let mut answer = Response::new(body);
+        *answer.headers_mut() = headers(&[ANSWERED.as_slice(), &[("content-type", kind)]].concat());
+        *self.0.borrow_mut() = Some(answer);
     }
 
     /// Reads an answer to its end, as a shell does that passes it on. How many bytes it has.
@@ -103,16 +102,24 @@ impl Ready {
     }
 }
 
-/// A request as it comes from a client.
+/// A request as it comes from a client, its headers cut out of one piece of memory, as whatever reads connections does it.
 pub(crate) fn request(path: &str, body: impl Into<Bytes>) -> Request<Pieces> {
     let body = body.into();
-    let request = Request::post(path)
-        .header("authorization", format!("Bearer {TOKEN}"))
-        .header("content-length", body.len());
-    let request = ASKED
-        .iter()
-        .fold(request, |request, (name, value)| request.header(*name, *value));
-    request.body(Pieces::whole(body)).unwrap()
+    let (bearer, length) = (format!("Bearer {TOKEN}"), body.len().to_string());
+    let own = [("authorization", bearer.as_str()), ("content-length", &length)];
+    let mut request = Request::post(path).body(Pieces::whole(body)).unwrap();
+    *request.headers_mut() = headers(&[&ASKED, own.as_slice()].concat());
+    request
+}
+
+fn headers(headers: &[(&'static str, &str)]) -> HeaderMap {
+    let head: String = headers.iter().map(|(_, value)| *value).collect();
+    let mut head = Bytes::from(head).slice(..);
+    let cut = |(name, value): &(&'static str, &str)| {
+        let value = HeaderValue::from_maybe_shared(head.split_to(value.len())).unwrap();
+        (HeaderName::from_static(name), value)
+    };
+    headers.iter().map(cut).collect()
 }
 
 /// What `gateway` answers at once.
