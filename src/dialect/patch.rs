@@ -7,7 +7,7 @@ use std::borrow::Cow;
 use std::fmt;
 use std::ops::Range;
 
-use bytes::{Bytes, BytesMut};
+use bytes::{BufMut, Bytes, BytesMut};
 use memchr::{memchr, memchr2};
 use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
@@ -85,17 +85,17 @@ impl Peek {
         if self.model.as_deref() == Some(model) {
             return body.clone();
         }
-        let value = serde_json::Value::from(model).to_string();
-        let (span, text) = match &self.model_span {
-            Some(span) => (span.clone(), value),
-            None => (
-                self.inside..self.inside,
-                format!("\"model\":{value}{}", if self.empty { "" } else { "," }),
-            ),
-        };
-        let mut patched = BytesMut::with_capacity(body.len() + text.len());
+        let span = self.model_span.clone().unwrap_or(self.inside..self.inside);
+        let mut patched = BytesMut::with_capacity(body.len() + model.len() + 16);
         patched.extend_from_slice(&body[..span.start]);
-        patched.extend_from_slice(text.as_bytes());
+        if self.model_span.is_none() {
+            patched.extend_from_slice(b"\"model\":");
+        }
+        // Neither a text nor memory can fail.
+        let _ = serde_json::to_writer((&mut patched).writer(), model);
+        if self.model_span.is_none() && !self.empty {
+            patched.extend_from_slice(b",");
+        }
         patched.extend_from_slice(&body[span.end..]);
         patched.freeze()
     }
