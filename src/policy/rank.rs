@@ -7,9 +7,12 @@ use sha2::{Digest, Sha256};
 
 /// The indices of `keys`, best first for `subject` (a request id or a conversation).
 #[must_use]
-pub fn rank<'a>(subject: &[u8], keys: impl IntoIterator<Item = &'a str>) -> Vec<usize> {
+pub fn rank<'a>(subject: &[u8], keys: impl IntoIterator<Item = &'a str, IntoIter: ExactSizeIterator>) -> Vec<usize> {
+    let keys = keys.into_iter();
+    if keys.len() < 2 {
+        return (0..keys.len()).collect();
+    }
     let mut scored: Vec<_> = keys
-        .into_iter()
         .enumerate()
         .map(|(index, key)| (score(subject, key), index))
         .collect();
