@@ -84,7 +84,15 @@ impl Answer {
 /// Whether a body that should be JSON is plainly something else: nothing at all, or a web page.
 #[must_use]
 pub fn is_no_answer(content_type: Option<&str>, body: &[u8]) -> bool {
-    let html = content_type.is_some_and(|kind| kind.trim_start().to_ascii_lowercase().starts_with("text/html"));
+    const HTML: &[u8] = b"text/html";
+    let begins = |kind: &str| {
+        kind.trim_start()
+            .as_bytes()
+            .get(..HTML.len())?
+            .eq_ignore_ascii_case(HTML)
+            .then_some(())
+    };
+    let html = content_type.and_then(begins).is_some();
     html || matches!(body.trim_ascii_start().first(), None | Some(b'<'))
 }
 

@@ -1,28 +1,24 @@
 //! Who is calling: the token in the request's headers -> the route it is bound to.
 
-use http::{HeaderMap, HeaderValue, header};
+use http::header::{self, HeaderName};
+use http::{HeaderMap, HeaderValue};
 
 use super::headers;
 use crate::config::Config;
 use crate::error::{Error, Kind};
 
+const X_API_KEY: HeaderName = HeaderName::from_static("x-api-key");
+const X_GOOG_API_KEY: HeaderName = HeaderName::from_static("x-goog-api-key");
+
 /// The route of the first known token, in the order `x-api-key`, `authorization: Bearer`, `x-goog-api-key`, `api-key`,
 /// then the subprotocols of a WebSocket.
 /// Clients fill several of these with values of their own: one known token suffices.
 pub(super) fn route(config: &Config, client: &HeaderMap) -> Result<usize, Error> {
-    let all = |name: &str| {
-        client
-            .get_all(name)
-            .into_iter()
-            .map(HeaderValue::as_bytes)
-            .collect::<Vec<_>>()
-    };
-    let bearer = all(header::AUTHORIZATION.as_str()).into_iter().filter_map(bearer);
-    let tokens = all("x-api-key")
-        .into_iter()
-        .chain(bearer)
-        .chain(all("x-goog-api-key"))
-        .chain(all("api-key"))
+    let all = |name: HeaderName| client.get_all(name).into_iter().map(HeaderValue::as_bytes);
+    let tokens = all(X_API_KEY)
+        .chain(all(header::AUTHORIZATION).filter_map(bearer))
+        .chain(all(X_GOOG_API_KEY))
+        .chain(all(headers::API_KEY))
         .chain(headers::protocol_tokens(client));
     for token in tokens {
         if let Some(index) = config.route_of(token.trim_ascii()) {

@@ -16,7 +16,7 @@ pub(super) const SHOULD_RETRY: HeaderName = HeaderName::from_static("x-should-re
 pub(super) const IDENTITY: HeaderValue = HeaderValue::from_static("identity");
 const UPSTREAM_REQUEST_ID: HeaderName = HeaderName::from_static("x-upstream-request-id");
 const ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
-const API_KEY: HeaderName = HeaderName::from_static("api-key");
+pub(super) const API_KEY: HeaderName = HeaderName::from_static("api-key");
 
 /// What of the client's request the upstream gets to see, besides what the gateway sets itself.
 const FORWARDED: [&str; 7] = [
@@ -39,6 +39,9 @@ const PASSED: [&str; 7] = [
     "if-unmodified-since",
     "range",
 ];
+
+/// How many [`seal`] sets, as a rule.
+const SEALED: usize = 4;
 
 /// What a WebSocket's handshake consists of, besides its subprotocols (RFC 6455 section 4.1).
 const HANDSHAKE: [&str; 3] = ["sec-websocket-key", "sec-websocket-version", "sec-websocket-extensions"];
@@ -103,7 +106,10 @@ pub(super) fn content_length(headers: &HeaderMap) -> Option<u64> {
 /// Whether a content type says JSON: `application/json`, `application/problem+json`, with or without parameters.
 pub(super) fn is_json(kind: &[u8]) -> bool {
     let kind = essence(kind);
-    kind == b"application/json" || kind == b"text/json" || kind.ends_with(b"+json")
+    let end = &kind[kind.len().saturating_sub(b"+json".len())..];
+    kind.eq_ignore_ascii_case(b"application/json")
+        || kind.eq_ignore_ascii_case(b"text/json")
+        || end.eq_ignore_ascii_case(b"+json")
 }
 
 /// Whether they say when to come back.
@@ -118,15 +124,13 @@ pub(super) fn content_type(headers: &HeaderMap) -> Option<&str> {
 pub(super) fn is_event_stream(headers: &HeaderMap) -> bool {
     headers
         .get(header::CONTENT_TYPE)
-        .is_some_and(|kind| essence(kind.as_bytes()) == b"text/event-stream")
+        .is_some_and(|kind| essence(kind.as_bytes()).eq_ignore_ascii_case(b"text/event-stream"))
 }
 
-fn essence(kind: &[u8]) -> Vec<u8> {
-    kind.split(|byte| *byte == b';')
-        .next()
-        .unwrap_or_default()
-        .trim_ascii()
-        .to_ascii_lowercase()
+/// A content type without its parameters, in whatever letters it was written.
+fn essence(kind: &[u8]) -> &[u8] {
+    let kind = kind.split(|byte| *byte == b';').next();
+    kind.unwrap_or_default().trim_ascii()
 }
 
 /// The client's headers that go upstream.
@@ -202,11 +206,14 @@ pub(super) fn asks_for_socket(head: &Parts) -> bool {
 fn chosen(client: &HeaderMap, more: &[&str]) -> HeaderMap {
     let passes = |name: &str| FORWARDED.contains(&name) || more.contains(&name) || name.starts_with("x-stainless-");
     let visible = |value: &HeaderValue| value.to_str().is_ok();
-    client
-        .iter()
-        .filter(|(name, value)| passes(name.as_str()) && visible(value))
-        .map(|(name, value)| (name.clone(), value.clone()))
-        .collect()
+    // Room for what is sealed as well: growing means to hash every name again.
+    let mut headers = HeaderMap::with_capacity(client.len() + SEALED);
+    for (name, value) in client {
+        if passes(name.as_str()) && visible(value) {
+            headers.append(name.clone(), value.clone());
+        }
+    }
+    headers
 }
 
 /// Adds what the gateway sets on every request of `route`: the key, the request id, the operator's own headers.
@@ -247,28 +254,24 @@ pub(super) fn released(mut upstream: HeaderMap) -> HeaderMap {
         .flat_map(|value| value.split(','))
         .filter_map(|name| name.trim().parse().ok())
         .collect();
-    for name in WITHHELD {
-        upstream.remove(name);
-    }
-    for name in listed {
-        upstream.remove(name);
-    }
-    let edge: Vec<HeaderName> = upstream
+    let withheld: Vec<HeaderName> = upstream
         .keys()
-        .filter(|name| {
-            ["cf-", "access-control-", "x-gateway-"]
-                .iter()
-                .any(|prefix| name.as_str().starts_with(prefix))
-        })
+        .filter(|name| WITHHELD.contains(name) || listed.contains(name) || tells_of_an_edge(name))
         .cloned()
         .collect();
-    for name in edge {
+    for name in withheld {
         upstream.remove(name);
     }
     if let Some(id) = upstream.remove(REQUEST_ID) {
         upstream.insert(UPSTREAM_REQUEST_ID, id);
     }
     upstream
+}
+
+/// Whether a header is about what stands between the upstream and its clients: a CDN, or a gateway such as this one.
+fn tells_of_an_edge(name: &HeaderName) -> bool {
+    let prefixes = ["cf-", "access-control-", "x-gateway-"];
+    prefixes.iter().any(|prefix| name.as_str().starts_with(prefix))
 }
 
 /// The same for the head that opens a WebSocket.

@@ -67,6 +67,7 @@ impl Record {
     }
 
     pub(super) fn set_model(&mut self, model: &str) {
-        self.model = Some(model.chars().take(MAX_MODEL).collect());
+        let end = model.char_indices().nth(MAX_MODEL).map_or(model.len(), |(end, _)| end);
+        self.model = Some(model[..end].to_owned());
     }
 }
