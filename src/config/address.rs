@@ -50,10 +50,7 @@ pub(super) fn upstream(fields: &mut Fields<'_, '_>, row: Option<&'static Provide
     let base = split(&base, deployments);
     let mut address = |name: &str| fields.string(name).and_then(|full| url(fields, name, &full));
     let chat_url = address("chat_url");
-    let models_url = address("models_url").or_else(|| {
-        let query = base.query.as_ref().map(|query| format!("?{query}")).unwrap_or_default();
-        format!("{}/models{query}", base.account).parse().ok()
-    });
+    let models_url = address("models_url").or_else(|| below(&base.account, "models", base.query.as_deref()));
     let local = chat_url
         .as_ref()
         .or(base_uri.as_ref())
@@ -75,11 +72,18 @@ fn split(base: &str, deployments: bool) -> Base {
         .map_or((base, None), |(address, query)| (address, Some(query.to_owned())));
     let address = address.trim_end_matches('/');
     let account = address.split("/deployments/").next().filter(|_| deployments);
+    let chat = below(address, "chat/completions", query.as_deref()).filter(|_| !address.contains(Base::MODEL));
     Base {
         url: address.to_owned(),
         account: account.unwrap_or(address).to_owned(),
         query,
+        chat,
     }
+}
+
+fn below(address: &str, path: &str, query: Option<&str>) -> Option<Uri> {
+    let query = query.map(|query| format!("?{query}")).unwrap_or_default();
+    format!("{address}/{path}{query}").parse().ok()
 }
 
 fn url(fields: &mut Fields<'_, '_>, name: &str, text: &str) -> Option<Uri> {

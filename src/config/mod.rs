@@ -115,6 +115,8 @@ pub struct Base {
     pub account: String,
     /// Goes with every request (Azure's `api-version`).
     pub query: Option<String>,
+    /// Chat completions below it, where no model stands in its path: most requests go there, so it is made once.
+    pub chat: Option<Uri>,
 }
 
 impl Base {

@@ -158,7 +158,7 @@ impl Call<'_> {
             Endpoint::Embeddings => "embeddings",
             Endpoint::Passed(path) => path,
             Endpoint::ChatCompletions | Endpoint::SimpleChat | Endpoint::Home | Endpoint::Health => {
-                if let Some(url) = chat_url {
+                if let Some(url) = chat_url.as_ref().or(base.chat.as_ref()) {
                     return with_query(url, query);
                 }
                 "chat/completions"
