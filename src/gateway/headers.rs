@@ -3,7 +3,7 @@
 use http::header::{self, HeaderName};
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method};
-use uuid::Builder;
+use uuid::{Builder, Uuid};
 
 use crate::config::Route;
 use crate::dialect::providers::KeyHeader;
@@ -54,7 +54,7 @@ const OWN_PROTOCOLS: [&str; 3] = [TOKEN_PROTOCOL, "openai-organization.", "opena
 
 /// What of the upstream's answer the client never sees: hop-by-hop (RFC 9110 section 7.6.1), what the runtime writes
 /// itself, and what tells about the upstream's account or edge.
-const WITHHELD: [HeaderName; 16] = [
+static WITHHELD: [HeaderName; 16] = [
     header::CONNECTION,
     HeaderName::from_static("keep-alive"),
     header::PROXY_AUTHENTICATE,
@@ -94,9 +94,8 @@ pub(super) fn request_id(headers: &HeaderMap) -> Option<String> {
 pub(super) fn new_request_id(now: Millis, random: u128) -> String {
     let mut bits = [0; 10];
     bits.copy_from_slice(&random.to_be_bytes()[..10]);
-    Builder::from_unix_timestamp_millis(now.0, &bits)
-        .into_uuid()
-        .to_string()
+    let id = Builder::from_unix_timestamp_millis(now.0, &bits).into_uuid();
+    id.hyphenated().encode_lower(&mut Uuid::encode_buffer()).to_owned()
 }
 
 pub(super) fn content_length(headers: &HeaderMap) -> Option<u64> {
@@ -224,7 +223,7 @@ pub(super) fn seal(headers: &mut HeaderMap, route: &Route, key: Option<&str>, re
     }
     if let Some(key) = key {
         let (name, value) = match route.key_header {
-            KeyHeader::Bearer => (header::AUTHORIZATION, HeaderValue::try_from(format!("Bearer {key}"))),
+            KeyHeader::Bearer => (header::AUTHORIZATION, HeaderValue::try_from(["Bearer ", key].concat())),
             KeyHeader::ApiKey => (API_KEY, HeaderValue::try_from(key)),
         };
         if let Ok(mut value) = value {
