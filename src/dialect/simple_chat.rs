@@ -1,13 +1,13 @@
 //! `POST /chat`: a question in, a reply out. Translated to Chat Completions and back.
 
-use std::collections::BTreeMap;
+use std::fmt::Write;
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
 use super::openai::Content;
-use super::patch::{Malformed, Peek};
+use super::patch::{Malformed, Members};
 use crate::error::{Error, Kind};
 
 /// The body of a Chat Completions request that asks what `body` asks. Members this form does not know
@@ -16,38 +16,33 @@ use crate::error::{Error, Kind};
 /// # Errors
 /// `invalid_json` or `invalid_body`, saying what is missing.
 pub fn request(body: &[u8]) -> Result<Vec<u8>, Error> {
-    Peek::read(body).map_err(Error::from)?;
-    let json = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
-    let mut members: BTreeMap<String, Box<RawValue>> =
-        serde_json::from_slice(json).map_err(|error| Error::from(Malformed::Syntax(error.to_string())))?;
-    let message = text(&mut members, "message")?;
-    let system = text(&mut members, "system")?;
-    let mut messages: Vec<Value> = match members.remove("messages") {
-        Some(list) => match serde_json::from_str::<Option<Vec<Value>>>(list.get()) {
-            Ok(list) => list.unwrap_or_default(),
-            Err(_) => {
-                return Err(
-                    Error::new(Kind::InvalidBody, "`messages` must be an array of messages.").about("messages"),
-                );
-            }
-        },
+    let members = Members::of(body)?;
+    let message = text(&members, "message")?;
+    let system = text(&members, "system")?;
+    let messages: Vec<&RawValue> = match members.last("messages") {
+        Some(list) => serde_json::from_str::<Option<_>>(list)
+            .map_err(|_| Error::new(Kind::InvalidBody, "`messages` must be an array of messages.").about("messages"))?
+            .unwrap_or_default(),
         None => Vec::new(),
     };
-    if let Some(system) = system {
-        messages.insert(0, json!({"role": "system", "content": system}));
-    }
-    if let Some(message) = message {
-        messages.push(json!({"role": "user", "content": message}));
-    } else if messages.iter().all(|message| message["role"] == "system") {
+    if message.is_none() && messages.iter().all(|message| is_of_the_system(message)) {
         let hint = "Send {\"message\": \"...\"} or {\"messages\": [{\"role\": \"user\", \"content\": \"...\"}]}.";
         return Err(Error::new(Kind::InvalidBody, hint).about("message"));
     }
-    let mut request = serde_json::Map::new();
-    request.insert("messages".into(), messages.into());
-    let mut request = Value::from(request).to_string();
-    request.pop();
-    for (name, value) in members {
-        request.push_str(&format!(",{}:{}", Value::from(name), value.get()));
+    let said = |role: &str, text: &str| format!("{{\"role\":\"{role}\",\"content\":{text}}}");
+    let system = system.map(|text| said("system", text));
+    let message = message.map(|text| said("user", text));
+    let all: Vec<&str> = system
+        .as_deref()
+        .into_iter()
+        .chain(messages.iter().map(|message| message.get()))
+        .chain(message.as_deref())
+        .collect();
+    let mut request = format!("{{\"messages\":[{}]", all.join(","));
+    for (name, value) in &members.0 {
+        if !["message", "system", "messages"].contains(&name.as_ref()) {
+            let _ = write!(request, ",{}:{value}", Value::from(name.as_ref()));
+        }
     }
     request.push('}');
     Ok(request.into_bytes())
@@ -82,13 +77,18 @@ pub fn reply(answer: &[u8], request_id: &str) -> Option<Vec<u8>> {
     Some(body.to_string().into_bytes())
 }
 
-fn text(members: &mut BTreeMap<String, Box<RawValue>>, name: &'static str) -> Result<Option<String>, Error> {
-    let Some(value) = members.remove(name) else {
-        return Ok(None);
-    };
-    let text: Option<String> =
-        serde_json::from_str(value.get()).map_err(|_| Error::from(Malformed::WrongType(name, "a string")))?;
-    Ok(text.filter(|text| !text.is_empty()))
+/// A member that is a text, as it is written there; nothing where it is empty.
+fn text<'a>(members: &Members<'a>, name: &'static str) -> Result<Option<&'a str>, Error> {
+    match members.last(name) {
+        None | Some("null" | "\"\"") => Ok(None),
+        Some(value) if value.starts_with('"') => Ok(Some(value)),
+        Some(_) => Err(Malformed::WrongType(name, "a string").into()),
+    }
+}
+
+fn is_of_the_system(message: &RawValue) -> bool {
+    let members = Members::of(message.get().as_bytes());
+    members.is_ok_and(|members| members.last("role") == Some("\"system\""))
 }
 
 impl From<Malformed> for Error {
