@@ -71,6 +71,25 @@ fn has_control(bytes: &[u8]) -> bool {
     bytes.chunks(1024).any(found)
 }
 
+/// How many bytes there are before a quote or a backslash. In code and prose the next one is rarely far, so that a search
+/// made for long ways is only begun behind the first few words.
+fn plain(bytes: &[u8]) -> Option<usize> {
+    const NEAR: usize = 4;
+    const ONES: u64 = u64::from_ne_bytes([1; 8]);
+    // The lowest bit that is set belongs to the first byte that is zero (Hacker's Delight, section 6-1).
+    let zeros = |word: u64| word.wrapping_sub(ONES) & !word & (ONES << 7);
+    let (words, _) = bytes.as_chunks::<8>();
+    for (at, word) in words.iter().take(NEAR).enumerate() {
+        let word = u64::from_le_bytes(*word);
+        let found = zeros(word ^ (ONES * b'"' as u64)) | zeros(word ^ (ONES * b'\\' as u64));
+        if found != 0 {
+            return Some(8 * at + found.trailing_zeros() as usize / 8);
+        }
+    }
+    let far = 8 * words.len().min(NEAR);
+    Some(far + memchr2(b'"', b'\\', &bytes[far..])?)
+}
+
 impl Scan<'_> {
     /// The next byte that is no white space; it stays the next one.
     fn next(&mut self) -> Option<u8> {
@@ -166,7 +185,7 @@ impl Scan<'_> {
         let mut escaped = false;
         loop {
             let rest = self.bytes.get(self.at..)?;
-            let plain = memchr2(b'"', b'\\', rest)?;
+            let plain = plain(rest)?;
             if !self.is_clean && has_control(&rest[..plain]) {
                 return None;
             }
@@ -265,6 +284,12 @@ mod tests {
             } else {
                 prop_assert!(members(&json).is_none());
             }
+        }
+
+        #[test]
+        fn quotes_and_backslashes_are_found_wherever_they_are(bytes in proptest::collection::vec(prop_oneof![9 => any::<u8>(), 1 => Just(b'"'), 1 => Just(b'\\')], 0..80)) {
+            let found = bytes.iter().position(|byte| matches!(byte, b'"' | b'\\'));
+            prop_assert_eq!(plain(&bytes), found);
         }
 
         #[test]
