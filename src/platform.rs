@@ -48,8 +48,8 @@ pub enum Fault {
 /// The body of a request to an upstream.
 #[derive(Debug)]
 pub enum Payload<S> {
-    /// All of it; it can be sent again.
-    Full(Bytes),
+    /// All of it, in pieces that follow one another; it can be sent again.
+    Full([Bytes; 3]),
     /// As it comes from the client: it can be sent once.
     Stream {
         /// Its beginning, read already.

@@ -5,6 +5,8 @@ use std::ops::Range;
 use bytes::{Bytes, BytesMut};
 use memchr::memmem;
 
+use super::patch::{Pieces, whole};
+
 /// Where the model of a form stands, or where one would go.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Form {
@@ -55,23 +57,20 @@ impl Form {
 
     /// `body` with `model` in the place of its model, or as its first part.
     #[must_use]
-    pub fn with_model(&self, body: &Bytes, model: &str) -> Bytes {
+    pub fn with_model(&self, body: &Bytes, model: &str) -> Pieces {
         if self.model.as_deref() == Some(model) {
-            return body.clone();
+            return whole(body.clone());
         }
-        let mut patched = BytesMut::with_capacity(body.len() + model.len() + self.delimiter.len() + 64);
         if let Some(span) = &self.span {
-            patched.extend_from_slice(&body[..span.start]);
-            patched.extend_from_slice(model.as_bytes());
-            patched.extend_from_slice(&body[span.end..]);
-        } else {
-            patched.extend_from_slice(&self.delimiter);
-            patched.extend_from_slice(b"\r\nContent-Disposition: form-data; name=\"model\"\r\n\r\n");
-            patched.extend_from_slice(model.as_bytes());
-            patched.extend_from_slice(b"\r\n");
-            patched.extend_from_slice(body);
+            let value = Bytes::copy_from_slice(model.as_bytes());
+            return [body.slice(..span.start), value, body.slice(span.end..)];
         }
-        patched.freeze()
+        let mut part = BytesMut::with_capacity(model.len() + self.delimiter.len() + 64);
+        part.extend_from_slice(&self.delimiter);
+        part.extend_from_slice(b"\r\nContent-Disposition: form-data; name=\"model\"\r\n\r\n");
+        part.extend_from_slice(model.as_bytes());
+        part.extend_from_slice(b"\r\n");
+        [part.freeze(), body.clone(), Bytes::new()]
     }
 }
 
@@ -143,10 +142,10 @@ mod tests {
             let found = Form::read(KIND, &body).unwrap();
             assert_eq!(found.model.as_deref(), Some("fast"));
             assert_eq!(
-                found.with_model(&body, "whisper-1"),
+                found.with_model(&body, "whisper-1").concat(),
                 form(&[before, &part("whisper-1"), after].concat())
             );
-            assert_eq!(found.with_model(&body, "fast").as_ptr(), body.as_ptr());
+            assert_eq!(found.with_model(&body, "fast")[0].as_ptr(), body.as_ptr());
         }
     }
 
@@ -155,7 +154,7 @@ mod tests {
         let body = form(FILE);
         let found = Form::read("multipart/form-data;charset=utf-8; Boundary=\"xyz\"", &body).unwrap();
         assert_eq!(found.model, None);
-        let patched = found.with_model(&body, "whisper-1");
+        let patched = found.with_model(&body, "whisper-1").concat();
         assert_eq!(Form::read(KIND, &patched).unwrap().model.as_deref(), Some("whisper-1"));
         assert!(patched.ends_with(&body));
     }
@@ -198,7 +197,7 @@ mod tests {
             body.extend_from_slice(b"\r\n--xyz\r\nContent-Disposition: form-data; name=\"model\"\r\n\r\nold\r\n--xyz--\r\n");
             let body = Bytes::from(body);
             if let Some(found) = Form::read(KIND, &body).filter(|found| found.model.as_deref() == Some("old")) {
-                let patched = found.with_model(&body, &model);
+                let patched = found.with_model(&body, &model).concat();
                 prop_assert_eq!(patched.len(), body.len() - 3 + model.len());
                 prop_assert!(memmem::find(&patched, &noise).is_some());
             }

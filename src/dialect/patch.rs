@@ -81,24 +81,32 @@ impl Peek {
 
     /// `body` with `model` in the place of its model, every other byte kept.
     #[must_use]
-    pub fn with_model(&self, body: &Bytes, model: &str) -> Bytes {
+    pub fn with_model(&self, body: &Bytes, model: &str) -> Pieces {
         if self.model.as_deref() == Some(model) {
-            return body.clone();
+            return whole(body.clone());
         }
         let span = self.model_span.clone().unwrap_or(self.inside..self.inside);
-        let mut patched = BytesMut::with_capacity(body.len() + model.len() + 16);
-        patched.extend_from_slice(&body[..span.start]);
+        let mut value = BytesMut::with_capacity(model.len() + 16);
         if self.model_span.is_none() {
-            patched.extend_from_slice(b"\"model\":");
+            value.extend_from_slice(b"\"model\":");
         }
         // Neither a text nor memory can fail.
-        let _ = serde_json::to_writer((&mut patched).writer(), model);
+        let _ = serde_json::to_writer((&mut value).writer(), model);
         if self.model_span.is_none() && !self.empty {
-            patched.extend_from_slice(b",");
+            value.extend_from_slice(b",");
         }
-        patched.extend_from_slice(&body[span.end..]);
-        patched.freeze()
+        [body.slice(..span.start), value.freeze(), body.slice(span.end..)]
     }
+}
+
+/// A body in pieces, in order: what stands before a value that was replaced, the new value, and the rest. So a long body
+/// is not copied for a name. Each may be empty.
+pub type Pieces = [Bytes; 3];
+
+/// A body as one piece.
+#[must_use]
+pub const fn whole(body: Bytes) -> Pieces {
+    [body, Bytes::new(), Bytes::new()]
 }
 
 /// What tells one conversation from another, for prompt caches, in a request that was read before: `prompt_cache_key`, else
@@ -292,7 +300,7 @@ mod tests {
     fn patched(body: &str, model: &str) -> String {
         let body = Bytes::copy_from_slice(body.as_bytes());
         let peek = Peek::read(&body).unwrap();
-        String::from_utf8(peek.with_model(&body, model).to_vec()).unwrap()
+        String::from_utf8(peek.with_model(&body, model).concat()).unwrap()
     }
 
     #[test]
@@ -305,7 +313,7 @@ mod tests {
     fn the_same_model_shares_the_bytes() {
         let body = Bytes::from_static(b"{\"model\":\"a\"}");
         assert_eq!(
-            Peek::read(&body).unwrap().with_model(&body, "a").as_ptr(),
+            Peek::read(&body).unwrap().with_model(&body, "a")[0].as_ptr(),
             body.as_ptr()
         );
     }
@@ -379,7 +387,7 @@ mod tests {
         ) {
             let body = serde_json::json!({"a": before, "model": old, "z": {"model": after}});
             let text = Bytes::from(body.to_string());
-            let patched = Peek::read(&text).unwrap().with_model(&text, &new);
+            let patched = Peek::read(&text).unwrap().with_model(&text, &new).concat();
             let mut expected = body;
             expected["model"] = new.into();
             prop_assert_eq!(serde_json::from_slice::<serde_json::Value>(&patched).unwrap(), expected);

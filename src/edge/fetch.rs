@@ -73,8 +73,11 @@ pub(super) async fn send(
     init.set_signal(Some(&signal));
     let mut sending = None;
     match body {
-        Payload::Full(bytes) if bytes.is_empty() => {}
-        Payload::Full(bytes) => init.set_body(&Uint8Array::from(bytes.as_ref())),
+        Payload::Full(pieces) if pieces.iter().all(|piece| piece.is_empty()) => {}
+        Payload::Full([whole, middle, end]) if middle.is_empty() && end.is_empty() => {
+            init.set_body(&Uint8Array::from(whole.as_ref()));
+        }
+        Payload::Full(pieces) => init.set_body(&Uint8Array::from(pieces.concat().as_slice())),
         Payload::Stream { read, stream, length } => {
             let (writable, readable) = relay::pipe(length).map_err(defect)?;
             // A body that breaks breaks the pipe, and with it the request.

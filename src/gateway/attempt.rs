@@ -15,6 +15,7 @@ use super::outcome::Outcome;
 use super::{Body, Gateway, Raw, Record, Relay, echo, headers};
 use crate::config::{DEFAULT_TIMEOUT, Rotation, Route, Secret, Upstream};
 use crate::dialect::observe::{Beginning, Observer};
+use crate::dialect::patch::whole;
 use crate::dialect::refusal::Refusal;
 use crate::dialect::{cut, openai};
 use crate::error::{Error, Kind};
@@ -142,7 +143,7 @@ impl<P: Platform> Gateway<P> {
             return if call.is_socket() {
                 Outcome::NoSocket
             } else {
-                let answer = echo::answer(call.endpoint, &body, model, &call.request_id, start);
+                let answer = echo::answer(call.endpoint, &body.concat(), model, &call.request_id, start);
                 let usage = match answer.body() {
                     Body::Full(body) => openai::Answer::read(body).usage,
                     _ => None,
@@ -154,9 +155,9 @@ impl<P: Platform> Gateway<P> {
             return Outcome::Failed(Fault::Connect("the upstream's address cannot be built".into()));
         };
         if call.streams() && self.state.health.lacks_stream_options(route, start) {
-            body = cut::without(&body, STREAM_OPTIONS).unwrap_or(body);
+            body = cut::without(&body.concat().into(), STREAM_OPTIONS).map_or(body, whole);
         }
-        let bare = body.is_empty() && upload.is_none();
+        let bare = body.iter().all(Bytes::is_empty) && upload.is_none();
         // The attempt's own time limit ends an answer that stalls, but for that to a body sent as it came.
         let idle = if upload.is_some() {
             route.idle_timeout

@@ -57,15 +57,15 @@ impl<P: Platform> Gateway<P> {
             })
     }
 
-    /// A body that nothing is read in: whole if it is short enough to be sent again, else as it comes.
+    /// A body that nothing is read in: whole if it is short enough to be sent again, else none, and the body as it comes.
     pub(super) async fn opaque_body(
         &self,
         head: &Parts,
         stream: &mut Option<P::Stream>,
-    ) -> Result<Payload<P::Stream>, Error> {
+    ) -> Result<(Bytes, Option<Payload<P::Stream>>), Error> {
         let length = headers::content_length(&head.headers);
         let Some(mut stream) = stream.take() else {
-            return Ok(Payload::Full(Bytes::new()));
+            return Ok((Bytes::new(), None));
         };
         let mut read = BytesMut::new();
         if length.is_none_or(|length| length <= P::REPLAY_LIMIT) {
@@ -73,17 +73,18 @@ impl<P: Platform> Gateway<P> {
                 let next = pin!(self.platform.read(&mut stream));
                 match select(next, pin!(self.platform.sleep(BODY_IDLE))).await {
                     Either::Left((Ok(Some(bytes)), _)) => read.extend_from_slice(&bytes),
-                    Either::Left((Ok(None), _)) => return Ok(Payload::Full(read.freeze())),
+                    Either::Left((Ok(None), _)) => return Ok((read.freeze(), None)),
                     Either::Left((Err(fault), _)) => return Err(unreadable(&fault)),
                     Either::Right(((), _)) => return Err(unreadable(&Fault::Timeout)),
                 }
             }
         }
-        Ok(Payload::Stream {
+        let rest = Payload::Stream {
             read: read.freeze(),
             stream,
             length,
-        })
+        };
+        Ok((Bytes::new(), Some(rest)))
     }
 }
 

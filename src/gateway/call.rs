@@ -8,7 +8,7 @@ use super::echo;
 use super::endpoint::Endpoint;
 use crate::config::{Addresses, Route, Upstream};
 use crate::dialect::form::Form;
-use crate::dialect::patch::{Peek, conversation};
+use crate::dialect::patch::{Peek, Pieces, conversation, whole};
 use crate::dialect::surface;
 
 /// One client request, read as far as the gateway needs it.
@@ -99,11 +99,11 @@ impl Call<'_> {
     }
 
     /// The body with `model` in its place.
-    pub(super) fn body_for(&self, model: Option<&str>) -> Bytes {
+    pub(super) fn body_for(&self, model: Option<&str>) -> Pieces {
         match (&self.content, model) {
             (Content::Json(peek), Some(model)) => peek.with_model(&self.body, model),
             (Content::Form(form), Some(model)) => form.with_model(&self.body, model),
-            (Content::Opaque | Content::Socket { .. }, _) | (_, None) => self.body.clone(),
+            (Content::Opaque | Content::Socket { .. }, _) | (_, None) => whole(self.body.clone()),
         }
     }
 

@@ -13,7 +13,7 @@ use crate::dialect::patch::{Malformed, Peek};
 use crate::dialect::responses::{self, Tie};
 use crate::dialect::surface::{self, Class};
 use crate::error::{Error, Kind};
-use crate::platform::{Payload, Platform};
+use crate::platform::Platform;
 
 impl<P: Platform> Gateway<P> {
     /// Passes a request on; `path` is what stands behind `/v1/`.
@@ -54,10 +54,7 @@ impl<P: Platform> Gateway<P> {
                 let message = "This token's models have to be read in the request body; send it as JSON or as multipart/form-data, without Content-Encoding.";
                 return Err(Error::new(Kind::UnsupportedMediaType, message));
             }
-            Kinds::Form(_) | Kinds::Other => match self.opaque_body(head, stream).await? {
-                Payload::Full(body) => call.body = body,
-                streamed @ Payload::Stream { .. } => upload = Some(streamed),
-            },
+            Kinds::Form(_) | Kinds::Other => (call.body, upload) = self.opaque_body(head, stream).await?,
         }
         call.keys = keys(class, path, &call);
         record.stream = call.streams();

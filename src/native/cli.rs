@@ -4,7 +4,6 @@ use std::fmt::Write as _;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use bytes::Bytes;
 use clap::{Args, Parser, Subcommand};
 use http::{Request, Uri};
 
@@ -173,7 +172,7 @@ impl Health {
         let native = Native {
             client: Client::new(variable("SSL_CERT_FILE").as_deref())?,
         };
-        let mut request = Request::new(Payload::Full(Bytes::new()));
+        let mut request = Request::new(Payload::Full(Default::default()));
         *request.uri_mut() = url;
         let limit = Duration::from_secs(3);
         let limits = Limits {

@@ -16,7 +16,7 @@ use crate::platform::Payload;
 
 /// A body that is sent whole, or as it comes from the client.
 pub(super) enum Sent {
-    Full(Option<Bytes>),
+    Full([Bytes; 3]),
     Stream {
         read: Option<Bytes>,
         rest: Stream,
@@ -71,7 +71,7 @@ impl Sent {
     /// The body, and its progress where it is streamed.
     pub(super) fn new(payload: Payload<Stream>) -> (Self, Option<Progress>) {
         match payload {
-            Payload::Full(bytes) => (Self::Full(Some(bytes).filter(|bytes| !bytes.is_empty())), None),
+            Payload::Full(pieces) => (Self::Full(pieces), None),
             Payload::Stream { read, stream, length } => {
                 let progress = Progress {
                     started: Instant::now(),
@@ -93,7 +93,10 @@ impl Sent {
     /// What can be sent now of the body; nothing at its end.
     pub(super) fn poll_piece(&mut self, context: &mut Context<'_>) -> Poll<Option<io::Result<Bytes>>> {
         match self {
-            Self::Full(bytes) => Poll::Ready(bytes.take().map(Ok)),
+            Self::Full(pieces) => {
+                let next = pieces.iter_mut().find(|piece| !piece.is_empty());
+                Poll::Ready(next.map(|piece| Ok(std::mem::take(piece))))
+            }
             Self::Stream {
                 read,
                 rest,
@@ -126,7 +129,7 @@ impl Sent {
     /// The length of what is still to be sent, where it is known.
     pub(super) fn length(&self) -> Option<u64> {
         match self {
-            Self::Full(bytes) => Some(bytes.as_ref().map_or(0, Bytes::len) as u64),
+            Self::Full(pieces) => Some(pieces.iter().map(|piece| piece.len() as u64).sum()),
             Self::Stream { left, .. } => *left,
         }
     }
@@ -146,7 +149,7 @@ impl Body for Sent {
 
     fn is_end_stream(&self) -> bool {
         match self {
-            Self::Full(bytes) => bytes.is_none(),
+            Self::Full(pieces) => pieces.iter().all(Bytes::is_empty),
             Self::Stream { read, rest, .. } => read.is_none() && rest.is_end(),
         }
     }

@@ -173,7 +173,7 @@ impl Platform for Sim {
             host: request.uri().host().unwrap().to_owned(),
             at: self.time(),
             body: match request.body() {
-                Payload::Full(body) => String::from_utf8(body.to_vec()).unwrap(),
+                Payload::Full(body) => String::from_utf8(body.concat()).unwrap(),
                 Payload::Stream { .. } => "streamed".to_owned(),
             },
         };

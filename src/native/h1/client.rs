@@ -28,8 +28,8 @@ pub(in crate::native) struct Exchange {
     io: Io,
     /// To be written: a head, the framing of a piece.
     out: BytesMut,
-    /// To be written behind it: a piece of the body.
-    piece: Bytes,
+    /// To be written behind it, of the body.
+    pieces: [Bytes; 3],
     /// The rest of the body.
     body: Option<Sent>,
     chunked: bool,
@@ -96,16 +96,20 @@ impl Exchange {
             None => write::field(&mut out, "transfer-encoding", b"chunked"),
         }
         out.extend_from_slice(b"\r\n");
-        let (mut piece, mut rest) = (Bytes::new(), None);
+        let (mut pieces, mut rest) = (<[Bytes; 3]>::default(), None);
         match body {
-            Sent::Full(Some(bytes)) if bytes.len() <= TOGETHER => out.extend_from_slice(&bytes),
-            Sent::Full(bytes) => piece = bytes.unwrap_or_default(),
+            Sent::Full(whole) if together.is_some() => {
+                for piece in &whole {
+                    out.extend_from_slice(piece);
+                }
+            }
+            Sent::Full(whole) => pieces = whole,
             stream @ Sent::Stream { .. } => rest = Some(stream),
         }
         Self {
             io,
             out,
-            piece,
+            pieces,
             body: rest,
             chunked: length.is_none(),
             deaf: false,
@@ -114,24 +118,35 @@ impl Exchange {
     }
 
     fn is_sent(&self) -> bool {
-        self.body.is_none() && self.out.is_empty() && self.piece.is_empty()
+        self.body.is_none() && self.is_written()
+    }
+
+    fn is_written(&self) -> bool {
+        self.out.is_empty() && self.pieces.iter().all(Bytes::is_empty)
     }
 
     /// Sends what can be sent now. Fails only where the body does.
     fn poll_send(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         loop {
-            while !(self.deaf || self.out.is_empty() && self.piece.is_empty()) {
+            while !(self.deaf || self.is_written()) {
                 let io = Pin::new(&mut self.io);
-                let written = if self.piece.is_empty() {
+                let [first, second, third] = &self.pieces;
+                let written = if first.is_empty() && second.is_empty() && third.is_empty() {
                     io.poll_write(context, &self.out)
                 } else {
-                    io.poll_write_vectored(context, &[IoSlice::new(&self.out), IoSlice::new(&self.piece)])
+                    let slices = [&self.out, &**first, second, third].map(IoSlice::new);
+                    io.poll_write_vectored(context, &slices)
                 };
                 match ready!(written) {
-                    Ok(written @ 1..) => {
+                    Ok(mut written @ 1..) => {
                         let ahead = written.min(self.out.len());
                         self.out.advance(ahead);
-                        self.piece.advance(written - ahead);
+                        written -= ahead;
+                        for piece in &mut self.pieces {
+                            let gone = written.min(piece.len());
+                            piece.advance(gone);
+                            written -= gone;
+                        }
                     }
                     Ok(0) | Err(_) => self.deaf = true,
                 }
@@ -141,7 +156,7 @@ impl Exchange {
             }
             let Some(body) = &mut self.body else {
                 // Frees what they were part of.
-                (self.out, self.piece) = (BytesMut::new(), Bytes::new());
+                (self.out, self.pieces) = Default::default();
                 return self.poll_flush(context);
             };
             match body.poll_piece(context) {
@@ -156,7 +171,7 @@ impl Exchange {
                         self.out.extend_from_slice(&piece);
                         self.out.extend_from_slice(b"\r\n");
                     } else {
-                        self.piece = piece;
+                        self.pieces[0] = piece;
                     }
                 }
                 Poll::Ready(None) => {
