@@ -19,6 +19,8 @@ mod classes;
 mod clients;
 #[path = "behaviour/compression.rs"]
 mod compression;
+#[path = "behaviour/connections.rs"]
+mod connections;
 #[path = "behaviour/endpoints.rs"]
 mod endpoints;
 #[path = "behaviour/failover.rs"]
