@@ -39,6 +39,8 @@ mod only_worker;
 mod passed;
 #[path = "behaviour/providers.rs"]
 mod providers;
+#[path = "behaviour/proxies.rs"]
+mod proxies;
 #[path = "behaviour/readme.rs"]
 mod readme;
 #[path = "behaviour/refusals.rs"]
@@ -56,6 +58,8 @@ mod streams;
 mod support;
 #[path = "behaviour/surface.rs"]
 mod surface;
+#[path = "behaviour/tls.rs"]
+mod tls;
 #[path = "behaviour/transfers.rs"]
 mod transfers;
 
