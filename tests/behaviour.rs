@@ -13,6 +13,8 @@
 mod bodies;
 #[path = "behaviour/browser.rs"]
 mod browser;
+#[path = "behaviour/bypasses.rs"]
+mod bypasses;
 #[path = "behaviour/classes.rs"]
 mod classes;
 #[path = "behaviour/clients.rs"]
@@ -45,8 +47,6 @@ mod proxies;
 mod readme;
 #[path = "behaviour/refusals.rs"]
 mod refusals;
-#[path = "behaviour/refused.rs"]
-mod refused;
 #[path = "behaviour/routes.rs"]
 mod routes;
 #[path = "behaviour/soak.rs"]
@@ -98,6 +98,17 @@ behaviours! {
     browser {
         a_page_of_another_origin_uses_the_sdk,
         only_pages_of_configured_origins_may_read_answers,
+    }
+    bypasses {
+        paths_with_two_meanings_go_nowhere,
+        dot_segments_never_leave_the_gateway,
+        control_bytes_and_endless_paths_go_nowhere,
+        the_administrators_part_is_refused_however_it_is_spelled,
+        methods_that_a_path_does_not_have_are_told_which_it_has,
+        an_unknown_token_gets_nowhere_in_any_class,
+        a_model_that_is_not_allowed_is_refused_wherever_it_stands,
+        a_body_that_hides_its_model_is_refused,
+        what_must_be_read_has_a_limit_and_what_is_passed_has_none,
     }
     classes {
         every_endpoint_passes_byte_for_byte_both_ways,
@@ -193,17 +204,6 @@ behaviours! {
         heads_and_bodies_over_the_limit_are_refused,
         a_client_that_sends_65_megabytes_learns_why_they_are_refused,
         a_secret_in_an_upstreams_error_is_redacted,
-    }
-    refused {
-        paths_with_two_meanings_go_nowhere,
-        dot_segments_never_leave_the_gateway,
-        control_bytes_and_endless_paths_go_nowhere,
-        the_administrators_part_is_refused_however_it_is_spelled,
-        methods_that_a_path_does_not_have_are_told_which_it_has,
-        an_unknown_token_gets_nowhere_in_any_class,
-        a_model_that_is_not_allowed_is_refused_wherever_it_stands,
-        a_body_that_hides_its_model_is_refused,
-        what_must_be_read_has_a_limit_and_what_is_passed_has_none,
     }
     routes {
         two_tokens_reach_two_upstreams,

@@ -1,5 +1,5 @@
-//! What never gets through to an upstream: paths with two meanings, the administrator's part, models that are not allowed,
-//! bodies that hide theirs.
+//! Attempts to get past the gateway: paths with two meanings, the administrator's part, models that are not allowed, bodies
+//! that hide theirs. None of them reaches an upstream.
 
 use serde_json::json;
 
