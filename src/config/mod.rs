@@ -29,7 +29,7 @@ use crate::dialect::providers::{Dialect, KeyHeader};
 /// Everything the gateway needs to know.
 #[derive(Debug)]
 pub struct Config {
-    /// At least one.
+    /// At least one, in a configuration that was loaded.
     pub routes: Vec<Route>,
     /// Which route a token is bound to: ask [`Config::route_of`].
     tokens: HashMap<TokenDigest, usize>,
@@ -155,6 +155,17 @@ impl Config {
         let text = r#"[{"token":"demo","name":"demo","provider":"echo","default_model":"echo"},
             {"token":"demo-2","name":"demo-2","provider":"echo","default_model":"echo-2"}]"#;
         Self::of_routes(text)
+    }
+
+    /// No route at all: with it a gateway can do nothing but refuse.
+    #[must_use]
+    pub fn none() -> Self {
+        Self {
+            routes: Vec::new(),
+            tokens: HashMap::new(),
+            cors: Cors::Any,
+            body_limit: 0,
+        }
     }
 
     /// The configuration of a route table alone, without any variable.

@@ -13,7 +13,6 @@ use worker::{Context, Delay};
 use super::stream::Stream;
 use super::{headers, relay};
 use crate::config::Problems;
-use crate::dialect::openai;
 use crate::error::{Error, Kind};
 use crate::gateway::{Body, Record};
 
@@ -94,30 +93,15 @@ fn paced(chunks: Vec<Bytes>, pause: Duration, headers: &HeaderMap) -> worker::Re
     Ok(answer.into())
 }
 
-/// The answer of a Worker whose configuration has problems. They are told to the log, their number to the client.
-pub(super) fn unconfigured(problems: &Problems) -> worker::Result<web_sys::Response> {
+/// What a Worker whose configuration has problems says to everyone. They are told to the log, their number to the client.
+pub(super) fn unconfigured(problems: &Problems) -> Error {
     worker::console_error!("{problems}");
     let plural = if problems.len() == 1 { "" } else { "s" };
     let message = format!(
         "The gateway's configuration has {} problem{plural}; its log (`wrangler tail`) lists what to change.",
         problems.len()
     );
-    let body = openai::refusal(&Error::new(Kind::Configuration, message));
-    let mut headers = HeaderMap::new();
-    headers.insert(
-        http::header::CONTENT_TYPE,
-        http::HeaderValue::from_static("application/json"),
-    );
-    headers.insert(
-        http::header::ACCESS_CONTROL_ALLOW_ORIGIN,
-        http::HeaderValue::from_static("*"),
-    );
-    let init = init(StatusCode::INTERNAL_SERVER_ERROR, &headers)?;
-    let array = Uint8Array::from(body.as_slice());
-    Ok(web_sys::Response::new_with_opt_js_u8_array_and_init(
-        Some(&array),
-        &init,
-    )?)
+    Error::new(Kind::Configuration, message)
 }
 
 fn init(status: StatusCode, headers: &HeaderMap) -> worker::Result<ResponseInit> {

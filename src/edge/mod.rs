@@ -18,21 +18,22 @@ use worker::web_sys;
 use worker::{Context, Delay, Env};
 
 use self::stream::Stream;
+use crate::config::Config;
 use crate::gateway::{Answer, Gateway, State};
 use crate::platform::{Fault, Limits, Millis, Payload, Platform};
 
 /// Answers one request.
 #[worker::event(fetch)]
 async fn fetch(request: web_sys::Request, env: Env, context: Context) -> worker::Result<web_sys::Response> {
-    let config = match settings::config(&env).await {
-        Ok(config) => config,
-        Err(problems) => return answer::unconfigured(&problems),
-    };
     let platform = Edge {
         client: request.signal(),
     };
-    let gateway = Gateway::new(config, MEMORY.with(Arc::clone), platform);
-    let Answer { response, record } = gateway.handle(incoming(&request)?).await;
+    let gateway = |config| Gateway::new(config, MEMORY.with(Arc::clone), platform);
+    let request = incoming(&request)?;
+    let Answer { response, record } = match settings::config(&env).await {
+        Ok(config) => gateway(config).handle(request).await,
+        Err(problems) => gateway(Arc::new(Config::none())).refuse(request.headers(), answer::unconfigured(&problems)),
+    };
     answer::outgoing(response, record, &context)
 }
 

@@ -1,7 +1,7 @@
 //! What only the Worker does: it cannot refuse to start, so it answers.
 
 use crate::support::upstream::Upstream;
-use crate::support::{Gateway, Runtime};
+use crate::support::{Gateway, Runtime, TOKEN, request};
 
 #[test]
 fn a_bad_configuration_is_told_by_its_number_of_problems_and_logged() {
@@ -15,6 +15,10 @@ fn a_bad_configuration_is_told_by_its_number_of_problems_and_logged() {
         answer.text()
     );
     assert!(!answer.text().contains("opnrouter"));
+    // The client's id as on every answer, and a new one where it has none.
+    assert_eq!(answer.field("x-request-id").map(str::len), Some(36));
+    let own = gateway.raw(request("GET", "/v1/models", TOKEN, "x-request-id: mine-1\r\n", ""));
+    assert_eq!(own.field("x-request-id"), Some("mine-1"));
     assert!(gateway.log().contains("did you mean `openrouter`?"));
 }
 
