@@ -47,6 +47,8 @@ mod proxies;
 mod readme;
 #[path = "behaviour/refusals.rs"]
 mod refusals;
+#[path = "behaviour/rests.rs"]
+mod rests;
 #[path = "behaviour/routes.rs"]
 mod routes;
 #[path = "behaviour/soak.rs"]
@@ -204,6 +206,15 @@ behaviours! {
         heads_and_bodies_over_the_limit_are_refused,
         a_client_that_sends_65_megabytes_learns_why_they_are_refused,
         a_secret_in_an_upstreams_error_is_redacted,
+    }
+    rests {
+        the_log_says_how_long_each_failure_lets_a_key_rest,
+        a_limited_key_is_passed_over_until_its_time_is_up,
+        a_limit_holds_for_its_model_and_an_empty_quota_for_all,
+        when_every_key_rests_the_one_that_wakes_first_is_tried,
+        what_recovers_is_served_again_at_once_where_nothing_else_is_awake,
+        a_failed_upstream_rests_and_is_then_asked_by_one_request_at_a_time,
+        an_accounts_limit_falls_back_and_lets_all_its_keys_rest,
     }
     routes {
         two_tokens_reach_two_upstreams,

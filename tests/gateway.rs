@@ -2,6 +2,10 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot set up fails")]
 
+#[path = "gateway/bodies.rs"]
+mod bodies;
+#[path = "gateway/rests.rs"]
+mod rests;
 #[path = "support/sim.rs"]
 mod sim;
 
@@ -206,73 +210,6 @@ fn a_stream_that_fails_before_its_first_content_is_failed_over() {
             assert_eq!(body, format!("data:\n\n{EVENT}"));
         });
     }
-}
-
-#[test]
-fn a_limited_key_rests_as_long_as_it_was_told_and_is_returned_to() {
-    run(async {
-        let sim = Sim::new(|asked| {
-            if asked.at == 0 {
-                answer(429, r#"{"error":{"details":[{"retryDelay":"30s"}]}}"#)
-            } else {
-                answer(200, DONE)
-            }
-        });
-        let gateway = sim.gateway(
-            r#"[{"token": "t", "base_url": "https://a.example/v1", "api_keys": ["a1", "a2", "a3"], "rotation": "sticky"}]"#,
-        );
-        let ask = async |seconds: u64| {
-            tokio::time::sleep(Duration::from_secs(seconds)).await;
-            sim.chat(&gateway, "x", CHAT).await;
-            sim.asked().last().unwrap().key.clone()
-        };
-        let second = ask(0).await;
-        let first = sim.asked()[0].key.clone();
-        assert_ne!(first, second);
-        assert_eq!([ask(1).await, ask(28).await], [second.clone(), second]);
-        assert_eq!([ask(2).await, ask(1).await], [first.clone(), first]);
-    });
-}
-
-#[test]
-fn a_failed_upstream_rests_and_is_probed_by_one_request_at_a_time() {
-    run(async {
-        let sim = Sim::new(|asked| match (asked.host.as_str(), asked.at) {
-            ("a.example", 0..60_000) => slow(1_000, 503),
-            _ => answer(200, DONE),
-        });
-        let gateway = sim.gateway(
-            r#"[
-            {"token": "t", "base_url": "https://a.example/v1", "api_keys": ["a1"], "max_attempts": 2, "fallbacks": ["b"]},
-            {"token": "u", "name": "b", "base_url": "https://b.example/v1", "api_keys": ["b1"]}
-        ]"#,
-        );
-        // Three requests each second for two minutes.
-        for _ in 0..120 {
-            let three = [0, 1, 2].map(|_| sim.chat(&gateway, "x", CHAT));
-            for answer in futures_util::future::join_all(three).await {
-                assert_eq!(answer.record.status, 200);
-            }
-            tokio::time::sleep(Duration::from_secs(1)).await;
-        }
-        let probes: Vec<_> = sim
-            .asked()
-            .iter()
-            .filter(|asked| asked.host == "a.example" && asked.at < 60_000)
-            .map(|asked| asked.at / 1_000)
-            .collect();
-        assert!(
-            probes.starts_with(&[0, 0, 0]) && (6..=9).contains(&probes.len()),
-            "{probes:?}"
-        );
-        let gaps: Vec<_> = probes[2..].windows(2).map(|pair| pair[1] - pair[0]).collect();
-        assert!(
-            gaps.iter().zip([5, 10, 20, 40]).all(|(gap, least)| *gap >= least),
-            "{gaps:?}"
-        );
-        let last = sim.asked().last().unwrap().clone();
-        assert_eq!(last.host, "a.example", "it recovered and is used again");
-    });
 }
 
 /// Anything an upstream may do.

@@ -122,6 +122,23 @@ impl Sim {
         gateway.handle(request.unwrap()).await
     }
 
+    /// A request with the token `t` whose body comes in these pieces.
+    pub(crate) async fn post(
+        &self,
+        gateway: &Gateway<Self>,
+        path: &str,
+        pieces: &[(u64, &'static str)],
+    ) -> Answer<Pieces> {
+        let request = Request::post(path)
+            .header("authorization", "Bearer t")
+            .header("content-type", "application/json")
+            .body(Pieces {
+                left: pieces.iter().copied().collect(),
+                _open: None,
+            });
+        gateway.handle(request.unwrap()).await
+    }
+
     /// The list of models, asked for with the token `t`.
     pub(crate) async fn models(&self, gateway: &Gateway<Self>) -> Answer<Pieces> {
         let request = Request::get("/v1/models")
@@ -213,10 +230,15 @@ impl Platform for Sim {
         Ok(Some(Bytes::from_static(text.as_bytes())))
     }
 
-    async fn collect(&self, mut stream: Pieces, limit: usize, _idle: Duration) -> Result<Bytes, Fault> {
+    async fn collect(&self, mut stream: Pieces, limit: usize, idle: Duration) -> Result<Bytes, Fault> {
         let mut body = String::new();
         while let Some((after, text)) = stream.left.pop_front() {
-            sleep(Duration::from_millis(after)).await;
+            let after = Duration::from_millis(after);
+            if after > idle {
+                sleep(idle).await;
+                return Err(Fault::Timeout);
+            }
+            sleep(after).await;
             body.push_str(text);
             if body.len() > limit {
                 return Err(Fault::TooLarge);
