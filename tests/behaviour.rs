@@ -149,8 +149,10 @@ behaviours! {
         a_connection_that_breaks_or_is_refused_moves_on_to_the_fallback,
         the_same_request_id_starts_with_the_same_key,
         sticky_rotation_keeps_a_conversation_on_its_key,
+        no_key_is_tried_twice_for_one_request,
         the_clients_own_mistakes_come_back_untouched_after_one_attempt,
         when_everything_failed_the_cause_is_told,
+        when_everything_failed_the_last_answer_of_an_upstream_is_told,
         a_rate_limit_on_every_key_keeps_its_retry_after,
         attempts_end_at_their_maximum,
         a_thousand_requests_with_two_of_three_keys_dead_see_no_error,
@@ -168,6 +170,7 @@ behaviours! {
         the_clients_headers_lose_against_the_operators,
         the_answer_keeps_what_matters_and_loses_what_is_hop_by_hop,
         a_safe_request_id_is_kept_and_another_replaced,
+        every_answer_has_the_request_id_and_every_proxied_one_its_attempts,
         azure_gets_its_key_in_its_own_header,
     }
     models {

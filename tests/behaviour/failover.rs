@@ -1,5 +1,7 @@
 //! Which key is tried, when the next one is, and what is told when none is left.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use serde_json::json;
 
 use crate::support::upstream::{JSON, SSE, Upstream};
@@ -9,8 +11,8 @@ const BODY: &str = r#"{"model":"m"}"#;
 
 pub(crate) fn failing_keys_are_stepped_over_unnoticed(runtime: Runtime) {
     for failure in [
-        "401 No", "402 Pay", "403 No", "429 Slow", "500 Oops", "502 Bad", "503 Busy", "504 Late", "529 Busy", "html",
-        "empty", "reset",
+        "401 No", "402 Pay", "403 No", "429 Slow", "500 Oops", "502 Bad", "503 Busy", "504 Late", "520 Odd",
+        "524 Late", "529 Busy", "html", "empty", "error", "reset",
     ] {
         let upstream = Upstream::start(move |received, to| match failure {
             _ if received.one("authorization") == Some("Bearer good-SECRET") => {
@@ -18,6 +20,7 @@ pub(crate) fn failing_keys_are_stepped_over_unnoticed(runtime: Runtime) {
             }
             "html" => to.answer("200 OK", "content-type: text/html\r\n", "<p>"),
             "empty" => to.answer("200 OK", JSON, ""),
+            "error" => to.answer("200 OK", JSON, r#"{"error":{"message":"oops"}}"#),
             "reset" => {}
             status => to.answer(status, JSON, r#"{"error":{"message":"bad"}}"#),
         });
@@ -78,7 +81,9 @@ pub(crate) fn the_same_request_id_starts_with_the_same_key(runtime: Runtime) {
     let same = first_keys(&gateway, &upstream, (0..5).map(|_| ("fixed".into(), BODY.into())));
     assert!(same.iter().all(|key| *key == same[0]));
     let spread = first_keys(&gateway, &upstream, (0..20).map(|id| (id.to_string(), BODY.into())));
-    assert!(spread.iter().any(|key| *key != same[0]));
+    // Every process and both runtimes agree.
+    let last: String = spread[5..].iter().filter_map(|key| key.chars().last()).collect();
+    assert_eq!(last, "12211111121221212122");
 }
 
 pub(crate) fn sticky_rotation_keeps_a_conversation_on_its_key(runtime: Runtime) {
@@ -90,6 +95,15 @@ pub(crate) fn sticky_rotation_keeps_a_conversation_on_its_key(runtime: Runtime) 
     let other = |n: u32| format!(r#"{{"model":"m","prompt_cache_key":"{n}"}}"#);
     let spread = first_keys(&gateway, &upstream, (0..20).map(|n| ("fixed".into(), other(n))));
     assert!(spread.iter().any(|key| *key != same[0]));
+}
+
+pub(crate) fn no_key_is_tried_twice_for_one_request(runtime: Runtime) {
+    let upstream = Upstream::answering("500 Oops", JSON, r#"{"error":{}}"#);
+    let gateway = Gateway::to(runtime, &upstream, json!({"max_attempts": 9}));
+    assert_eq!(gateway.chat(BODY).field("x-gateway-attempts"), Some("2"));
+    let received = upstream.received();
+    assert_eq!(received.len(), 2);
+    assert_ne!(received[0].one("authorization"), received[1].one("authorization"));
 }
 
 pub(crate) fn the_clients_own_mistakes_come_back_untouched_after_one_attempt(runtime: Runtime) {
@@ -104,14 +118,28 @@ pub(crate) fn the_clients_own_mistakes_come_back_untouched_after_one_attempt(run
         "422 Unprocessable",
     ] {
         let upstream = Upstream::answering(status, "content-type: application/json; x=y\r\n", ERROR);
-        let answer = Gateway::to(runtime, &upstream, json!({})).chat(BODY);
-        assert!(status.starts_with(&answer.status.to_string()));
-        assert_eq!(
-            (answer.text().as_str(), answer.field("content-type")),
-            (ERROR, Some("application/json; x=y"))
-        );
-        assert_eq!(answer.field("x-gateway-attempts"), Some("1"));
-        upstream.only();
+        let second = Upstream::answering("200 OK", JSON, "{}");
+        let routes = json!([
+            route(TOKEN, &upstream, json!({"fallbacks": ["second"]})),
+            route("gw-SECRET-other", &second, json!({"name": "second"})),
+        ]);
+        let gateway = Gateway::with_routes(runtime, &routes);
+        // Nothing rests after it: the same key of the same upstream is asked again.
+        for _ in 0..2 {
+            let answer = gateway.chat_with("x-request-id: same\r\n", BODY);
+            assert!(status.starts_with(&answer.status.to_string()));
+            assert_eq!(
+                (answer.text().as_str(), answer.field("content-type")),
+                (ERROR, Some("application/json; x=y"))
+            );
+            assert_eq!(
+                (answer.field("x-gateway-attempts"), answer.field("x-should-retry")),
+                (Some("1"), None)
+            );
+        }
+        let received = upstream.received();
+        assert_eq!(received.len(), 2, "{status}");
+        assert_eq!(received[0].one("authorization"), received[1].one("authorization"));
     }
 }
 
@@ -168,6 +196,32 @@ pub(crate) fn a_rate_limit_on_every_key_keeps_its_retry_after(runtime: Runtime) 
         (Some("7"), None)
     );
     assert_eq!(answer.field("x-gateway-attempts"), Some("2"));
+}
+
+pub(crate) fn when_everything_failed_the_last_answer_of_an_upstream_is_told(runtime: Runtime) {
+    const FIRST: &str = "{ \"error\": {\"message\":\"first\", \"n\":1.0} }";
+    const LAST: &str = "{ \"error\": {\"message\":\"last\", \"n\":2.0} }";
+    for (first, last, told, body, retry) in [
+        ("500 Oops", "502 Bad", 502, LAST, Some("false")),
+        ("429 Slow", "503 Busy", 503, LAST, None),
+        ("529 Busy", "429 Slow", 429, LAST, None),
+        ("401 No", "504 Late", 504, LAST, Some("false")),
+        ("500 Oops", "401 No", 500, FIRST, Some("false")),
+        ("429 Slow", "reset", 429, FIRST, None),
+    ] {
+        let asked = AtomicUsize::new(0);
+        let upstream = Upstream::start(move |_, to| {
+            let (status, body) = [(first, FIRST), (last, LAST)][asked.fetch_add(1, Ordering::Relaxed)];
+            if status != "reset" {
+                to.answer(status, &format!("{JSON}retry-after: 7\r\n"), body);
+            }
+        });
+        let answer = Gateway::to(runtime, &upstream, json!({})).chat(BODY);
+        assert_eq!((answer.status, answer.text().as_str()), (told, body), "{first}, {last}");
+        assert_eq!(answer.field("retry-after"), Some("7"), "{first}, {last}");
+        assert_eq!(answer.field("x-should-retry"), retry, "{first}, {last}");
+        assert_eq!(answer.field("x-gateway-attempts"), Some("2"));
+    }
 }
 
 pub(crate) fn attempts_end_at_their_maximum(runtime: Runtime) {

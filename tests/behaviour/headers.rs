@@ -2,8 +2,8 @@
 
 use serde_json::json;
 
-use crate::support::upstream::{JSON, Upstream};
-use crate::support::{Gateway, Runtime};
+use crate::support::upstream::{JSON, SSE, Upstream};
+use crate::support::{Gateway, Runtime, TOKEN, request};
 
 const BODY: &str = r#"{"model":"m"}"#;
 
@@ -93,18 +93,92 @@ pub(crate) fn the_answer_keeps_what_matters_and_loses_what_is_hop_by_hop(runtime
 }
 
 pub(crate) fn a_safe_request_id_is_kept_and_another_replaced(runtime: Runtime) {
-    let gateway = Gateway::echo(runtime);
+    let upstream = Upstream::answering("200 OK", JSON, "{}");
+    let gateway = Gateway::to(runtime, &upstream, json!({}));
     let id = |sent: &str| {
-        gateway
-            .chat_with(&format!("x-request-id: {sent}\r\n"), "{")
-            .field("x-request-id")
-            .unwrap()
-            .to_owned()
+        let answer = gateway.chat_with(&format!("x-request-id: {sent}\r\n"), BODY);
+        answer.field("x-request-id").unwrap().to_owned()
     };
-    assert_eq!(id("a.B_9:-"), "a.B_9:-");
-    for unsafe_id in ["a b", "a/b", &"x".repeat(129), ""] {
+    let longest = "x".repeat(128);
+    for safe in ["a.B_9:-", "0", &longest] {
+        assert_eq!(id(safe), safe);
+    }
+    for unsafe_id in ["a b", "a/b", "a,b", "\u{e9}", &"x".repeat(129), ""] {
         let replaced = id(unsafe_id);
         assert!(replaced.len() == 36 && replaced.as_bytes()[14] == b'7', "{replaced}");
+        // The upstream gets to know the same.
+        assert_eq!(
+            upstream.received().last().unwrap().one("x-request-id"),
+            Some(replaced.as_str())
+        );
+    }
+    assert_ne!(id("a b"), id("a b"));
+}
+
+pub(crate) fn every_answer_has_the_request_id_and_every_proxied_one_its_attempts(runtime: Runtime) {
+    let upstream = Upstream::start(|received, to| match received.text() {
+        text if text.contains("stream") => {
+            to.head("200 OK", SSE);
+            to.send(b"data: [DONE]\n\n");
+        }
+        text if text.contains("404") => to.answer("404 No", JSON, "{}"),
+        text if text.contains("500") => to.answer("500 Oops", JSON, "{}"),
+        text if text.contains("401") => to.answer("401 No", JSON, "{}"),
+        text if text.contains("gone") => {}
+        _ => to.answer("200 OK", JSON, "{}"),
+    });
+    let gateway = Gateway::to(runtime, &upstream, json!({"api_keys": ["up-SECRET-1"]}));
+    let ask = |method: &str, path: &str, token: &str, body: &str| {
+        let fields = "content-type: application/json\r\nx-request-id: mine-1\r\n";
+        gateway.raw(request(method, path, token, fields, body))
+    };
+    let own = [
+        ("GET", "/", TOKEN, "", 200),
+        ("GET", "/health", TOKEN, "", 200),
+        ("GET", "/nowhere", TOKEN, "", 404),
+        ("PUT", "/v1/models", TOKEN, "", 405),
+        ("OPTIONS", "/v1/models", TOKEN, "", 204),
+        ("GET", "/v1/models", "gw-unknown", "", 401),
+        ("GET", "/v1/organization/users", TOKEN, "", 403),
+        ("POST", "/v1/chat/completions", TOKEN, "{", 400),
+    ];
+    for (method, path, token, body, status) in own {
+        let answer = ask(method, path, token, body);
+        assert_eq!(
+            (answer.status, answer.field("x-request-id")),
+            (status, Some("mine-1")),
+            "{path}"
+        );
+        assert_eq!(answer.field("x-gateway-attempts"), None, "{path}");
+    }
+    let chat = "/v1/chat/completions";
+    let proxied = [
+        ("POST", chat, BODY, 200),
+        ("POST", chat, r#"{"model":"m","stream":true}"#, 200),
+        ("POST", chat, r#"{"model":"404"}"#, 404),
+        ("POST", chat, r#"{"model":"500"}"#, 500),
+        ("POST", chat, r#"{"model":"401"}"#, 502),
+        ("POST", chat, r#"{"model":"gone"}"#, 502),
+        ("POST", "/v1/embeddings", BODY, 200),
+        ("POST", "/chat", r#"{"model":"404","message":"hi"}"#, 404),
+        ("GET", "/v1/models", "", 200),
+        ("GET", "/v1/files", "", 200),
+        ("POST", "/v1/audio/speech", BODY, 200),
+    ];
+    for (method, path, body, status) in proxied {
+        let answer = ask(method, path, TOKEN, body);
+        assert_eq!(
+            (answer.status, answer.field("x-request-id")),
+            (status, Some("mine-1")),
+            "{path} {body}"
+        );
+        assert_eq!(answer.field("x-gateway-attempts"), Some("1"), "{path} {body}");
+        let received = upstream.received();
+        assert_eq!(
+            received.last().unwrap().one("x-request-id"),
+            Some("mine-1"),
+            "{path} {body}"
+        );
     }
 }
 

@@ -177,8 +177,13 @@ pub(crate) fn a_failing_key_is_stepped_over_before_the_handshake(runtime: Runtim
         }
     });
     let gateway = Gateway::to(runtime, &upstream, json!({}));
-    for _ in 0..8 {
-        let mut socket = opened(&gateway, "/v1/realtime?model=m");
+    for attempt in 0..8 {
+        let bearer = format!("Bearer {TOKEN}");
+        let fields = [("authorization", bearer.as_str()), ("x-request-id", "mine-1")];
+        let (mut socket, answer) = open(&gateway, "/v1/realtime?model=m", &fields).unwrap();
+        assert_eq!(answer.headers()["x-request-id"], "mine-1");
+        assert!(attempt > 0 || answer.headers().contains_key("x-gateway-attempts"));
+        assert_eq!(upstream.received().last().unwrap().one("x-request-id"), Some("mine-1"));
         socket.send(Message::text("hi")).unwrap();
         assert_eq!(socket.read().unwrap(), Message::text("hi"));
     }
