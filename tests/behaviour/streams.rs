@@ -20,7 +20,7 @@ pub(crate) fn a_stream_passes_byte_for_byte(runtime: Runtime) {
         );
         to.send(STREAM.as_bytes());
     });
-    let answer = Gateway::to(runtime, &upstream, json!({})).chat(BODY);
+    let answer = Gateway::to(runtime, &upstream, json!({})).chat_with("accept-encoding: gzip, br\r\n", BODY);
     assert_eq!((answer.status, answer.text().as_str()), (200, STREAM));
     for (name, value) in [
         ("content-type", Some("text/event-stream; charset=utf-8")),
@@ -91,13 +91,18 @@ pub(crate) fn a_long_stream_in_odd_pieces_is_the_same_stream(runtime: Runtime) {
 
 const EVENT: &str = "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"hi\"},\"finish_reason\":null}]}\n\n";
 
+const STOP: &str = "data: {\"choices\":[{\"index\":0,\"delta\":{},\"finish_reason\":\"stop\"}]}\n\n";
+
 /// What the gateway says of a stream that was cut.
 fn told(rest: &str) -> bool {
     let error: Value = rest
         .strip_prefix("data: ")
         .and_then(|rest| serde_json::from_str(rest).ok())
         .unwrap_or_default();
-    error["error"]["code"] == "upstream_stream_truncated"
+    let members = error["error"].as_object().map(|error| error.keys().collect::<Vec<_>>());
+    members.is_some_and(|members| members == ["code", "message", "param", "type"])
+        && error["error"]["message"].is_string()
+        && error["error"]["code"] == "upstream_stream_truncated"
         && error["error"]["type"] == "upstream_error"
         && error["error"]["param"].is_null()
         && rest.ends_with("\n\n")
@@ -110,6 +115,8 @@ pub(crate) fn an_early_end_is_told_byte_for_byte_where_the_route_verifies_it(run
         (format!("{EVENT}data: {{}}\n"), "\n"),
         (format!("{EVENT}: waiting\n\n"), ""),
         (EVENT.replace('\n', "\r\n"), ""),
+        // Of two choices only one has said why it ended.
+        (format!("{}{EVENT}", STOP.replace("\"index\":0", "\"index\":1")), ""),
     ] {
         let sent = stream.clone();
         let upstream = Upstream::start(move |_, to| {
@@ -123,6 +130,70 @@ pub(crate) fn an_early_end_is_told_byte_for_byte_where_the_route_verifies_it(run
             .unwrap_or_else(|| panic!("{text}"));
         assert!(answer.status == 200 && told(rest), "{text}");
     }
+}
+
+pub(crate) fn a_stream_whose_choices_all_say_why_they_end_is_complete(runtime: Runtime) {
+    let both = [STOP, &STOP.replace("\"index\":0", "\"index\":1")].concat();
+    for stream in [STOP.to_owned(), both, format!("{EVENT}data: [DONE]\n\n")] {
+        let sent = stream.clone();
+        let upstream = Upstream::start(move |_, to| {
+            to.head("200 OK", SSE);
+            to.send(sent.as_bytes());
+        });
+        let answer = Gateway::to(runtime, &upstream, json!({"verify_end": true})).chat(BODY);
+        assert_eq!(answer.text(), stream, "nothing is added, not even a [DONE]");
+    }
+}
+
+pub(crate) fn a_break_is_told_behind_the_event_that_it_cut(runtime: Runtime) {
+    for fields in [json!({}), json!({"verify_end": true})] {
+        let cut = format!("{EVENT}data: {{\"choices\":[{{\"del");
+        let sent = cut.clone();
+        let upstream = Upstream::start(move |_, to| {
+            // More is announced than comes.
+            to.head("200 OK", &format!("{SSE}content-length: 5000\r\n"));
+            to.send(sent.as_bytes());
+        });
+        let answer = Gateway::to(runtime, &upstream, fields).chat(BODY);
+        let text = answer.text();
+        let rest = text.strip_prefix(&(cut + "\n\n"));
+        assert!(answer.status == 200 && rest.is_some_and(told), "{text}");
+        assert_eq!(answer.field("content-length"), None);
+    }
+}
+
+pub(crate) fn the_last_possible_attempts_head_goes_out_before_its_first_content(runtime: Runtime) {
+    let upstream = Upstream::start(|_, to| {
+        to.head("200 OK", SSE);
+        to.send(b": wait\n\n");
+        to.hang();
+    });
+    let gateway = Gateway::to(runtime, &upstream, json!({"api_keys": ["up-SECRET-1"]}));
+    let mut exchange = gateway.open(chat("", BODY));
+    exchange.wait_for("\r\n\r\n");
+    exchange.wait_for(": wait\n\n");
+    exchange.leave();
+    upstream.wait_for_leaver();
+}
+
+pub(crate) fn a_head_is_not_held_back_until_the_timeout_where_the_first_content_is_late(runtime: Runtime) {
+    let (seen, next): (Sender<()>, Receiver<()>) = channel();
+    let next = Mutex::new(next);
+    let upstream = Upstream::start(move |_, to| {
+        to.head("200 OK", SSE);
+        to.send(b": wait\n\n");
+        // The content comes when the client has the head, and not before.
+        if next.lock().unwrap().recv_timeout(Duration::from_secs(60)).is_ok() {
+            to.send(b"data: [DONE]\n\n");
+        }
+    });
+    let gateway = Gateway::to(runtime, &upstream, json!({}));
+    let mut exchange = gateway.open(chat("", BODY));
+    exchange.wait_for(": wait\n\n");
+    seen.send(()).unwrap();
+    let answer = gateway.checked(exchange.finish());
+    assert_eq!(answer.text(), ": wait\n\ndata: [DONE]\n\n");
+    upstream.only();
 }
 
 pub(crate) fn a_stall_is_told_and_ends_the_request_upstream(runtime: Runtime) {
