@@ -31,6 +31,10 @@ mod failover;
 mod faults;
 #[path = "behaviour/headers.rs"]
 mod headers;
+#[path = "behaviour/life_cycle.rs"]
+mod life_cycle;
+#[path = "behaviour/log.rs"]
+mod log;
 #[path = "behaviour/models.rs"]
 mod models;
 #[path = "behaviour/only_native.rs"]
@@ -51,6 +55,8 @@ mod refusals;
 mod rests;
 #[path = "behaviour/routes.rs"]
 mod routes;
+#[path = "behaviour/slow_readers.rs"]
+mod slow_readers;
 #[path = "behaviour/soak.rs"]
 mod soak;
 #[path = "behaviour/sockets.rs"]

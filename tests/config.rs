@@ -4,6 +4,8 @@
 
 #[path = "config/routes.rs"]
 mod routes;
+#[path = "config/server.rs"]
+mod server;
 #[path = "config/sources.rs"]
 mod sources;
 

@@ -94,6 +94,11 @@ impl Exchange {
         (head.expect("no answer"), body)
     }
 
+    /// Waits until the other side ends the connection, for a minute at most. Whether it did.
+    pub(crate) fn is_let_go(&mut self) -> bool {
+        self.stream.read_to_end(&mut self.bytes).is_ok()
+    }
+
     /// Leaves at once, as a client does that is killed: the connection is reset.
     pub(crate) fn leave(self) {
         socket2::SockRef::from(&self.stream)

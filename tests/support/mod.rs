@@ -54,10 +54,10 @@ impl Gateway {
             }
             Runtime::Worker => workerd(folder.path(), port, variables),
         };
-        let log = File::create(folder.path().join("log")).unwrap();
+        let file = |name: &str| File::create(folder.path().join(name)).unwrap();
         let process = command
-            .stdout(log.try_clone().unwrap())
-            .stderr(log)
+            .stdout(file("stdout"))
+            .stderr(file("stderr"))
             .stdin(Stdio::null())
             .spawn()
             .unwrap();
@@ -104,9 +104,14 @@ impl Gateway {
         Self::with_routes(runtime, &json!([{"token": TOKEN, "provider": "echo"}]))
     }
 
-    /// Everything it has written so far.
+    /// Everything it has written so far: to people, then of requests.
     pub(crate) fn log(&self) -> String {
-        fs::read_to_string(self.folder.path().join("log")).unwrap_or_default()
+        let stderr = fs::read_to_string(self.folder.path().join("stderr")).unwrap_or_default();
+        stderr + &self.stdout()
+    }
+
+    pub(crate) fn stdout(&self) -> String {
+        fs::read_to_string(self.folder.path().join("stdout")).unwrap_or_default()
     }
 
     /// Waits until `text` stands in the log.

@@ -1,0 +1,158 @@
+//! What the binary writes down about each request.
+
+use serde_json::{Value, json};
+
+use crate::support::upstream::{JSON, SSE, Upstream};
+use crate::support::{Gateway, Runtime, TOKEN, chat, request, route};
+
+const STREAM: &str = r#"{"model":"m","stream":true,"messages":"prompt-SECRET"}"#;
+const EVENTS: &str = "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"answer-SECRET\"},\"finish_reason\":\"stop\"}]}\n\ndata: {\"choices\":[],\"usage\":{\"prompt_tokens\":3,\"completion_tokens\":4,\"total_tokens\":7}}\n\ndata: [DONE]\n\n";
+const WHOLE: &str = r#"{"choices":[{"message":{"content":"answer-SECRET"}}],"usage":{"prompt_tokens":5,"completion_tokens":6,"total_tokens":11}}"#;
+
+fn upstream() -> Upstream {
+    Upstream::start(|received, to| {
+        if received.text().contains("\"stream\":true") {
+            to.answer("200 OK", SSE, EVENTS);
+        } else if received.text().contains("fails") {
+            to.answer("500 Oops", JSON, r#"{"error":{"message":"answer-SECRET"}}"#);
+        } else {
+            to.answer("200 OK", JSON, WHOLE);
+        }
+    })
+}
+
+fn gateway(upstream: &Upstream, format: &str) -> Gateway {
+    let routes = json!([route(TOKEN, upstream, json!({"name": "main"}))]).to_string();
+    Gateway::start(Runtime::Native, &[("GATEWAY_ROUTES", &routes), ("LOG_FORMAT", format)])
+}
+
+/// The line of a request. `null` for a member that it does not have.
+fn line(gateway: &Gateway, id: &str) -> Value {
+    gateway.wait_for_log(&format!("\"request_id\":\"{id}\""));
+    let log = gateway.stdout();
+    let lines: Vec<Value> = log.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let mut of_request = lines.into_iter().filter(|line| line["request_id"] == id);
+    let line = of_request.next().unwrap();
+    assert!(of_request.next().is_none(), "{id} has two lines");
+    line
+}
+
+#[test]
+fn a_line_tells_who_asked_whom_for_what_and_how_it_went() {
+    let upstream = upstream();
+    let gateway = gateway(&upstream, "json");
+    gateway.chat_with("x-request-id: stream\r\n", STREAM);
+    gateway.chat_with("x-request-id: whole\r\n", r#"{"model":"m"}"#);
+    gateway.chat_with("x-request-id: failed\r\n", r#"{"model":"fails"}"#);
+    for (id, model, stream, status, attempts, bytes, tokens) in [
+        ("stream", "m", true, 200, 1, EVENTS.len(), json!([3, 4])),
+        ("whole", "m", false, 200, 1, WHOLE.len(), json!([5, 6])),
+        ("failed", "fails", false, 500, 2, 37, json!([null, null])),
+    ] {
+        let line = line(&gateway, id);
+        for (name, value) in [
+            ("endpoint", json!("chat_completions")),
+            ("route", json!("main")),
+            ("provider", json!("custom")),
+            ("model", json!(model)),
+            ("stream", json!(stream)),
+            ("status", json!(status)),
+            ("attempts", json!(attempts)),
+            ("bytes", json!(bytes)),
+            ("complete", json!(true)),
+        ] {
+            assert_eq!(line[name], value, "{name} in {line}");
+        }
+        assert_eq!(
+            json!([line["prompt_tokens"], line["completion_tokens"]]),
+            tokens,
+            "{line}"
+        );
+        let time = line["time"].as_str().unwrap();
+        assert!(
+            time.len() == 24 && time.ends_with('Z') && time.as_bytes()[10] == b'T',
+            "{time}"
+        );
+        let (first, total) = (
+            line["first_byte_ms"].as_u64().unwrap(),
+            line["total_ms"].as_u64().unwrap(),
+        );
+        assert!(first <= total, "{line}");
+    }
+    let failures = line(&gateway, "failed")["failures"].as_array().unwrap().len();
+    assert_eq!(failures, 2);
+}
+
+#[test]
+fn the_times_of_a_line_are_the_first_bytes_and_the_last_ones() {
+    let upstream = Upstream::start(|_, to| {
+        std::thread::sleep(std::time::Duration::from_millis(300));
+        to.head("200 OK", SSE);
+        to.send(b"data: begun\n\n");
+        std::thread::sleep(std::time::Duration::from_millis(700));
+        to.send(b"data: [DONE]\n\n");
+    });
+    let gateway = gateway(&upstream, "json");
+    gateway.chat_with("x-request-id: slow\r\n", STREAM);
+    let line = line(&gateway, "slow");
+    let (first, total) = (
+        line["first_byte_ms"].as_u64().unwrap(),
+        line["total_ms"].as_u64().unwrap(),
+    );
+    assert!(first >= 300 && total >= first + 600, "{line}");
+}
+
+#[test]
+fn every_request_leaves_one_line_and_none_tells_what_was_said() {
+    let upstream = upstream();
+    let gateway = gateway(&upstream, "json");
+    let fields = |id: &str| format!("x-request-id: {id}\r\n");
+    gateway.chat_with(&fields("stream"), STREAM);
+    gateway.chat_with(&fields("bad"), "{\"prompt-SECRET");
+    gateway.raw(request("GET", "/health", TOKEN, &fields("health"), ""));
+    gateway.raw(request("GET", "/nowhere", TOKEN, &fields("nowhere"), ""));
+    gateway.raw(request("GET", "/v1/models", "other-SECRET", &fields("nobody"), ""));
+    gateway.raw(request("OPTIONS", "/v1/models", TOKEN, &fields("preflight"), ""));
+    // One that the parser refuses, one whose client leaves.
+    gateway.raw("nonsense\r\n\r\n");
+    let mut leaver = gateway.open(chat(&fields("left"), STREAM));
+    leaver.wait_for("\r\n\r\n");
+    leaver.leave();
+    for (id, status) in [
+        ("stream", 200),
+        ("bad", 400),
+        ("health", 200),
+        ("nowhere", 404),
+        ("nobody", 401),
+        ("preflight", 204),
+        ("left", 200),
+    ] {
+        assert_eq!(line(&gateway, id)["status"], status, "{id}");
+    }
+    gateway.wait_for_log("malformed_request");
+    let log = gateway.log();
+    assert_eq!(gateway.stdout().lines().count(), 8, "{log}");
+    for secret in ["prompt-SECRET", "answer-SECRET", "other-SECRET"] {
+        assert!(!log.contains(secret), "{secret} in {log}");
+    }
+}
+
+#[test]
+fn people_get_words() {
+    let upstream = upstream();
+    let gateway = gateway(&upstream, "text");
+    gateway.chat_with("x-request-id: two\r\n", r#"{"model":"m"}"#);
+    gateway.wait_for_log("id=two");
+    let line = gateway.stdout();
+    for words in [
+        " 200 chat_completions ",
+        " ms ",
+        "route=main",
+        "provider=custom",
+        "model=m",
+        "attempts=1",
+    ] {
+        assert!(line.contains(words), "{words} in {line}");
+    }
+    assert_eq!(line.lines().count(), 1);
+}

@@ -1,0 +1,58 @@
+//! The settings of the native server.
+
+use std::time::Duration;
+
+use ai_gateway::config::{LogFormat, Problems, Server};
+
+fn server(set: &[(&str, &str)]) -> Result<Server, Problems> {
+    Server::load(&|name: &str| {
+        let variable = set.iter().find(|(known, _)| *known == name);
+        variable.map(|(_, value)| (*value).to_owned())
+    })
+}
+
+#[test]
+fn what_is_not_set_has_its_default() {
+    let expected = Server {
+        host: "127.0.0.1".into(),
+        port: 8000,
+        max_concurrent: 8192,
+        drain_timeout: Duration::from_secs(30),
+        log_format: LogFormat::Json,
+    };
+    assert_eq!(server(&[]).unwrap(), expected);
+}
+
+#[test]
+fn what_is_set_counts() {
+    let set = [
+        ("HOST", "0.0.0.0"),
+        ("PORT", "80"),
+        ("MAX_CONCURRENT", "7"),
+        ("DRAIN_TIMEOUT", "5"),
+        ("LOG_FORMAT", "text"),
+    ];
+    let expected = Server {
+        host: "0.0.0.0".into(),
+        port: 80,
+        max_concurrent: 7,
+        drain_timeout: Duration::from_secs(5),
+        log_format: LogFormat::Text,
+    };
+    assert_eq!(server(&set).unwrap(), expected);
+}
+
+#[test]
+fn every_bad_value_is_named() {
+    let bad = [
+        ("PORT", "65536"),
+        ("MAX_CONCURRENT", "many"),
+        ("DRAIN_TIMEOUT", "-1"),
+        ("LOG_FORMAT", "xml"),
+    ];
+    let problems = server(&bad).unwrap_err();
+    assert_eq!(problems.len(), 4);
+    for (name, _) in bad {
+        assert!(problems.to_string().contains(name), "{problems}");
+    }
+}
