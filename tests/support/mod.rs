@@ -69,12 +69,14 @@ impl Gateway {
             word.strip_prefix("http://")
                 .map(|rest| rest.split('/').next().unwrap().to_owned())
         };
-        let secrets = words
+        let mut secrets: Vec<_> = words
             .clone()
             .filter(secret)
             .map(str::to_owned)
             .chain(words.filter_map(address))
             .collect();
+        secrets.sort_unstable();
+        secrets.dedup();
         let gateway = Self {
             process,
             address: format!("127.0.0.1:{port}"),
@@ -138,7 +140,9 @@ impl Gateway {
     /// Fails the test where an answer tells a secret.
     pub(crate) fn checked(&self, answer: Answer) -> Answer {
         let body = String::from_utf8_lossy(&answer.body);
-        for secret in &self.secrets {
+        // Where there are hundreds of tokens, most answers hold none.
+        let any = answer.head.contains("SECRET") || body.contains("SECRET");
+        for secret in self.secrets.iter().filter(|secret| any || !secret.contains("SECRET")) {
             assert!(
                 !answer.head.contains(secret) && !body.contains(secret),
                 "an answer tells {secret}: {}\n{body}",
