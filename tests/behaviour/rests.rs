@@ -72,7 +72,8 @@ pub(crate) fn the_log_says_how_long_each_failure_lets_a_key_rest(runtime: Runtim
         .map(|case| json!({"token": format!("gw-SECRET-{case}"), "name": format!("case-{case}"), "base_url": format!("{root}/{case}"), "api_keys": ["up-SECRET-1"]}))
         .collect();
     let gateway = Gateway::with_routes(runtime, &json!(routes));
-    for (case, (status, _, _, seconds)) in cases.iter().enumerate() {
+    let told = |case: usize| {
+        let failure = format!("case-{case} key 1: ");
         gateway.raw(request(
             "POST",
             "/v1/chat/completions",
@@ -80,9 +81,13 @@ pub(crate) fn the_log_says_how_long_each_failure_lets_a_key_rest(runtime: Runtim
             JSON,
             BODY,
         ));
-        let status = &status[..3];
-        gateway.wait_for_log(&format!("case-{case} key 1: status {status}, rests {seconds} s"));
-    }
+        gateway.wait_for_log(&failure);
+        let log = gateway.log();
+        let rest = &log[log.find(&failure).unwrap() + failure.len()..];
+        rest.split('"').next().unwrap().to_owned()
+    };
+    let expected = cases.map(|(status, _, _, seconds)| format!("status {}, rests {seconds} s", &status[..3]));
+    assert_eq!((0..cases.len()).map(told).collect::<Vec<_>>(), expected);
 }
 
 pub(crate) fn a_limited_key_is_passed_over_until_its_time_is_up(runtime: Runtime) {

@@ -237,6 +237,7 @@ pub(crate) const FAULTS: &[Fault] = &[
     refusal!("402", "402 Pay", "", ERROR),
     refusal!("403", "403 No", "", ERROR),
     refusal!("404", "404 No", "", ERROR),
+    refusal!("405", "405 No", "", ERROR),
     refusal!("408", "408 Late", "", ERROR),
     refusal!("409", "409 Conflict", "", ERROR),
     refusal!("413", "413 Large", "", ERROR),
@@ -275,6 +276,7 @@ pub(crate) const FAULTS: &[Fault] = &[
     refusal!("503 in 3 seconds", "503 Busy", "retry-after: 3\r\n", ERROR),
     refusal!("504", "504 Late", "", ERROR),
     refusal!("520", "520 Odd", "", ERROR),
+    refusal!("524", "524 Late", "", ERROR),
     refusal!("529", "529 Busy", "", ERROR),
 ];
 
