@@ -223,6 +223,7 @@ behaviours! {
         when_every_key_rests_the_one_that_wakes_first_is_tried,
         what_recovers_is_served_again_at_once_where_nothing_else_is_awake,
         a_failed_upstream_rests_and_is_then_asked_by_one_request_at_a_time,
+        a_timeout_lets_nobody_rest,
         an_accounts_limit_falls_back_and_lets_all_its_keys_rest,
     }
     routes {

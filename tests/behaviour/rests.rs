@@ -225,6 +225,24 @@ pub(crate) fn a_failed_upstream_rests_and_is_then_asked_by_one_request_at_a_time
     assert_eq!(gateway.chat(BODY).text(), r#"{"again":1}"#);
 }
 
+pub(crate) fn a_timeout_lets_nobody_rest(runtime: Runtime) {
+    let silent = Upstream::start(|_, to| to.hang());
+    let second = Upstream::answering("200 OK", JSON, FINE);
+    let fields = json!({"timeout": 0.3, "fallbacks": ["second"]});
+    let gateway = Gateway::with_routes(
+        runtime,
+        &json!([
+            route(TOKEN, &silent, fields),
+            route("gw-SECRET-other", &second, json!({"name": "second"})),
+        ]),
+    );
+    for _ in 0..2 {
+        let answer = gateway.chat(BODY);
+        assert_eq!((attempts(&answer), answer.text().as_str()), (2, FINE));
+    }
+    assert_eq!(silent.received().len(), 2);
+}
+
 pub(crate) fn an_accounts_limit_falls_back_and_lets_all_its_keys_rest(runtime: Runtime) {
     let limited = Upstream::answering("429 Slow", JSON, r#"{"error":{"code":429,"message":"slow down"}}"#);
     let second = Upstream::answering("200 OK", JSON, FINE);
