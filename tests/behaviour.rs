@@ -250,6 +250,7 @@ behaviours! {
         an_early_end_is_told_byte_for_byte_where_the_route_verifies_it,
         a_stream_whose_choices_all_say_why_they_end_is_complete,
         a_break_is_told_behind_the_event_that_it_cut,
+        a_stream_that_fails_behind_what_is_no_content_is_tried_elsewhere,
         the_last_possible_attempts_head_goes_out_before_its_first_content,
         a_head_is_not_held_back_until_the_timeout_where_the_first_content_is_late,
         a_stall_is_told_and_ends_the_request_upstream,
