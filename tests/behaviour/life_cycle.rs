@@ -1,8 +1,10 @@
 //! How the binary stops, whom it lets in, and whom it lets go.
 
+#![expect(clippy::disallowed_types, reason = "a native test has a native clock")]
+
 use std::net::TcpStream;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::json;
 
@@ -85,8 +87,12 @@ fn what_outlasts_the_drain_timeout_is_cut_off() {
     let mut gateway = with(&upstream, ("DRAIN_TIMEOUT", "1"));
     let exchange = gateway.open(chat("", CHAT));
     upstream.wait_for_request();
+    let begin = Instant::now();
     gateway.terminate();
     assert_eq!(gateway.exit_code(), Some(0));
+    let took = begin.elapsed();
+    // Not at once, and not after the default.
+    assert!((1..30).contains(&took.as_secs()), "{took:?}");
     gateway.wait_for_log("may finish for 1 s");
     gateway.wait_for_log("stopped before every request had finished");
     assert!(exchange.try_finish().is_none());
