@@ -3,15 +3,13 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use futures_util::stream;
-use http::{HeaderMap, Response, StatusCode};
-use worker::js_sys::{Reflect, Uint8Array};
+use http::Response;
+use worker::Context;
 use worker::wasm_bindgen::JsValue;
-use worker::web_sys::{self, ResponseInit};
-use worker::{Context, Delay};
+use worker::web_sys::{self, ReadableStream, WritableStream};
 
 use super::stream::Stream;
-use super::{headers, relay};
+use super::{headers, relay, runtime};
 use crate::config::Problems;
 use crate::error::{Error, Kind};
 use crate::gateway::{Body, Record};
@@ -28,19 +26,19 @@ pub(super) fn outgoing(
     if !matches!(&body, Body::Raw(raw) if raw.stream.is_empty()) {
         head.headers.remove(http::header::CONTENT_LENGTH);
     }
-    let init = init(head.status, &head.headers)?;
+    let answer = |bytes: &[u8], stream: Option<&ReadableStream>, socket: Option<&JsValue>| {
+        let headers = headers::write(head.headers.iter());
+        Ok(runtime::answer(head.status.as_u16(), &headers, bytes, stream, socket)?)
+    };
     let answer = match body {
-        Body::Full(bytes) if bytes.is_empty() => Ok(web_sys::Response::new_with_opt_str_and_init(None, &init)?),
-        Body::Full(bytes) => {
-            let array = Uint8Array::from(bytes.as_ref());
-            Ok(web_sys::Response::new_with_opt_js_u8_array_and_init(
-                Some(&array),
-                &init,
-            )?)
+        Body::Full(bytes) => answer(&bytes, None, None),
+        Body::Paced { chunks, pause } => {
+            let (writable, readable) = runtime::pipe(None)?;
+            context.wait_until(async move { drop(paced(chunks, pause, &writable).await) });
+            answer(&[], Some(&readable), None)
         }
-        Body::Paced { chunks, pause } => paced(chunks, pause, &head.headers),
         Body::Raw(mut raw) => {
-            let answer = web_sys::Response::new_with_opt_readable_stream_and_init(raw.stream.rest().as_ref(), &init)?;
+            let answer = answer(&[], raw.stream.rest().as_ref(), None)?;
             // From here on the runtime ends the request upstream when the client leaves.
             if let Some(guard) = raw.stream.guard.take() {
                 guard.disarm();
@@ -49,20 +47,16 @@ pub(super) fn outgoing(
         }
         Body::Socket(mut socket) => {
             // The runtime moves the messages, and tells each side when the other leaves.
-            let accepted = socket.stream.socket.take().unwrap_or(JsValue::NULL);
-            Reflect::set(&init, &"webSocket".into(), &accepted)?;
+            let accepted = socket.stream.socket.take();
             if let Some(guard) = socket.stream.guard.take() {
                 guard.disarm();
             }
-            Ok(web_sys::Response::new_with_opt_str_and_init(None, &init)?)
+            answer(&[], None, accepted.as_ref())
         }
         Body::Stream(relay) => {
-            let (writable, readable) = relay::pipe(None)?;
+            let (writable, readable) = runtime::pipe(None)?;
             context.wait_until(async move { log(&relay::run(*relay, writable, record).await) });
-            return Ok(web_sys::Response::new_with_opt_readable_stream_and_init(
-                Some(&readable),
-                &init,
-            )?);
+            return answer(&[], Some(&readable), None);
         }
     };
     log(&record);
@@ -76,21 +70,19 @@ fn log(record: &Record) {
     }
 }
 
-fn paced(chunks: Vec<Bytes>, pause: Duration, headers: &HeaderMap) -> worker::Result<web_sys::Response> {
-    let events = stream::unfold((chunks.into_iter(), true), move |(mut chunks, first)| async move {
-        let chunk = chunks.next()?;
-        if !first {
-            Delay::from(pause).await;
+/// The gateway's own stream. It ends when the client leaves.
+async fn paced(chunks: Vec<Bytes>, pause: Duration, writable: &WritableStream) -> Result<(), JsValue> {
+    let writer = writable.get_writer()?;
+    for (number, chunk) in chunks.iter().enumerate() {
+        if number > 0 {
+            runtime::sleep(pause).await;
         }
-        Some((Ok::<_, worker::Error>(chunk.to_vec()), (chunks, false)))
-    });
-    let mut answer = worker::Response::from_stream(events)?;
-    for (name, value) in headers {
-        if let Ok(value) = value.to_str() {
-            answer.headers_mut().set(name.as_str(), value)?;
-        }
+        runtime::done(|number| runtime::write(&writer, chunk, number)).await?;
     }
-    Ok(answer.into())
+    writer.release_lock();
+    runtime::done(|number| runtime::close(writable, &[], number))
+        .await
+        .map(drop)
 }
 
 /// What a Worker whose configuration has problems says to everyone. They are told to the log, their number to the client.
@@ -102,12 +94,4 @@ pub(super) fn unconfigured(problems: &Problems) -> Error {
         problems.len()
     );
     Error::new(Kind::Configuration, message)
-}
-
-fn init(status: StatusCode, headers: &HeaderMap) -> worker::Result<ResponseInit> {
-    let js = headers::write(headers.iter())?;
-    let init = ResponseInit::new();
-    init.set_status(status.as_u16());
-    init.set_headers(&JsValue::from(js));
-    Ok(init)
 }

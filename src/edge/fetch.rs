@@ -1,16 +1,18 @@
 //! The way to upstreams: the runtime's `fetch`, ended when nobody waits for it any more.
 
+use std::pin::pin;
 use std::time::Duration;
 
+use bytes::Bytes;
 use futures_util::future::{Either, select};
 use http::{HeaderName, Request, Response, StatusCode, header};
-use worker::Delay;
-use worker::js_sys::{Function, Promise, Reflect, Uint8Array};
+use worker::js_sys::Reflect;
 use worker::wasm_bindgen::{JsCast, JsValue};
-use worker::wasm_bindgen_futures::{JsFuture, spawn_local};
-use worker::web_sys::{self, AbortController, AbortSignal, RequestInit, RequestRedirect};
+use worker::wasm_bindgen_futures::spawn_local;
+use worker::web_sys::{self, AbortController, AbortSignal};
 
-use super::stream::Stream;
+use super::runtime::{self, Promised};
+use super::stream::{Message, Stream};
 use super::{headers, relay};
 use crate::platform::{Fault, Payload};
 
@@ -48,62 +50,49 @@ pub(super) async fn send(
     silence: Duration,
 ) -> Result<Response<Stream>, Fault> {
     let defect = |_| Fault::Connect("the request cannot be built".into());
-    let controller = AbortController::new().map_err(defect)?;
-    let abort = Reflect::get(&controller, &"abort".into())
-        .map_err(defect)?
-        .unchecked_into::<Function>()
-        .bind0(&controller);
-    client
-        .add_event_listener_with_callback("abort", &abort)
-        .map_err(defect)?;
-    let signal = controller.signal();
-    let guard = AbortOnDrop(Some(controller));
-
     let (head, body) = request.into_parts();
     let socket = head.headers.contains_key(header::UPGRADE);
     let visible = head
         .headers
         .iter()
         .filter(|(name, value)| !(socket && HANDSHAKE.contains(name)) && value.to_str().is_ok());
-    let sent = headers::write(visible).map_err(defect)?;
-    let init = RequestInit::new();
-    init.set_method(head.method.as_str());
-    init.set_headers(&sent);
-    init.set_redirect(RequestRedirect::Manual);
-    init.set_signal(Some(&signal));
+    let sent = headers::write(visible);
     let mut sending = None;
+    let (mut bytes, mut readable) = (Bytes::new(), None);
     match body {
-        Payload::Full(pieces) if pieces.iter().all(|piece| piece.is_empty()) => {}
-        Payload::Full([whole, middle, end]) if middle.is_empty() && end.is_empty() => {
-            init.set_body(&Uint8Array::from(whole.as_ref()));
-        }
-        Payload::Full(pieces) => init.set_body(&Uint8Array::from(pieces.concat().as_slice())),
+        Payload::Full([whole, middle, end]) if middle.is_empty() && end.is_empty() => bytes = whole,
+        Payload::Full(pieces) => bytes = pieces.concat().into(),
         Payload::Stream { read, stream, length } => {
-            let (writable, readable) = relay::pipe(length).map_err(defect)?;
+            let (writable, end) = runtime::pipe(length).map_err(defect)?;
+            readable = Some(end);
             // A body that breaks breaks the pipe, and with it the request.
             sending = Some(Box::pin(
                 async move { drop(relay::send(&read, stream, &writable).await) },
             ));
-            init.set_body(&readable);
         }
     }
-    let fetch: Function = Reflect::get(&worker::js_sys::global(), &"fetch".into())
-        .map_err(defect)?
-        .unchecked_into();
-    let url = JsValue::from(head.uri.to_string());
-    let promise: Promise = fetch
-        .call2(&JsValue::UNDEFINED, &url, &init)
-        .map_err(defect)?
-        .unchecked_into();
-    let mut answering = JsFuture::from(promise);
+    let url = head.uri.to_string();
+    let (promised, begun) = Promised::new(|number| {
+        runtime::send(
+            client,
+            &url,
+            head.method.as_str(),
+            &sent,
+            &bytes,
+            readable.as_ref(),
+            number,
+        )
+    });
+    let guard = AbortOnDrop(Some(begun.map_err(defect)?));
+    let mut answering = pin!(promised.value());
     let answer = match sending {
         None => answering.await,
-        Some(sending) => match select(&mut answering, sending).await {
+        Some(sending) => match select(answering.as_mut(), sending).await {
             Either::Left((answer, sending)) => {
                 spawn_local(sending);
                 answer
             }
-            Either::Right(((), _)) => match select(answering, Delay::from(silence)).await {
+            Either::Right(((), _)) => match select(answering, pin!(runtime::sleep(silence))).await {
                 Either::Left((answer, _)) => answer,
                 Either::Right(((), _)) => return Err(Fault::Timeout),
             },
@@ -113,17 +102,24 @@ pub(super) async fn send(
         .map_err(|error| if client.aborted() { Fault::Client } else { fault(&error) })?
         .unchecked_into();
 
-    let headers = headers::read(&answer.headers());
+    let text = runtime::response_head(&answer);
+    let mut lines = text.split('\n');
+    let status = lines
+        .next()
+        .and_then(|status| StatusCode::from_bytes(status.as_bytes()).ok());
+    let status = status.ok_or_else(|| Fault::Reset("a status that HTTP does not have".into()))?;
+    let headers = headers::read(lines);
     let length = headers
         .get(header::CONTENT_LENGTH)
         .and_then(|length| length.to_str().ok()?.parse().ok());
-    let mut stream = Stream::new(answer.body(), length, Some(guard));
-    stream.socket = Reflect::get(&answer, &"webSocket".into())
-        .ok()
-        .filter(|socket| socket.is_object());
+    let opened = socket
+        .then(|| Reflect::get(&answer, &"webSocket".into()).ok())
+        .flatten()
+        .filter(JsValue::is_object);
+    let mut stream = Stream::new(Message::Response(answer), length, Some(guard));
+    stream.socket = opened;
     let mut response = Response::new(stream);
-    *response.status_mut() =
-        StatusCode::from_u16(answer.status()).map_err(|_| Fault::Reset("a status that HTTP does not have".into()))?;
+    *response.status_mut() = status;
     *response.headers_mut() = headers;
     Ok(response)
 }

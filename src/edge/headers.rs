@@ -1,51 +1,39 @@
-//! Headers between JavaScript's type and the core's: all of them in one text, since every crossing costs more than the
-//! text does.
+//! Headers between JavaScript's type and the core's, as the text that `runtime.js` makes of them and takes.
 
 use http::{HeaderMap, HeaderName, HeaderValue};
-use worker::js_sys::{Array, JSON};
-use worker::wasm_bindgen::JsValue;
-use worker::web_sys;
 
-/// JavaScript's headers. A value that HTTP does not allow is left out.
-pub(super) fn read(js: &web_sys::Headers) -> HeaderMap {
-    let text = JSON::stringify(&Array::from(js))
-        .ok()
-        .and_then(|text| text.as_string())
-        .unwrap_or_default();
-    let pairs: Vec<(String, String)> = serde_json::from_str(&text).unwrap_or_default();
-    let mut headers = HeaderMap::with_capacity(pairs.len());
-    for (name, value) in pairs {
-        // A ByteString: every character is one byte.
+/// The core's headers from lines, a name and a value by turns. A value that HTTP does not allow is left out.
+pub(super) fn read<'a>(mut lines: impl Iterator<Item = &'a str>) -> HeaderMap {
+    let mut headers = HeaderMap::with_capacity(24);
+    while let (Some(name), Some(value)) = (lines.next(), lines.next()) {
         let value = if value.is_ascii() {
-            value.into_bytes()
+            HeaderValue::from_bytes(value.as_bytes())
         } else {
-            value
+            // A ByteString: every character is one byte.
+            let bytes: Vec<u8> = value
                 .chars()
                 .filter_map(|char| u8::try_from(u32::from(char)).ok())
-                .collect()
+                .collect();
+            HeaderValue::from_bytes(&bytes)
         };
-        if let (Ok(name), Ok(value)) = (
-            HeaderName::from_bytes(name.as_bytes()),
-            HeaderValue::from_maybe_shared(bytes::Bytes::from(value)),
-        ) {
+        if let (Ok(name), Ok(value)) = (HeaderName::from_bytes(name.as_bytes()), value) {
             headers.append(name, value);
         }
     }
     headers
 }
 
-/// Headers for JavaScript.
-pub(super) fn write<'a>(
-    headers: impl Iterator<Item = (&'a HeaderName, &'a HeaderValue)>,
-) -> Result<web_sys::Headers, JsValue> {
-    let pairs: Vec<(&str, String)> = headers
-        .map(|(name, value)| {
-            (
-                name.as_str(),
-                value.as_bytes().iter().copied().map(char::from).collect(),
-            )
-        })
-        .collect();
-    let text = serde_json::to_string(&pairs).unwrap_or_default();
-    web_sys::Headers::new_with_str_sequence_sequence(&JSON::parse(&text)?)
+/// Lines for JavaScript.
+pub(super) fn write<'a>(headers: impl Iterator<Item = (&'a HeaderName, &'a HeaderValue)>) -> String {
+    let mut text = String::with_capacity(1024);
+    for (name, value) in headers {
+        text.push_str(name.as_str());
+        text.push('\n');
+        match value.to_str() {
+            Ok(value) => text.push_str(value),
+            Err(_) => text.extend(value.as_bytes().iter().copied().map(char::from)),
+        }
+        text.push('\n');
+    }
+    text
 }

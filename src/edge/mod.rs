@@ -4,6 +4,7 @@ mod answer;
 mod fetch;
 mod headers;
 mod relay;
+mod runtime;
 mod settings;
 mod stream;
 
@@ -15,9 +16,9 @@ use http::header::CONTENT_LENGTH;
 use http::{Method, Request, Response};
 use worker::js_sys::Date;
 use worker::web_sys;
-use worker::{Context, Delay, Env};
+use worker::{Context, Env};
 
-use self::stream::Stream;
+use self::stream::{Message, Stream};
 use crate::config::Config;
 use crate::gateway::{Answer, Gateway, State};
 use crate::platform::{Fault, Limits, Millis, Payload, Platform};
@@ -29,7 +30,7 @@ async fn fetch(request: web_sys::Request, env: Env, context: Context) -> worker:
         client: request.signal(),
     };
     let gateway = |config| Gateway::new(config, MEMORY.with(Arc::clone), platform);
-    let request = incoming(&request)?;
+    let request = incoming(request);
     let Answer { response, record } = match settings::config(&env).await {
         Ok(config) => gateway(config).handle(request).await,
         Err(problems) => gateway(Arc::new(Config::none())).refuse(request.headers(), answer::unconfigured(&problems)),
@@ -66,7 +67,7 @@ impl Platform for Edge {
     }
 
     async fn sleep(&self, duration: Duration) {
-        Delay::from(duration).await;
+        runtime::sleep(duration).await;
     }
 
     async fn fetch(&self, request: Request<Payload<Stream>>, limits: Limits) -> Result<Response<Stream>, Fault> {
@@ -83,19 +84,21 @@ impl Platform for Edge {
 }
 
 /// The request in the core's types. The body is not read.
-fn incoming(request: &web_sys::Request) -> worker::Result<Request<Stream>> {
-    let headers = headers::read(&request.headers());
+fn incoming(request: web_sys::Request) -> Request<Stream> {
+    let text = runtime::request_head(&request);
+    let mut lines = text.split('\n');
+    let (method, url) = (lines.next().unwrap_or_default(), lines.next().unwrap_or_default());
+    let headers = headers::read(lines);
     let length = headers
         .get(CONTENT_LENGTH)
         .and_then(|length| length.to_str().ok()?.parse().ok());
-    let mut core = Request::new(Stream::new(request.body(), length, None));
-    let url = request.url();
+    let mut core = Request::new(Stream::new(Message::Request(request), length, None));
     let path = url
         .splitn(4, '/')
         .nth(3)
         .map_or_else(|| "/".to_owned(), |rest| format!("/{rest}"));
     *core.uri_mut() = path.parse().unwrap_or_else(|_| http::Uri::from_static("/%00"));
-    *core.method_mut() = Method::from_bytes(request.method().as_bytes()).unwrap_or(Method::GET);
+    *core.method_mut() = Method::from_bytes(method.as_bytes()).unwrap_or(Method::GET);
     *core.headers_mut() = headers;
-    Ok(core)
+    core
 }

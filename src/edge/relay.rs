@@ -10,13 +10,12 @@ use std::pin::pin;
 use std::time::Duration;
 
 use futures_util::future::{Either, select};
-use worker::Delay;
-use worker::js_sys::{Array, Date, Function, Object, Promise, Reflect, Uint8Array};
+use worker::js_sys::Date;
 use worker::wasm_bindgen::{JsCast, JsValue};
-use worker::wasm_bindgen_futures::JsFuture;
 use worker::web_sys::{ReadableStream, WritableStream, WritableStreamDefaultWriter};
 
-use super::stream::{Stream, call};
+use super::runtime::{self, Promised};
+use super::stream::Stream;
 use crate::gateway::{End, Record, Relay};
 
 /// How often the watching branch is read.
@@ -24,18 +23,6 @@ const LOOK: Duration = Duration::from_secs(5);
 
 /// The most that one look takes.
 const GULP: u32 = 64 * 1024;
-
-/// A pipe: what is written at its first end is a body at the second, of `length` bytes where that is known.
-pub(super) fn pipe(length: Option<u64>) -> Result<(WritableStream, ReadableStream), JsValue> {
-    let (class, arguments) = match length {
-        Some(length) => ("FixedLengthStream", Array::of1(&JsValue::from(length as f64))),
-        None => ("IdentityTransformStream", Array::new()),
-    };
-    let class: Function = Reflect::get(&worker::js_sys::global(), &class.into())?.dyn_into()?;
-    let pair = Reflect::construct(&class, &arguments)?;
-    let end = |name: &str| Reflect::get(&pair, &name.into());
-    Ok((end("writable")?.unchecked_into(), end("readable")?.unchecked_into()))
-}
 
 /// A client's body for an upstream: what was read of it already, then the rest, moved by the runtime.
 pub(super) async fn send(read: &[u8], mut stream: Stream, writable: &WritableStream) -> Result<(), JsValue> {
@@ -45,7 +32,7 @@ pub(super) async fn send(read: &[u8], mut stream: Stream, writable: &WritableStr
         writer.release_lock();
     }
     match stream.rest() {
-        Some(body) => JsFuture::from(call(&body, "pipeTo", &[writable])?.unchecked_into::<Promise>())
+        Some(body) => runtime::done(|number| runtime::pump(&body, writable, true, number))
             .await
             .map(drop),
         None => close(writable, None).await,
@@ -93,7 +80,7 @@ async fn pass(relay: &mut Relay<Stream>, writable: &WritableStream) -> Result<En
     if relay.watch {
         return pump_watched(relay, &body, writable).await;
     }
-    Ok(Ended::Unseen(match pump(&body, writable)?.await {
+    Ok(Ended::Unseen(match pump(&body, writable)?.value().await {
         Ok(_) => End::Closed,
         Err(_) => End::Broken,
     }))
@@ -114,7 +101,7 @@ async fn begin(relay: &mut Relay<Stream>, writer: &WritableStreamDefaultWriter) 
         };
         let piece = {
             let next = pin!(relay.stream.read());
-            match select(next, Delay::from(limit)).await {
+            match select(next, pin!(runtime::sleep(limit))).await {
                 Either::Left((piece, _)) => piece,
                 Either::Right(((), _)) => return Ok(Some(End::Broken)),
             }
@@ -131,19 +118,21 @@ async fn begin(relay: &mut Relay<Stream>, writer: &WritableStreamDefaultWriter) 
     Ok(None)
 }
 
-/// Lets the runtime move `body`. It reports a failure at either side, and closes nothing.
-fn pump(body: &JsValue, writable: &WritableStream) -> Result<JsFuture, JsValue> {
-    let options = Object::new();
-    Reflect::set(&options, &"preventClose".into(), &JsValue::TRUE)?;
-    Reflect::set(&options, &"preventAbort".into(), &JsValue::TRUE)?;
-    let pump: Promise = call(body, "pipeTo", &[writable, &options])?.unchecked_into();
-    Ok(JsFuture::from(pump))
+/// Lets the runtime move `body`, and close nothing.
+fn pump(body: &ReadableStream, writable: &WritableStream) -> Result<Promised, JsValue> {
+    let (pumping, begun) = Promised::new(|number| runtime::pump(body, writable, false, number));
+    begun.map(|()| pumping)
 }
 
-async fn pump_watched(relay: &mut Relay<Stream>, body: &JsValue, writable: &WritableStream) -> Result<Ended, JsValue> {
-    let branches: Array = call(body, "tee", &[])?.unchecked_into();
-    let mut watched = Watched::new(&branches.get(1))?;
-    let mut pumping = pump(&branches.get(0), writable)?;
+async fn pump_watched(
+    relay: &mut Relay<Stream>,
+    body: &ReadableStream,
+    writable: &WritableStream,
+) -> Result<Ended, JsValue> {
+    let branches = runtime::tee(body)?;
+    let mut watched = Watched::new(branches.get(1));
+    let pumping = pump(&branches.get(0).unchecked_into(), writable)?;
+    let mut pumping = pin!(pumping.value());
     let mut moved_at = Date::now();
     loop {
         let Some(left) = relay
@@ -153,10 +142,10 @@ async fn pump_watched(relay: &mut Relay<Stream>, body: &JsValue, writable: &Writ
         else {
             // The pump lets go of the pipe when its source breaks.
             relay.stream.guard = None;
-            let _ = pumping.await;
+            let _ = pumping.as_mut().await;
             return Ok(Ended::Upstream(End::Broken));
         };
-        match select(&mut pumping, Delay::from(left.min(LOOK))).await {
+        match select(pumping.as_mut(), pin!(runtime::sleep(left.min(LOOK)))).await {
             Either::Left((Ok(_), _)) => {
                 // Everything has gone out; the other branch holds the same.
                 while let Ok(Some(bytes)) = watched.read().await {
@@ -181,41 +170,30 @@ async fn pump_watched(relay: &mut Relay<Stream>, body: &JsValue, writable: &Writ
     }
 }
 
-/// The branch that is read from the side.
+/// The branch that is read from the side, by its reader.
 struct Watched {
     reader: JsValue,
     /// A read that has not ended. It stays when nobody waits for it.
-    pending: Option<Promise>,
+    pending: Option<Promised>,
 }
 
 impl Watched {
-    fn new(branch: &JsValue) -> Result<Self, JsValue> {
-        let options = Object::new();
-        // With a buffer of ours one read takes everything that has come, not one piece of it.
-        Reflect::set(&options, &"mode".into(), &"byob".into())?;
-        Ok(Self {
-            reader: call(branch, "getReader", &[&options])?,
-            pending: None,
-        })
+    const fn new(reader: JsValue) -> Self {
+        Self { reader, pending: None }
     }
 
     async fn read(&mut self) -> Result<Option<Vec<u8>>, JsValue> {
-        let pending = match &self.pending {
-            Some(pending) => pending.clone(),
+        let pending = match self.pending.take() {
+            Some(pending) => pending,
             None => {
-                let buffer = Uint8Array::new_with_length(GULP);
-                let promise = call(&self.reader, "read", &[&buffer])?.unchecked_into();
-                self.pending.insert(promise).clone()
+                let (pending, begun) = Promised::new(|number| runtime::read(&self.reader, GULP, number));
+                begun?;
+                pending
             }
         };
-        let result = JsFuture::from(pending).await;
+        let result = self.pending.insert(pending).bytes().await;
         self.pending = None;
-        let result = result?;
-        if Reflect::get(&result, &"done".into())?.is_truthy() {
-            return Ok(None);
-        }
-        let bytes: Uint8Array = Reflect::get(&result, &"value".into())?.unchecked_into();
-        Ok(Some(bytes.to_vec()))
+        result
     }
 
     /// Reads what has come by now. Whether that was anything, and whether the stream is broken.
@@ -223,7 +201,7 @@ impl Watched {
         let mut moved = false;
         loop {
             let next = pin!(self.read());
-            match select(next, Delay::from(Duration::ZERO)).await {
+            match select(next, pin!(runtime::sleep(Duration::ZERO))).await {
                 Either::Left((Ok(Some(bytes)), _)) => {
                     moved = true;
                     relay.observer.feed(&bytes);
@@ -240,15 +218,14 @@ fn since(start: f64) -> Duration {
 }
 
 async fn write(writer: &WritableStreamDefaultWriter, bytes: &[u8]) -> Result<(), JsValue> {
-    JsFuture::from(writer.write_with_chunk(&Uint8Array::from(bytes)))
+    runtime::done(|number| runtime::write(writer, bytes, number))
         .await
         .map(drop)
 }
 
 async fn close(writable: &WritableStream, last_words: Option<&[u8]>) -> Result<(), JsValue> {
-    let writer = writable.get_writer()?;
-    if let Some(words) = last_words {
-        write(&writer, words).await?;
-    }
-    JsFuture::from(writer.close()).await.map(drop)
+    let words = last_words.unwrap_or_default();
+    runtime::done(|number| runtime::close(writable, words, number))
+        .await
+        .map(drop)
 }

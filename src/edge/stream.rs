@@ -4,27 +4,42 @@ use bytes::Bytes;
 use futures_util::future::{Either, select};
 use std::pin::pin;
 use std::time::Duration;
-use worker::Delay;
-use worker::js_sys::{Function, Promise, Reflect, Uint8Array};
 use worker::wasm_bindgen::{JsCast, JsValue};
-use worker::wasm_bindgen_futures::JsFuture;
-use worker::web_sys::{self, ReadableStream, ReadableStreamDefaultReader};
+use worker::web_sys::{ReadableStream, ReadableStreamDefaultReader, Request, Response};
 
 use super::fetch::AbortOnDrop;
+use super::runtime::{self, Promised};
 use crate::platform::Fault;
 
 /// A body of so many bytes comes at once or not at all.
 const SHORT: usize = 64 * 1024;
 
+/// What a body belongs to.
+pub(super) enum Message {
+    Request(Request),
+    Response(Response),
+}
+
+impl Message {
+    fn body(&self) -> Option<ReadableStream> {
+        match self {
+            Self::Request(request) => request.body(),
+            Self::Response(response) => response.body(),
+        }
+    }
+}
+
 /// A body, and the request that it belongs to.
 #[derive(Default)]
 pub(super) struct Stream {
-    body: Option<ReadableStream>,
+    /// Nothing once its body was read or taken.
+    message: Option<Message>,
     /// What `content-length` says.
     length: Option<usize>,
     reader: Option<ReadableStreamDefaultReader>,
+    body: Option<ReadableStream>,
     /// A piece that was asked for and has not come.
-    pending: Option<Promise>,
+    pending: Option<Promised>,
     /// The WebSocket that the upstream has opened instead of sending a body.
     pub(super) socket: Option<JsValue>,
     /// Ends the request upstream unless the body is complete.
@@ -32,9 +47,9 @@ pub(super) struct Stream {
 }
 
 impl Stream {
-    pub(super) fn new(body: Option<ReadableStream>, length: Option<usize>, guard: Option<AbortOnDrop>) -> Self {
+    pub(super) fn new(message: Message, length: Option<usize>, guard: Option<AbortOnDrop>) -> Self {
         Self {
-            body,
+            message: Some(message),
             length,
             guard,
             ..Self::default()
@@ -43,47 +58,50 @@ impl Stream {
 
     /// The next piece. Whoever stops waiting for it gets it from the next call.
     pub(super) async fn read(&mut self) -> Result<Option<Bytes>, Fault> {
+        let broken = |_| Fault::Reset("the body broke".into());
         if self.reader.is_none() {
+            self.body = self.message.take().and_then(|message| message.body());
             let Some(body) = &self.body else { return Ok(None) };
             self.reader = Some(body.get_reader().unchecked_into());
         }
-        let pending = match (&self.pending, &self.reader) {
-            (Some(pending), _) => pending.clone(),
-            (None, Some(reader)) => self.pending.insert(reader.read()).clone(),
+        let pending = match (self.pending.take(), &self.reader) {
+            (Some(pending), _) => pending,
+            (None, Some(reader)) => {
+                let (pending, begun) = Promised::new(|number| runtime::read(reader, 0, number));
+                begun.map_err(broken)?;
+                pending
+            }
             (None, None) => return Ok(None),
         };
-        let result = JsFuture::from(pending).await;
+        let result = self.pending.insert(pending).bytes().await;
         self.pending = None;
-        let result = result.map_err(|_| Fault::Reset("the body broke".into()))?;
-        let get = |name: &str| Reflect::get(&result, &name.into()).unwrap_or_default();
-        if get("done").is_truthy() {
+        let piece = result.map_err(broken)?;
+        if piece.is_none() {
             self.body = None;
             self.reader = None;
             if let Some(guard) = self.guard.take() {
                 guard.disarm();
             }
-            return Ok(None);
         }
-        let chunk: Uint8Array = get("value").unchecked_into();
-        Ok(Some(chunk.to_vec().into()))
+        Ok(piece.map(Bytes::from))
     }
 
     /// Whether there is no body at all.
-    pub(super) const fn is_empty(&self) -> bool {
-        self.body.is_none()
+    pub(super) fn is_empty(&self) -> bool {
+        self.body.is_none() && self.message.as_ref().is_none_or(|message| message.body().is_none())
     }
 
     /// All of it.
     pub(super) async fn collect(mut self, limit: usize, idle: Duration) -> Result<Bytes, Fault> {
         let known = self.length.filter(|length| *length <= limit);
         if known.is_some_and(|length| idle == Duration::MAX || length <= SHORT)
-            && let Some(body) = self.body.take()
+            && let Some(message) = self.message.take()
         {
-            let whole = pin!(self.take_whole(&body));
+            let whole = pin!(self.take_whole(&message));
             if idle == Duration::MAX {
                 return whole.await;
             }
-            return match select(whole, Delay::from(idle)).await {
+            return match select(whole, pin!(runtime::sleep(idle))).await {
                 Either::Left((whole, _)) => whole,
                 Either::Right(((), _)) => Err(Fault::Timeout),
             };
@@ -94,7 +112,7 @@ impl Stream {
                 self.read().await?
             } else {
                 let next = pin!(self.read());
-                match select(next, Delay::from(idle)).await {
+                match select(next, pin!(runtime::sleep(idle))).await {
                     Either::Left((piece, _)) => piece?,
                     Either::Right(((), _)) => return Err(Fault::Timeout),
                 }
@@ -111,16 +129,18 @@ impl Stream {
     }
 
     /// A body of known length, in one crossing.
-    async fn take_whole(mut self, body: &ReadableStream) -> Result<Bytes, Fault> {
+    async fn take_whole(mut self, message: &Message) -> Result<Bytes, Fault> {
         let broken = |_| Fault::Reset("the body broke".into());
-        let whole = web_sys::Response::new_with_opt_readable_stream(Some(body)).map_err(broken)?;
-        let buffer = JsFuture::from(whole.array_buffer().map_err(broken)?)
-            .await
-            .map_err(broken)?;
+        let (promised, begun) = Promised::new(|number| match message {
+            Message::Request(request) => runtime::whole(request, number),
+            Message::Response(response) => runtime::whole(response, number),
+        });
+        begun.map_err(broken)?;
+        let whole = promised.bytes().await.map_err(broken)?;
         if let Some(guard) = self.guard.take() {
             guard.disarm();
         }
-        Ok(Uint8Array::new(&buffer).to_vec().into())
+        Ok(whole.unwrap_or_default().into())
     }
 
     /// The rest of the body, for the runtime's own machinery. Nothing must be pending.
@@ -128,16 +148,11 @@ impl Stream {
         if let Some(reader) = self.reader.take() {
             reader.release_lock();
         }
-        self.body.take()
+        let unread = self.message.take().and_then(|message| message.body());
+        self.body.take().or(unread)
     }
 
     pub(super) const fn is_waiting(&self) -> bool {
         self.pending.is_some()
     }
-}
-
-/// Calls a method that the bindings do not have.
-pub(super) fn call(object: &JsValue, method: &str, arguments: &[&JsValue]) -> Result<JsValue, JsValue> {
-    let function: Function = Reflect::get(object, &method.into())?.dyn_into()?;
-    function.apply(object, &arguments.iter().copied().collect())
 }
