@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::Response;
-use worker::Context;
 use worker::wasm_bindgen::JsValue;
 use worker::web_sys::{self, ReadableStream, WritableStream};
 
+use super::runtime::Context;
 use super::stream::Stream;
-use super::{headers, relay, runtime};
+use super::{headers, relay, runtime, task};
 use crate::config::Problems;
 use crate::error::{Error, Kind};
 use crate::gateway::{Body, Record};
@@ -19,7 +19,7 @@ pub(super) fn outgoing(
     response: Response<Body<Stream>>,
     record: Record,
     context: &Context,
-) -> worker::Result<web_sys::Response> {
+) -> Result<web_sys::Response, JsValue> {
     let (mut head, body) = response.into_parts();
     // The runtime knows the length of what it moves, and says it itself. Where it moves nothing, it is that of the answer to
     // another method.
@@ -28,13 +28,14 @@ pub(super) fn outgoing(
     }
     let answer = |bytes: &[u8], stream: Option<&ReadableStream>, socket: Option<&JsValue>| {
         let headers = headers::write(head.headers.iter());
-        Ok(runtime::answer(head.status.as_u16(), &headers, bytes, stream, socket)?)
+        runtime::answer(head.status.as_u16(), &headers, bytes, stream, socket)
     };
     let answer = match body {
         Body::Full(bytes) => answer(&bytes, None, None),
         Body::Paced { chunks, pause } => {
             let (writable, readable) = runtime::pipe(None)?;
-            context.wait_until(async move { drop(paced(chunks, pause, &writable).await) });
+            let written = async move { drop(paced(chunks, pause, &writable).await) };
+            outlive(context, written)?;
             answer(&[], Some(&readable), None)
         }
         Body::Raw(mut raw) => {
@@ -55,7 +56,7 @@ pub(super) fn outgoing(
         }
         Body::Stream(relay) => {
             let (writable, readable) = runtime::pipe(None)?;
-            context.wait_until(async move { log(&relay::run(*relay, writable, record).await) });
+            outlive(context, async move { log(&relay::run(*relay, writable, record).await) })?;
             return answer(&[], Some(&readable), None);
         }
     };
@@ -63,10 +64,19 @@ pub(super) fn outgoing(
     answer
 }
 
+/// Goes on when the answer's head is sent.
+fn outlive(context: &Context, work: impl Future<Output = ()> + 'static) -> Result<(), JsValue> {
+    let work = task::promise(async move {
+        work.await;
+        JsValue::UNDEFINED
+    });
+    context.wait_until(&work)
+}
+
 /// One line for `wrangler tail` and the dashboard.
 fn log(record: &Record) {
     if let Ok(line) = serde_json::to_string(record) {
-        worker::console_log!("{line}");
+        runtime::log(&line);
     }
 }
 
@@ -87,7 +97,7 @@ async fn paced(chunks: Vec<Bytes>, pause: Duration, writable: &WritableStream) -
 
 /// What a Worker whose configuration has problems says to everyone. They are told to the log, their number to the client.
 pub(super) fn unconfigured(problems: &Problems) -> Error {
-    worker::console_error!("{problems}");
+    runtime::log_error(&problems.to_string());
     let plural = if problems.len() == 1 { "" } else { "s" };
     let message = format!(
         "The gateway's configuration has {} problem{plural}; its log (`wrangler tail`) lists what to change.",

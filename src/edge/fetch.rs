@@ -8,12 +8,11 @@ use futures_util::future::{Either, select};
 use http::{HeaderName, Request, Response, StatusCode, header};
 use worker::js_sys::Reflect;
 use worker::wasm_bindgen::{JsCast, JsValue};
-use worker::wasm_bindgen_futures::spawn_local;
 use worker::web_sys::{self, AbortController, AbortSignal};
 
 use super::runtime::{self, Promised};
 use super::stream::{Message, Stream};
-use super::{headers, relay};
+use super::{headers, relay, task};
 use crate::platform::{Fault, Payload};
 
 /// What of a WebSocket's handshake the runtime makes itself, on either side.
@@ -89,7 +88,7 @@ pub(super) async fn send(
         None => answering.await,
         Some(sending) => match select(answering.as_mut(), sending).await {
             Either::Left((answer, sending)) => {
-                spawn_local(sending);
+                task::spawn(sending);
                 answer
             }
             Either::Right(((), _)) => match select(answering, pin!(runtime::sleep(silence))).await {

@@ -7,6 +7,7 @@ mod relay;
 mod runtime;
 mod settings;
 mod stream;
+mod task;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,18 +15,30 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::header::CONTENT_LENGTH;
 use http::{Method, Request, Response};
-use worker::js_sys::Date;
+use worker::js_sys::{Date, Promise};
+use worker::wasm_bindgen::prelude::wasm_bindgen;
+use worker::wasm_bindgen::{self, JsValue};
 use worker::web_sys;
-use worker::{Context, Env};
 
+use self::runtime::Context;
 use self::stream::{Message, Stream};
 use crate::config::Config;
 use crate::gateway::{Answer, Gateway, State};
 use crate::platform::{Fault, Limits, Millis, Payload, Platform};
 
 /// Answers one request.
-#[worker::event(fetch)]
-async fn fetch(request: web_sys::Request, env: Env, context: Context) -> worker::Result<web_sys::Response> {
+///
+/// What `worker`'s own macro makes of an `async fn` takes the way through JavaScript's queue of microtasks at each step.
+#[wasm_bindgen]
+#[expect(unreachable_pub, reason = "JavaScript reaches it")]
+pub fn fetch(request: web_sys::Request, env: JsValue, context: Context) -> Promise {
+    task::promise(async move {
+        let answered = answer(request, env, context).await;
+        answered.map_or_else(|error| failed(&error), JsValue::from)
+    })
+}
+
+async fn answer(request: web_sys::Request, env: JsValue, context: Context) -> Result<web_sys::Response, JsValue> {
     let platform = Edge {
         client: request.signal(),
     };
@@ -36,6 +49,13 @@ async fn fetch(request: web_sys::Request, env: Env, context: Context) -> worker:
         Err(problems) => gateway(Arc::new(Config::none())).refuse(request.headers(), answer::unconfigured(&problems)),
     };
     answer::outgoing(response, record, &context)
+}
+
+/// The answer when the runtime refuses to make one.
+fn failed(error: &JsValue) -> JsValue {
+    runtime::log_error(&format!("{error:?}"));
+    let status = http::StatusCode::INTERNAL_SERVER_ERROR.as_u16();
+    runtime::answer(status, "", b"INTERNAL SERVER ERROR", None, None).map_or_else(|error| error, JsValue::from)
 }
 
 thread_local! {

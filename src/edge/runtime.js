@@ -95,6 +95,10 @@ export function tee(stream) {
   return [one, other.getReader({ mode: "byob" })];
 }
 
+export function stored(namespace, key, number) {
+  wait(namespace.get(key), number);
+}
+
 export function after(milliseconds, number) {
   return setTimeout(settled, milliseconds, number);
 }

@@ -3,16 +3,18 @@
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::future::poll_fn;
-use std::task::{Context, Poll, Waker};
+use std::task::{self as std_task, Poll, Waker};
 use std::time::Duration;
 
-use worker::js_sys::{Array, Function};
+use worker::js_sys::{Array, Function, Promise};
 use worker::wasm_bindgen::closure::Closure;
 use worker::wasm_bindgen::prelude::wasm_bindgen;
 use worker::wasm_bindgen::{self, JsCast, JsValue};
 use worker::web_sys::{
     AbortController, AbortSignal, ReadableStream, Request, Response, WritableStream, WritableStreamDefaultWriter,
 };
+
+use super::task;
 
 #[wasm_bindgen(module = "/src/edge/runtime.js")]
 extern "C" {
@@ -63,6 +65,9 @@ extern "C" {
     pub(super) fn pump(from: &ReadableStream, to: &WritableStream, closes: bool, number: u32) -> Result<(), JsValue>;
 
     #[wasm_bindgen(catch)]
+    pub(super) fn stored(namespace: &JsValue, key: &str, number: u32) -> Result<(), JsValue>;
+
+    #[wasm_bindgen(catch)]
     pub(super) fn tee(stream: &ReadableStream) -> Result<Array, JsValue>;
 
     fn after(milliseconds: f64, number: u32) -> f64;
@@ -70,6 +75,18 @@ extern "C" {
 
 #[wasm_bindgen]
 extern "C" {
+    /// What of a request outlives its answer.
+    pub type Context;
+
+    #[wasm_bindgen(method, catch, js_name = waitUntil)]
+    pub(super) fn wait_until(this: &Context, promise: &Promise) -> Result<(), JsValue>;
+
+    #[wasm_bindgen(js_namespace = console)]
+    pub(super) fn log(line: &str);
+
+    #[wasm_bindgen(js_namespace = console, js_name = error)]
+    pub(super) fn log_error(text: &str);
+
     #[wasm_bindgen(js_name = clearTimeout)]
     fn clear_timeout(timer: f64);
 }
@@ -126,7 +143,7 @@ fn fill(number: u32, result: Result<Given, JsValue>) {
         None => None,
     });
     if let Some(waker) = waker {
-        waker.wake();
+        task::run(|| waker.wake());
     }
 }
 
@@ -144,7 +161,7 @@ impl Promised {
         (Self(number), begin(number))
     }
 
-    fn poll(&self, context: &Context<'_>) -> Poll<Result<Given, JsValue>> {
+    fn poll(&self, context: &std_task::Context<'_>) -> Poll<Result<Given, JsValue>> {
         SLOTS.with_borrow_mut(|slots| match slots.all.get_mut(&self.0) {
             Some(Slot::Empty(waker)) => {
                 *waker = Some(context.waker().clone());

@@ -4,8 +4,10 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use worker::Env;
 use worker::js_sys::{Date, Reflect};
+use worker::wasm_bindgen::JsValue;
+
+use super::runtime;
 
 use crate::config::{self, Config, Document, Problems, VARIABLES};
 
@@ -31,7 +33,7 @@ thread_local! {
 
 /// The configuration as it is now. Variables and secrets are the same as long as the isolate lives; only KV may say
 /// something new.
-pub(super) async fn config(env: &Env) -> Result<Arc<Config>, Problems> {
+pub(super) async fn config(env: &JsValue) -> Result<Arc<Config>, Problems> {
     let now = Date::now();
     let known = PARSED.with_borrow(|parsed| {
         let fresh = |parsed: &&Parsed| !parsed.uses_kv || now - parsed.read_at < KV_FRESH;
@@ -76,7 +78,7 @@ pub(super) async fn config(env: &Env) -> Result<Arc<Config>, Problems> {
     result
 }
 
-fn variables(env: &Env) -> Variables {
+fn variables(env: &JsValue) -> Variables {
     let text = |name: &str| Reflect::get(env, &name.into()).ok().and_then(|value| value.as_string());
     let parts = (1..)
         .map(|part| format!("{ROUTES}_{part}"))
@@ -88,15 +90,19 @@ fn variables(env: &Env) -> Variables {
         .collect()
 }
 
-async fn from_kv(env: &Env) -> Result<Option<String>, Problems> {
-    let unreadable = |error: &dyn std::fmt::Display| {
+async fn from_kv(env: &JsValue) -> Result<Option<String>, Problems> {
+    let unreadable = |error: JsValue| {
+        let told = Reflect::get(&error, &"message".into()).ok();
+        let told = told.and_then(|message| message.as_string()).unwrap_or_default();
         Problems::one(
             KV_BINDING,
-            format!("the KV namespace cannot be read: {error}"),
+            format!("the KV namespace cannot be read: {told}"),
             "check the binding in wrangler.toml",
         )
     };
-    let kv = env.kv(KV_BINDING).map_err(|error| unreadable(&error))?;
-    let table = kv.get(ROUTES).text().await.map_err(|error| unreadable(&error))?;
-    Ok(table.filter(|text| !text.trim().is_empty()))
+    let namespace = Reflect::get(env, &KV_BINDING.into()).map_err(unreadable)?;
+    let table = runtime::done(|number| runtime::stored(&namespace, ROUTES, number))
+        .await
+        .map_err(unreadable)?;
+    Ok(table.as_string().filter(|text| !text.trim().is_empty()))
 }
