@@ -32,6 +32,7 @@ use crate::platform::{Fault, Limits, Millis, Payload, Platform};
 #[wasm_bindgen]
 #[expect(unreachable_pub, reason = "JavaScript reaches it")]
 pub fn fetch(request: web_sys::Request, env: JsValue, context: Context) -> Promise {
+    task::begin();
     task::promise(async move {
         let answered = answer(request, env, context).await;
         answered.map_or_else(|error| failed(&error), JsValue::from)

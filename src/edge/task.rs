@@ -36,7 +36,12 @@ pub(super) fn spawn(future: impl Future<Output = ()> + 'static) {
     run(|| READY.with_borrow_mut(|ready| ready.push_back(number)));
 }
 
-/// The same for JavaScript to wait for.
+/// To be called where the runtime calls: nothing runs there, but a panic may have left it looking so for ever.
+pub(super) fn begin() {
+    RUNNING.set(false);
+}
+
+/// Runs `future` for JavaScript to wait for.
 pub(super) fn promise(future: impl Future<Output = JsValue> + 'static) -> Promise {
     let mut future = Some(future);
     Promise::new(&mut |resolve, _| {
