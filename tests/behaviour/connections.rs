@@ -257,3 +257,22 @@ fn a_client_may_wait_before_it_sends_its_body() {
     assert_eq!(answer.status, 200);
     assert!(answer.text().contains("patience"));
 }
+
+#[test]
+fn a_client_that_was_answered_holds_no_place_by_keeping_its_connection_open() {
+    let routes = json!([{"token": TOKEN, "provider": "echo"}]).to_string();
+    let gateway = Gateway::start(Runtime::Native, &[("GATEWAY_ROUTES", &routes), ("MAX_CONCURRENT", "1")]);
+    for bytes in [
+        request("GET", "/v1/models", TOKEN, "", ""),
+        "GET / HTTP/9.9\r\n\r\n".to_owned(),
+    ] {
+        let mut stream = TcpStream::connect(&gateway.address).unwrap();
+        stream.write_all(bytes.as_bytes()).unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        assert!(answer.starts_with("HTTP/1.1 "), "{answer}");
+        // The client has read everything, and closes nothing.
+        assert_eq!(gateway.get("/v1/models").status, 200);
+        drop(stream);
+    }
+}

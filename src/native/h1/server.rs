@@ -53,7 +53,9 @@ pub(in crate::native) async fn serve(io: TcpStream, serving: Serving) {
             Ok(Begun::Closed) => return,
             Err(unreadable) => {
                 let mut answer = serving.refuse(explained(unreadable));
-                if respond(&connection, &mut answer, &Terms::LAST, &serving).await.is_ok()
+                let responded = respond(&connection, &mut answer, &Terms::LAST, &serving).await;
+                drop(answer);
+                if responded.is_ok()
                     && let Some(connection) = Arc::into_inner(connection)
                 {
                     boxed(|| connection.close()).await;
@@ -88,7 +90,10 @@ pub(in crate::native) async fn serve(io: TcpStream, serving: Serving) {
             }
             return;
         }
-        match respond(&connection, &mut answer, &terms, &serving).await {
+        let responded = respond(&connection, &mut answer, &terms, &serving).await;
+        // Before the connection is closed, which may take as long as its client likes.
+        drop(answer);
+        match responded {
             Ok(true) => {}
             Ok(false) => {
                 if let Some(connection) = Arc::into_inner(connection) {
