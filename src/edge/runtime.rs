@@ -218,7 +218,9 @@ impl Drop for Timer {
 
 /// Returns after `duration`.
 pub(super) async fn sleep(duration: Duration) {
-    let (promised, timer) = Promised::new(|number| Timer(after(duration.as_millis() as f64, number)));
+    // A timer that does not fit rings at once (HTML section 8.6): 24 days are as good as for ever.
+    let milliseconds = i32::try_from(duration.as_millis()).unwrap_or(i32::MAX);
+    let (promised, timer) = Promised::new(|number| Timer(after(milliseconds.into(), number)));
     let _ = promised.value().await;
     drop(timer);
 }
