@@ -13,6 +13,10 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a benchmark that cannot set up fails")]
 #![expect(clippy::print_stdout, reason = "it reports to a person")]
 
+#[expect(
+    unused_imports,
+    reason = "there is no harness here: the tests of what is included are left out"
+)]
 #[path = "../tests/support/ready.rs"]
 mod ready;
 

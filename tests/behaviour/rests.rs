@@ -8,7 +8,7 @@ use std::sync::mpsc::channel;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::support::client::Answer;
 use crate::support::upstream::{JSON, Received, Upstream};
@@ -172,6 +172,15 @@ pub(crate) fn what_recovers_is_served_again_at_once_where_nothing_else_is_awake(
     }
 }
 
+/// A gateway whose route to the first upstream, with these fields, falls back to the second.
+fn with_fallback(runtime: Runtime, (first, fields): (&Upstream, Value), second: &Upstream) -> Gateway {
+    let routes = json!([
+        route(TOKEN, first, fields),
+        route("gw-SECRET-other", second, json!({"name": "second"})),
+    ]);
+    Gateway::with_routes(runtime, &routes)
+}
+
 pub(crate) fn a_failed_upstream_rests_and_is_then_asked_by_one_request_at_a_time(runtime: Runtime) {
     let (release, released) = channel::<()>();
     let (asked, released) = (AtomicUsize::new(0), Mutex::new(released));
@@ -184,16 +193,10 @@ pub(crate) fn a_failed_upstream_rests_and_is_then_asked_by_one_request_at_a_time
         to.answer("200 OK", JSON, r#"{"again":1}"#);
     });
     let second = Upstream::answering("200 OK", JSON, FINE);
-    let gateway = Gateway::with_routes(
+    let gateway = with_fallback(
         runtime,
-        &json!([
-            route(
-                TOKEN,
-                &broken,
-                json!({"fallbacks": ["second"], "api_keys": ["up-SECRET-1"]})
-            ),
-            route("gw-SECRET-other", &second, json!({"name": "second"})),
-        ]),
+        (&broken, json!({"fallbacks": ["second"], "api_keys": ["up-SECRET-1"]})),
+        &second,
     );
     let begin = Instant::now();
     assert_eq!(attempts(&gateway.chat(BODY)), 2);
@@ -229,13 +232,7 @@ pub(crate) fn a_timeout_lets_nobody_rest(runtime: Runtime) {
     let silent = Upstream::start(|_, to| to.hang());
     let second = Upstream::answering("200 OK", JSON, FINE);
     let fields = json!({"timeout": 0.3, "fallbacks": ["second"]});
-    let gateway = Gateway::with_routes(
-        runtime,
-        &json!([
-            route(TOKEN, &silent, fields),
-            route("gw-SECRET-other", &second, json!({"name": "second"})),
-        ]),
-    );
+    let gateway = with_fallback(runtime, (&silent, fields), &second);
     for _ in 0..2 {
         let answer = gateway.chat(BODY);
         assert_eq!((attempts(&answer), answer.text().as_str()), (2, FINE));
@@ -246,16 +243,10 @@ pub(crate) fn a_timeout_lets_nobody_rest(runtime: Runtime) {
 pub(crate) fn an_accounts_limit_falls_back_and_lets_all_its_keys_rest(runtime: Runtime) {
     let limited = Upstream::answering("429 Slow", JSON, r#"{"error":{"code":429,"message":"slow down"}}"#);
     let second = Upstream::answering("200 OK", JSON, FINE);
-    let gateway = Gateway::with_routes(
+    let gateway = with_fallback(
         runtime,
-        &json!([
-            route(
-                TOKEN,
-                &limited,
-                json!({"provider": "openrouter", "fallbacks": ["second"]})
-            ),
-            route("gw-SECRET-other", &second, json!({"name": "second"})),
-        ]),
+        (&limited, json!({"provider": "openrouter", "fallbacks": ["second"]})),
+        &second,
     );
     let asked: Vec<_> = (0..6)
         .map(|id| attempts(&gateway.chat_with(&format!("x-request-id: {id}\r\n"), BODY)))

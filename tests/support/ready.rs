@@ -14,7 +14,7 @@ use futures_util::FutureExt;
 use http::header::{HeaderMap, HeaderName, HeaderValue};
 use http::{Request, Response};
 
-#[allow(dead_code, unused_imports, reason = "the benchmark needs more of it, and tests it")]
+#[expect(dead_code, reason = "the benchmark needs more of it")]
 #[path = "../../benches/src/traffic.rs"]
 pub(crate) mod traffic;
 
