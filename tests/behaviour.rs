@@ -259,6 +259,7 @@ behaviours! {
         a_client_that_leaves_a_stream_ends_it_upstream,
         a_client_that_closes_a_lively_stream_ends_it_upstream,
         a_client_that_leaves_before_the_head_ends_the_request_upstream,
+        a_request_upstream_ends_within_a_second_of_its_clients_leaving,
     }
     surface {
         the_python_sdk_reaches_the_whole_surface,

@@ -8,7 +8,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::support::upstream::{SSE, Upstream};
-use crate::support::{Gateway, Runtime, chat};
+use crate::support::{Gateway, Runtime, chat, request, route};
 
 const BODY: &str = r#"{"model":"m","stream":true}"#;
 
@@ -296,4 +296,36 @@ pub(crate) fn a_client_that_leaves_before_the_head_ends_the_request_upstream(run
     upstream.wait_for_request();
     exchange.leave();
     upstream.wait_for_leaver();
+}
+
+pub(crate) fn a_request_upstream_ends_within_a_second_of_its_clients_leaving(runtime: Runtime) {
+    // The second is the gateway's own: the time limit of another request, which is sent when the client has left.
+    let slow = Upstream::start(|_, to| to.hang());
+    for has_begun in [true, false] {
+        let was_first = || {
+            let upstream = Upstream::start(move |_, to| {
+                if has_begun {
+                    to.head("200 OK", SSE);
+                    to.send(b"data: first\n\n");
+                }
+                to.hang();
+            });
+            let (left, late) = (
+                route("gw-SECRET-a", &upstream, json!({})),
+                route("gw-SECRET-b", &slow, json!({"timeout": 1})),
+            );
+            let gateway = Gateway::with_routes(runtime, &json!([left, late]));
+            let mut exchange = gateway.open(request("POST", "/v1/chat/completions", "gw-SECRET-a", "", BODY));
+            upstream.wait_for_request();
+            if has_begun {
+                exchange.wait_for("data: first\n\n");
+            }
+            exchange.leave();
+            let late = gateway.raw(request("POST", "/v1/chat/completions", "gw-SECRET-b", "", BODY));
+            assert_eq!(late.error(), (504, "upstream_timeout".into()));
+            upstream.saw_a_leaver()
+        };
+        // A machine that stands still for that second lets both happen at once, in any order.
+        assert!((0..3).any(|_| was_first()), "after the head: {has_begun}");
+    }
 }

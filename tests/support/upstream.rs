@@ -169,6 +169,11 @@ impl Upstream {
         self.wait(|log| log.abandoned > 0, "nobody left");
     }
 
+    /// Whether somebody has left by now.
+    pub(crate) fn saw_a_leaver(&self) -> bool {
+        self.log.0.lock().unwrap().abandoned > 0
+    }
+
     fn wait(&self, done: impl Fn(&Events) -> bool, complaint: &str) {
         let guard = self.log.0.lock().unwrap();
         let (_guard, limit) = self
