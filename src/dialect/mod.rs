@@ -7,6 +7,7 @@ pub mod observe;
 pub mod openai;
 pub mod patch;
 pub mod providers;
+mod quoted;
 pub mod refusal;
 pub mod responses;
 mod scan;

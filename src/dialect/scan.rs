@@ -5,9 +5,8 @@
 
 use std::borrow::Cow;
 
-use memchr::memchr2;
-
 use super::patch::MAX_DEPTH;
+use super::quoted::closing_quote;
 
 /// The members of the object that `json` is, keys unescaped, values as they stand in the text. Nothing where the text is
 /// anything else, or nests deeper than [`MAX_DEPTH`].
@@ -15,7 +14,6 @@ pub(super) fn members(json: &str) -> Option<Vec<(Cow<'_, str>, &str)>> {
     let mut scan = Scan {
         bytes: json.as_bytes(),
         at: 0,
-        is_clean: !has_control(json.as_bytes()),
     };
     let mut members = Vec::with_capacity(16);
     scan.expect(b'{')?;
@@ -47,47 +45,9 @@ pub(super) fn members(json: &str) -> Option<Vec<(Cow<'_, str>, &str)>> {
     }
 }
 
-/// What may stand alone behind a backslash.
-const SHORT_ESCAPES: [bool; 256] = {
-    let mut table = [false; 256];
-    let mut at = 0;
-    while at < 8 {
-        table[b"\"\\/bfnrt"[at] as usize] = true;
-        at += 1;
-    }
-    table
-};
-
 struct Scan<'a> {
     bytes: &'a [u8],
     at: usize,
-    /// There is no control character anywhere, as in most requests that no person has written: so none in a string.
-    is_clean: bool,
-}
-
-/// Whether there is a control character. No early end within a piece: so the compiler looks at many bytes at once.
-fn has_control(bytes: &[u8]) -> bool {
-    let found = |piece: &[u8]| piece.iter().fold(false, |found, byte| found | (*byte < 0x20));
-    bytes.chunks(1024).any(found)
-}
-
-/// How many bytes there are before a quote or a backslash. In code and prose the next one is rarely far, so that a search
-/// made for long ways is only begun behind the first few words.
-fn plain(bytes: &[u8]) -> Option<usize> {
-    const NEAR: usize = 4;
-    const ONES: u64 = u64::from_ne_bytes([1; 8]);
-    // The lowest bit that is set belongs to the first byte that is zero (Hacker's Delight, section 6-1).
-    let zeros = |word: u64| word.wrapping_sub(ONES) & !word & (ONES << 7);
-    let (words, _) = bytes.as_chunks::<8>();
-    for (at, word) in words.iter().take(NEAR).enumerate() {
-        let word = u64::from_le_bytes(*word);
-        let found = zeros(word ^ (ONES * b'"' as u64)) | zeros(word ^ (ONES * b'\\' as u64));
-        if found != 0 {
-            return Some(8 * at + found.trailing_zeros() as usize / 8);
-        }
-    }
-    let far = 8 * words.len().min(NEAR);
-    Some(far + memchr2(b'"', b'\\', &bytes[far..])?)
 }
 
 impl Scan<'_> {
@@ -181,31 +141,9 @@ impl Scan<'_> {
         if *self.bytes.get(self.at)? != b'"' {
             return None;
         }
-        self.at += 1;
-        let mut escaped = false;
-        loop {
-            let rest = self.bytes.get(self.at..)?;
-            let plain = plain(rest)?;
-            if !self.is_clean && has_control(&rest[..plain]) {
-                return None;
-            }
-            self.at += plain + 1;
-            if rest[plain] == b'"' {
-                return Some(escaped);
-            }
-            escaped = true;
-            let escape = *self.bytes.get(self.at)?;
-            // A table, since a jump for each kind of escape is one that the processor guesses wrong.
-            if SHORT_ESCAPES[escape as usize] {
-                self.at += 1;
-                continue;
-            }
-            let digits = self.bytes.get(self.at + 1..self.at + 5)?;
-            if escape != b'u' || !digits.iter().all(u8::is_ascii_hexdigit) {
-                return None;
-            }
-            self.at += 5;
-        }
+        let (length, escaped) = closing_quote(&self.bytes[self.at + 1..])?;
+        self.at += length + 2;
+        Some(escaped)
     }
 
     fn number(&mut self) -> Option<()> {
@@ -284,12 +222,6 @@ mod tests {
             } else {
                 prop_assert!(members(&json).is_none());
             }
-        }
-
-        #[test]
-        fn quotes_and_backslashes_are_found_wherever_they_are(bytes in proptest::collection::vec(prop_oneof![9 => any::<u8>(), 1 => Just(b'"'), 1 => Just(b'\\')], 0..80)) {
-            let found = bytes.iter().position(|byte| matches!(byte, b'"' | b'\\'));
-            prop_assert_eq!(plain(&bytes), found);
         }
 
         #[test]
