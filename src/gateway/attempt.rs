@@ -167,7 +167,7 @@ impl<P: Platform> Gateway<P> {
         let mut request = Request::new(());
         *request.uri_mut() = url;
         *request.method_mut() = call.method.clone();
-        *request.headers_mut() = call.headers.clone();
+        *request.headers_mut() = (call.passing)(call.client);
         if bare {
             request.headers_mut().remove(header::CONTENT_TYPE);
         } else if !matches!(call.endpoint, Endpoint::Passed(_)) {

@@ -17,7 +17,9 @@ pub(super) struct Call<'a> {
     pub(super) method: Method,
     pub(super) route: usize,
     pub(super) request_id: String,
-    pub(super) headers: HeaderMap,
+    pub(super) client: &'a HeaderMap,
+    /// Which of the client's headers an upstream gets to see.
+    pub(super) passing: fn(&HeaderMap) -> HeaderMap,
     pub(super) query: Option<&'a str>,
     /// Empty where there is none, and where it is streamed.
     pub(super) body: Bytes,
@@ -62,7 +64,8 @@ impl Call<'_> {
             method: Method::GET,
             route,
             request_id: self.request_id.clone(),
-            headers: self.headers.clone(),
+            client: self.client,
+            passing: self.passing,
             query: self.query,
             body: Bytes::new(),
             content: Content::Opaque,

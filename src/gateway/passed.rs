@@ -32,12 +32,12 @@ impl<P: Platform> Gateway<P> {
             return Err(Error::new(Kind::Forbidden, message));
         }
         if headers::asks_for_socket(head) {
-            return self.socket(call, path, head, record).await;
+            return self.socket(call, path, record).await;
         }
-        call.headers = if call.endpoint.is_unread(&call.method) {
-            headers::unread(&head.headers)
+        call.passing = if call.endpoint.is_unread(&call.method) {
+            headers::unread
         } else {
-            headers::passed(&head.headers)
+            headers::passed
         };
         let mut upload = None;
         let must_read = head.method == Method::POST && surface::names_model_in_form(path) && chooses_models(route);
@@ -67,7 +67,6 @@ impl<P: Platform> Gateway<P> {
         &self,
         mut call: Call<'_>,
         path: &str,
-        head: &Parts,
         record: &mut Record,
     ) -> Result<Response<Body<P::Stream>>, Error> {
         record.endpoint = "socket";
@@ -75,7 +74,7 @@ impl<P: Platform> Gateway<P> {
             let message = "Over this WebSocket the model is named in messages that the gateway does not read, and this token may not use all models; use plain HTTP requests.";
             return Err(Error::new(Kind::WebSocketUnsupported, message));
         }
-        call.headers = headers::handshake(&head.headers);
+        call.passing = headers::handshake;
         let query = call.query.unwrap_or_default();
         call.keys = match (path, value(query, "call_id")) {
             ("realtime", None) => Keys::Any,

@@ -4,12 +4,12 @@
 use std::mem::MaybeUninit;
 
 use bytes::{Bytes, BytesMut};
-use http::header::{self, HeaderMap, HeaderName, HeaderValue};
+use http::header::{self, HeaderMap, HeaderValue};
 use http::uri::PathAndQuery;
 use http::{Method, Request, Response, StatusCode, Uri, Version, request, response};
 
 use super::body::Framing;
-use super::{HEAD_BUFFER, MAX_HEADERS};
+use super::{HEAD_BUFFER, MAX_HEADERS, names};
 
 /// The preface of HTTP/2 (RFC 9113 section 3.4).
 pub(super) const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
@@ -212,7 +212,7 @@ impl Fields {
         };
         for field in parsed {
             let malformed = |_| Unreadable::Malformed;
-            let name = HeaderName::from_bytes(field.name.as_bytes()).map_err(malformed)?;
+            let name = names::name(field.name).map_err(malformed)?;
             let value =
                 HeaderValue::from_maybe_shared(head.slice_ref(field.value)).map_err(|_| Unreadable::Malformed)?;
             if name == header::CONTENT_LENGTH {

@@ -6,6 +6,7 @@ mod body;
 mod client;
 mod connection;
 mod head;
+mod names;
 mod server;
 mod write;
 

@@ -1,0 +1,83 @@
+//! Names of fields, made once. Clients and upstreams send the same ones over and over, spelled the same way; one that is not
+//! among the `http` crate's own costs it an allocation when it is read, and another when it is handed on.
+
+use std::cell::RefCell;
+
+use http::HeaderName;
+use http::header::InvalidHeaderName;
+
+/// How many are kept by each thread.
+const PLACES: usize = 256;
+
+/// Longer ones are not kept.
+const LONGEST: usize = 48;
+
+/// The name that such a spelling is made to.
+struct Known {
+    spelling: Box<str>,
+    name: HeaderName,
+}
+
+thread_local! {
+    /// Each spelling has one place. What comes later and has the same one takes it.
+    static KNOWN: RefCell<[Option<Known>; PLACES]> = const { RefCell::new([const { None }; PLACES]) };
+}
+
+/// The name of a field as it is spelled in a head.
+pub(super) fn name(spelling: &str) -> Result<HeaderName, InvalidHeaderName> {
+    if spelling.len() > LONGEST {
+        return HeaderName::from_bytes(spelling.as_bytes());
+    }
+    KNOWN.with_borrow_mut(|known| {
+        let place = &mut known[place(spelling.as_bytes())];
+        if let Some(known) = place
+            && *known.spelling == *spelling
+        {
+            return Ok(known.name.clone());
+        }
+        let name = HeaderName::from_bytes(spelling.as_bytes())?;
+        let spelling = spelling.into();
+        *place = Some(Known {
+            spelling,
+            name: name.clone(),
+        });
+        Ok(name)
+    })
+}
+
+/// Eight bytes at a time, mixed by a multiplication (its factor: the golden ratio's digits).
+fn place(spelling: &[u8]) -> usize {
+    let (words, rest) = spelling.as_chunks::<8>();
+    let mut last = [0; 8];
+    last[..rest.len()].copy_from_slice(rest);
+    let mixed = words.iter().chain([&last]).fold(spelling.len() as u64, |mixed, word| {
+        (mixed.rotate_left(5) ^ u64::from_le_bytes(*word)).wrapping_mul(0x9e37_79b9_7f4a_7c15)
+    });
+    (mixed >> 56) as usize
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_the_same_when_it_is_known_and_when_others_took_its_place() {
+        let names = || (0..4 * PLACES).map(|number| format!("X-Number-{number}"));
+        for _ in 0..2 {
+            for spelling in names()
+                .chain(names())
+                .chain(["Content-Type".into(), "x".repeat(LONGEST + 1)])
+            {
+                let read = name(&spelling).map(|name| name.as_str().to_owned());
+                assert_eq!(read.ok(), Some(spelling.to_lowercase()));
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_no_name_is_refused_every_time() {
+        for spelling in ["", "a b", "é", "a:"] {
+            assert!((0..2).all(|_| name(spelling).is_err()), "{spelling}");
+        }
+    }
+}
