@@ -18,18 +18,7 @@ const UPSTREAM_REQUEST_ID: HeaderName = HeaderName::from_static("x-upstream-requ
 const ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
 pub(super) const API_KEY: HeaderName = HeaderName::from_static("api-key");
 
-/// What of the client's request the upstream gets to see, besides what the gateway sets itself.
-const FORWARDED: [&str; 7] = [
-    "content-type",
-    "accept",
-    "user-agent",
-    "openai-beta",
-    "idempotency-key",
-    "anthropic-version",
-    "anthropic-beta",
-];
-
-/// ... and on endpoints that the gateway does not know by name.
+/// What of the client's request passes as well on endpoints that the gateway does not know by name.
 const PASSED: [&str; 7] = [
     "content-encoding",
     "if-match",
@@ -51,27 +40,6 @@ const TOKEN_PROTOCOL: &str = "openai-insecure-api-key.";
 
 /// Subprotocols that are for the gateway, or name an account that is not the upstream key's.
 const OWN_PROTOCOLS: [&str; 3] = [TOKEN_PROTOCOL, "openai-organization.", "openai-project."];
-
-/// What of the upstream's answer the client never sees: hop-by-hop (RFC 9110 section 7.6.1), what the runtime writes
-/// itself, and what tells about the upstream's account or edge.
-static WITHHELD: [HeaderName; 16] = [
-    header::CONNECTION,
-    HeaderName::from_static("keep-alive"),
-    header::PROXY_AUTHENTICATE,
-    header::PROXY_AUTHORIZATION,
-    HeaderName::from_static("proxy-connection"),
-    header::TE,
-    header::TRAILER,
-    header::TRANSFER_ENCODING,
-    header::UPGRADE,
-    header::CONTENT_LENGTH,
-    header::SET_COOKIE,
-    header::SERVER,
-    header::ALT_SVC,
-    header::STRICT_TRANSPORT_SECURITY,
-    HeaderName::from_static("openai-organization"),
-    HeaderName::from_static("openai-project"),
-];
 
 /// The size of a request's head, in bytes as HTTP/1.1 would write it.
 pub(super) fn size(head: &Parts) -> usize {
@@ -202,8 +170,22 @@ pub(super) fn asks_for_socket(head: &Parts) -> bool {
             .is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"websocket"))
 }
 
+/// Whether the upstream gets to see a header of the client's request. (As patterns, lists are compared by length first.)
+fn is_forwarded(name: &str) -> bool {
+    matches!(
+        name,
+        "content-type"
+            | "accept"
+            | "user-agent"
+            | "openai-beta"
+            | "idempotency-key"
+            | "anthropic-version"
+            | "anthropic-beta"
+    ) || name.starts_with("x-stainless-")
+}
+
 fn chosen(client: &HeaderMap, more: &[&str]) -> HeaderMap {
-    let passes = |name: &str| FORWARDED.contains(&name) || more.contains(&name) || name.starts_with("x-stainless-");
+    let passes = |name: &str| is_forwarded(name) || more.contains(&name);
     let visible = |value: &HeaderValue| value.to_str().is_ok();
     // Room for what is sealed as well: growing means to hash every name again.
     let mut headers = HeaderMap::with_capacity(client.len() + SEALED);
@@ -255,7 +237,7 @@ pub(super) fn released(mut upstream: HeaderMap) -> HeaderMap {
         .collect();
     let withheld: Vec<HeaderName> = upstream
         .keys()
-        .filter(|name| WITHHELD.contains(name) || listed.contains(name) || tells_of_an_edge(name))
+        .filter(|name| is_withheld(name.as_str()) || listed.contains(name))
         .cloned()
         .collect();
     for name in withheld {
@@ -267,10 +249,31 @@ pub(super) fn released(mut upstream: HeaderMap) -> HeaderMap {
     upstream
 }
 
-/// Whether a header is about what stands between the upstream and its clients: a CDN, or a gateway such as this one.
-fn tells_of_an_edge(name: &HeaderName) -> bool {
-    let prefixes = ["cf-", "access-control-", "x-gateway-"];
-    prefixes.iter().any(|prefix| name.as_str().starts_with(prefix))
+/// Whether the client never sees a header of the upstream's answer: hop-by-hop (RFC 9110 section 7.6.1), what the runtime
+/// writes itself, and what tells about the upstream's account, or about what stands before it: a CDN, or a gateway such as
+/// this one.
+fn is_withheld(name: &str) -> bool {
+    matches!(
+        name,
+        "connection"
+            | "keep-alive"
+            | "proxy-authenticate"
+            | "proxy-authorization"
+            | "proxy-connection"
+            | "te"
+            | "trailer"
+            | "transfer-encoding"
+            | "upgrade"
+            | "content-length"
+            | "set-cookie"
+            | "server"
+            | "alt-svc"
+            | "strict-transport-security"
+            | "openai-organization"
+            | "openai-project"
+    ) || ["cf-", "access-control-", "x-gateway-"]
+        .iter()
+        .any(|prefix| name.starts_with(prefix))
 }
 
 /// The same for the head that opens a WebSocket.
