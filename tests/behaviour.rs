@@ -153,6 +153,7 @@ behaviours! {
     failover {
         failing_keys_are_stepped_over_unnoticed,
         a_connection_that_breaks_or_is_refused_moves_on_to_the_fallback,
+        a_whole_answer_that_breaks_is_tried_elsewhere,
         the_same_request_id_starts_with_the_same_key,
         sticky_rotation_keeps_a_conversation_on_its_key,
         no_key_is_tried_twice_for_one_request,
@@ -220,6 +221,7 @@ behaviours! {
         the_log_says_how_long_each_failure_lets_a_key_rest,
         a_limited_key_is_passed_over_until_its_time_is_up,
         a_limit_holds_for_its_model_and_an_empty_quota_for_all,
+        a_key_that_serves_again_is_the_first_again,
         when_every_key_rests_the_one_that_wakes_first_is_tried,
         what_recovers_is_served_again_at_once_where_nothing_else_is_awake,
         a_failed_upstream_rests_and_is_then_asked_by_one_request_at_a_time,
@@ -233,6 +235,9 @@ behaviours! {
         the_key_named_after_the_provider_comes_first,
         full_urls_replace_the_usual_ones,
         numbered_parts_are_joined,
+    }
+    slow_readers {
+        a_client_that_does_not_read_slows_the_upstream_down,
     }
     sockets {
         both_sides_hear_each_other_and_how_the_other_closed,

@@ -64,6 +64,30 @@ pub(crate) fn a_connection_that_breaks_or_is_refused_moves_on_to_the_fallback(ru
     );
 }
 
+pub(crate) fn a_whole_answer_that_breaks_is_tried_elsewhere(runtime: Runtime) {
+    for (fields, beginning) in [
+        ("content-length: 5000\r\n", "{\"broken\""),
+        ("transfer-encoding: chunked\r\n", "9\r\n{\"broken\"\r\n"),
+    ] {
+        let asked = AtomicUsize::new(0);
+        let upstream = Upstream::start(move |_, to| {
+            if asked.fetch_add(1, Ordering::Relaxed) == 0 {
+                to.head("200 OK", &format!("{JSON}{fields}"));
+                to.send(beginning.as_bytes());
+            } else {
+                to.answer("200 OK", JSON, r#"{"fine":1}"#);
+            }
+        });
+        let answer = Gateway::to(runtime, &upstream, json!({})).chat(BODY);
+        assert_eq!(
+            (answer.status, answer.text().as_str()),
+            (200, r#"{"fine":1}"#),
+            "{fields}"
+        );
+        assert_eq!(answer.field("x-gateway-attempts"), Some("2"), "{fields}");
+    }
+}
+
 fn first_keys(gateway: &Gateway, upstream: &Upstream, requests: impl Iterator<Item = (String, String)>) -> Vec<String> {
     for (id, body) in requests {
         assert_eq!(gateway.chat_with(&format!("x-request-id: {id}\r\n"), &body).status, 200);

@@ -2,9 +2,9 @@
 
 #![expect(clippy::disallowed_types, reason = "a native test has a native clock")]
 
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::channel;
+use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -135,6 +135,28 @@ pub(crate) fn a_limit_holds_for_its_model_and_an_empty_quota_for_all(runtime: Ru
         assert_eq!([asked("m"), asked("m")], [2, 1], "{body}");
         assert_eq!(asked("n"), attempts_for_another_model, "{body}");
     }
+}
+
+pub(crate) fn a_key_that_serves_again_is_the_first_again(runtime: Runtime) {
+    let bad = Arc::new(Mutex::new(""));
+    let worse = Arc::clone(&bad);
+    let upstream = Upstream::start(move |received, to| {
+        let is_bad = received.one("authorization") == Some(*worse.lock().unwrap()) && received.text() == BODY;
+        match received.one("authorization") {
+            Some(FIRST) if is_bad => to.answer("401 No", JSON, "{}"),
+            Some(SECOND) if is_bad => to.answer("429 Slow", &format!("{JSON}retry-after: 600\r\n"), "{}"),
+            _ => to.answer("200 OK", JSON, FINE),
+        }
+    });
+    let gateway = Gateway::to(runtime, &upstream, json!({}));
+    let id = format!("x-request-id: {}\r\n", id_of_the_first_key(&gateway, &upstream));
+    for key in [FIRST, SECOND] {
+        *bad.lock().unwrap() = key;
+        assert_eq!(attempts(&gateway.chat_with(&id, BODY)), 2, "{key}");
+    }
+    // The first key has rested for all models, and has served meanwhile; the second rests for that one model.
+    gateway.chat_with(&id, r#"{"model":"n"}"#);
+    assert_eq!(keys(&upstream).pop().unwrap(), FIRST);
 }
 
 pub(crate) fn when_every_key_rests_the_one_that_wakes_first_is_tried(runtime: Runtime) {

@@ -146,19 +146,34 @@ pub(crate) fn a_stream_whose_choices_all_say_why_they_end_is_complete(runtime: R
 }
 
 pub(crate) fn a_break_is_told_behind_the_event_that_it_cut(runtime: Runtime) {
-    for fields in [json!({}), json!({"verify_end": true})] {
-        let cut = format!("{EVENT}data: {{\"choices\":[{{\"del");
+    let cuts = [
+        (format!("{EVENT}data: {{\"choices\":[{{\"del"), "\n\n"),
+        // Why the choice has ended was said, and what was to come behind it was not.
+        ([EVENT, STOP].concat(), ""),
+    ];
+    for (fields, (cut, closing)) in [json!({}), json!({"verify_end": true})]
+        .iter()
+        .flat_map(|fields| cuts.iter().map(move |cut| (fields.clone(), cut)))
+    {
         let sent = cut.clone();
         let upstream = Upstream::start(move |_, to| {
             // More is announced than comes.
             to.head("200 OK", &format!("{SSE}content-length: 5000\r\n"));
             to.send(sent.as_bytes());
         });
-        let answer = Gateway::to(runtime, &upstream, fields).chat(BODY);
-        let text = answer.text();
-        let rest = text.strip_prefix(&(cut + "\n\n"));
-        assert!(answer.status == 200 && rest.is_some_and(told), "{text}");
-        assert_eq!(answer.field("content-length"), None);
+        let gateway = Gateway::to(runtime, &upstream, fields);
+        for _ in 0..2 {
+            let answer = gateway.chat(BODY);
+            let text = answer.text();
+            // Who has not watched the bytes does not know that there is nothing to close.
+            let told = [*closing, "\n\n"]
+                .iter()
+                .filter_map(|closing| text.strip_prefix(&format!("{cut}{closing}")))
+                .any(told);
+            assert!(answer.status == 200 && told, "{text}");
+            assert_eq!(answer.field("content-length"), None);
+        }
+        assert_eq!(upstream.received().len(), 2, "nothing is asked for again");
     }
 }
 
