@@ -10,6 +10,7 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 
 use super::boxed;
 use super::connect::{Connector, Io};
+use super::frames::Frames;
 use super::h1::Exchange;
 use super::pool::{Home, Pool, Ready};
 use super::sent::Sent;
@@ -86,10 +87,10 @@ impl Client {
                 }
                 Some(Ready::Http2(mut sender)) => {
                     // One that is refused was not sent: its connection is closing.
-                    match boxed(|| sender.try_send_request(Request::from_parts(head, body))).await {
+                    match boxed(|| sender.try_send_request(Request::from_parts(head, Frames(body)))).await {
                         Ok(answer) => return Ok(answer.map(Stream::Http2)),
                         Err(mut error) => match error.take_message() {
-                            Some(request) => (head, body) = request.into_parts(),
+                            Some(request) => (head, Frames(body)) = request.into_parts(),
                             None => return Err(reset(error.error())),
                         },
                     }
@@ -104,7 +105,7 @@ impl Client {
             .map_err(late)?
             .map_err(|error| Fault::Connect(cause(&*error)))?;
         if io.speaks_http2() {
-            return boxed(|| http2(io, Request::from_parts(head, body), &home)).await;
+            return boxed(|| http2(io, Request::from_parts(head, Frames(body)), &home)).await;
         }
         Exchange::begin(io, &head, body, home)
             .await
@@ -113,7 +114,7 @@ impl Client {
 }
 
 /// Sends a request over a new connection, which others may share from then on.
-async fn http2(io: Io, request: Request<Sent>, home: &Home) -> Result<Response<Stream>, Fault> {
+async fn http2(io: Io, request: Request<Frames<Sent>>, home: &Home) -> Result<Response<Stream>, Fault> {
     let (mut sender, connection) = http2::Builder::new(TokioExecutor::new())
         .timer(TokioTimer::new())
         .initial_stream_window_size(STREAM_WINDOW)

@@ -5,6 +5,7 @@ mod begun;
 mod cli;
 mod client;
 mod connect;
+mod frames;
 mod h1;
 mod log;
 mod outgoing;

@@ -6,10 +6,10 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use hyper::body::{Body as HttpBody, Frame, SizeHint};
 use tokio::time::{Instant, Sleep};
 
 use super::alarm::Alarm;
+use super::frames::Sending;
 use super::log::{self, Entry};
 use super::serve::Held;
 use super::stream::Stream;
@@ -62,14 +62,27 @@ impl Outgoing {
             _held: held,
         }
     }
+
+    /// The answer is one without a body, whatever there is.
+    pub(super) fn skip(&mut self) {
+        self.source = Source::Full(None);
+    }
+
+    /// The upstream's side of a WebSocket, if one begins behind the head.
+    pub(super) fn take_socket(&mut self) -> Option<Box<Raw<Stream>>> {
+        match &mut self.source {
+            Source::Socket(socket) => socket.take(),
+            _ => None,
+        }
+    }
+
+    pub(super) const fn log(&mut self) -> &mut Entry {
+        &mut self.log
+    }
 }
 
-impl Outgoing {
-    /// The next bytes; nothing at the end.
-    ///
-    /// # Errors
-    /// Where the body cannot be completed: its connection has to be broken off.
-    pub(super) fn poll_bytes(&mut self, context: &mut Context<'_>) -> Poll<Option<io::Result<Bytes>>> {
+impl Sending for Outgoing {
+    fn poll_piece(&mut self, context: &mut Context<'_>) -> Poll<Option<io::Result<Bytes>>> {
         let bytes = match &mut self.source {
             Source::Full(bytes) => bytes.take(),
             Source::Paced { left, pause, wait } => {
@@ -94,7 +107,7 @@ impl Outgoing {
         Poll::Ready(bytes.map(Ok))
     }
 
-    pub(super) fn is_end(&self) -> bool {
+    fn is_end(&self) -> bool {
         match &self.source {
             Source::Full(bytes) => bytes.is_none(),
             Source::Paced { left, .. } => left.as_slice().is_empty(),
@@ -104,51 +117,12 @@ impl Outgoing {
         }
     }
 
-    /// The length of what is still to come, where it is known.
-    pub(super) fn length(&self) -> Option<u64> {
+    fn length(&self) -> Option<u64> {
         match &self.source {
             Source::Full(bytes) => Some(bytes.as_ref().map_or(0, Bytes::len) as u64),
             Source::Raw(passing) => passing.raw.stream.left(),
             Source::Paced { .. } | Source::Stream(_) | Source::Socket(_) => None,
         }
-    }
-
-    /// The answer is one without a body, whatever there is.
-    pub(super) fn skip(&mut self) {
-        self.source = Source::Full(None);
-    }
-
-    /// The upstream's side of a WebSocket, if one begins behind the head.
-    pub(super) fn take_socket(&mut self) -> Option<Box<Raw<Stream>>> {
-        match &mut self.source {
-            Source::Socket(socket) => socket.take(),
-            _ => None,
-        }
-    }
-
-    pub(super) const fn log(&mut self) -> &mut Entry {
-        &mut self.log
-    }
-}
-
-/// For HTTP/2.
-impl HttpBody for Outgoing {
-    type Data = Bytes;
-    type Error = io::Error;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, io::Error>>> {
-        self.poll_bytes(context).map_ok(Frame::data)
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.is_end()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.length().map_or_else(SizeHint::default, SizeHint::with_exact)
     }
 }
 

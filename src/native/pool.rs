@@ -10,6 +10,7 @@ use hyper::client::conn::http2::SendRequest;
 use tokio::time::{Instant, sleep};
 
 use super::connect::Io;
+use super::frames::Frames;
 use super::sent::Sent;
 
 /// Below the keep-alive of common servers (nginx: 75 s), so that a connection is rarely used while it closes.
@@ -35,13 +36,13 @@ pub(super) struct Home(Arc<Mutex<Waiting>>);
 #[derive(Default)]
 struct Waiting {
     http1: Vec<(Io, Instant)>,
-    http2: Option<(SendRequest<Sent>, Instant)>,
+    http2: Option<(SendRequest<Frames<Sent>>, Instant)>,
 }
 
 /// A connection that can be used at once.
 pub(super) enum Ready {
     Http1(Io),
-    Http2(SendRequest<Sent>),
+    Http2(SendRequest<Frames<Sent>>),
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -74,7 +75,7 @@ impl Home {
     }
 
     /// Shares a connection that takes many requests at once.
-    pub(super) fn share(&self, sender: SendRequest<Sent>) {
+    pub(super) fn share(&self, sender: SendRequest<Frames<Sent>>) {
         lock(&self.0).http2 = Some((sender, Instant::now()));
     }
 

@@ -1,16 +1,15 @@
 //! Request bodies on their way to an upstream, and whether they still move.
 
 use std::io;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
-use hyper::body::{Body, Frame, SizeHint};
 use tokio::time::Instant;
 
+use super::frames::Sending;
 use super::stream::Stream;
 use crate::platform::Payload;
 
@@ -89,9 +88,8 @@ impl Sent {
     }
 }
 
-impl Sent {
-    /// What can be sent now of the body; nothing at its end.
-    pub(super) fn poll_piece(&mut self, context: &mut Context<'_>) -> Poll<Option<io::Result<Bytes>>> {
+impl Sending for Sent {
+    fn poll_piece(&mut self, context: &mut Context<'_>) -> Poll<Option<io::Result<Bytes>>> {
         match self {
             Self::Full(pieces) => {
                 let next = pieces.iter_mut().find(|piece| !piece.is_empty());
@@ -126,35 +124,17 @@ impl Sent {
         }
     }
 
-    /// The length of what is still to be sent, where it is known.
-    pub(super) fn length(&self) -> Option<u64> {
-        match self {
-            Self::Full(pieces) => Some(pieces.iter().map(|piece| piece.len() as u64).sum()),
-            Self::Stream { left, .. } => *left,
-        }
-    }
-}
-
-/// For HTTP/2.
-impl Body for Sent {
-    type Data = Bytes;
-    type Error = io::Error;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, io::Error>>> {
-        self.poll_piece(context).map_ok(Frame::data)
-    }
-
-    fn is_end_stream(&self) -> bool {
+    fn is_end(&self) -> bool {
         match self {
             Self::Full(pieces) => pieces.iter().all(Bytes::is_empty),
             Self::Stream { read, rest, .. } => read.is_none() && rest.is_end(),
         }
     }
 
-    fn size_hint(&self) -> SizeHint {
-        self.length().map_or_else(SizeHint::default, SizeHint::with_exact)
+    fn length(&self) -> Option<u64> {
+        match self {
+            Self::Full(pieces) => Some(pieces.iter().map(|piece| piece.len() as u64).sum()),
+            Self::Stream { left, .. } => *left,
+        }
     }
 }

@@ -19,6 +19,7 @@ use super::Native;
 use super::begun::Begun;
 use super::cli::{runtime, say, variable};
 use super::client::Client;
+use super::frames::Frames;
 use super::h1::{self, HEAD_BUFFER};
 use super::log::{self, Entry};
 use super::outgoing::Outgoing;
@@ -166,7 +167,7 @@ impl Serving {
         let mut stopping = self.stopping.subscribe();
         let service = service_fn(|request: Request<Incoming>| {
             let serving = self.clone();
-            async move { Ok::<_, Infallible>(serving.answer(request.map(Stream::Http2)).await) }
+            async move { Ok::<_, Infallible>(serving.answer(request.map(Stream::Http2)).await.map(Frames)) }
         });
         let mut connection = pin!(
             http2::Builder::new(TokioExecutor::new())

@@ -13,6 +13,7 @@ use super::body::{Decoder, Framing, LAST_CHUNK, begin_chunk};
 use super::head::{AnswerHead, Search, Unreadable, answer};
 use super::{poll_scratch, write};
 use crate::native::connect::Io;
+use crate::native::frames::Sending;
 use crate::native::pool::Home;
 use crate::native::sent::Sent;
 use crate::native::stream::Stream;

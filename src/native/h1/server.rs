@@ -18,6 +18,7 @@ use super::write;
 use crate::error::{Error, Kind};
 use crate::native::alarm::Alarm;
 use crate::native::boxed;
+use crate::native::frames::Sending;
 use crate::native::outgoing::Outgoing;
 use crate::native::serve::Serving;
 use crate::native::socket;
@@ -262,7 +263,7 @@ enum Next {
 
 /// The next piece of a body. `wait`: the head has gone out, so that nothing else is to be written meanwhile.
 async fn next(connection: &Connection, body: &mut Outgoing, wait: bool) -> Next {
-    poll_fn(|context| match body.poll_bytes(context) {
+    poll_fn(|context| match body.poll_piece(context) {
         Poll::Ready(Some(piece)) => Poll::Ready(Next::Piece(piece)),
         Poll::Ready(None) => Poll::Ready(Next::End),
         Poll::Pending if wait => connection.poll_left(context).map(|()| Next::Left),
