@@ -131,7 +131,7 @@ pub(super) struct Members<'a>(pub(super) Vec<(Cow<'a, str>, &'a str)>);
 impl<'a> Members<'a> {
     /// Those of a body, which may begin with a byte order mark.
     pub(super) fn of(body: &'a [u8]) -> Result<Self, Malformed> {
-        let text = std::str::from_utf8(body)
+        let text = simdutf8::compat::from_utf8(body)
             .map_err(|error| Malformed::Syntax(format!("it is not UTF-8 from byte {} on", error.valid_up_to())))?;
         Self::read(text.strip_prefix('\u{feff}').unwrap_or(text))
     }
