@@ -277,6 +277,7 @@ behaviours! {
         an_answer_that_comes_before_the_upload_is_complete_is_handed_on,
         an_upstream_that_dies_in_the_middle_of_an_upload_is_told,
         a_client_that_leaves_in_the_middle_of_an_upload_ends_it_upstream,
+        a_client_that_leaves_a_download_ends_it_upstream,
         an_upload_whose_answer_stalls_ends_with_the_timeout,
     }
 }

@@ -172,10 +172,17 @@ fn a_streams_head_is_held_until_its_first_content_while_there_is_another_key() {
 #[test]
 fn the_last_attempts_head_goes_out_at_once() {
     run(async {
-        let sim = Sim::new(|_| stream(&[(9_000, EVENT)]));
-        let gateway = sim.gateway(r#"[{"token": "t", "base_url": "https://a.example/v1", "api_keys": ["a1"]}]"#);
-        sim.chat(&gateway, "x", STREAM).await;
-        assert_eq!(sim.time(), 10);
+        for last in [
+            r#""api_keys": ["a1"]"#,
+            r#""api_keys": ["a1", "a2"], "max_attempts": 1"#,
+        ] {
+            let sim = Sim::new(|_| stream(&[(9_000, EVENT)]));
+            let gateway = sim.gateway(&format!(
+                r#"[{{"token": "t", "base_url": "https://a.example/v1", {last}}}]"#
+            ));
+            sim.chat(&gateway, "x", STREAM).await;
+            assert_eq!(sim.time(), 10, "{last}");
+        }
     });
 }
 

@@ -67,7 +67,7 @@ pub(crate) fn a_connection_that_breaks_or_is_refused_moves_on_to_the_fallback(ru
 pub(crate) fn a_whole_answer_that_breaks_is_tried_elsewhere(runtime: Runtime) {
     for (fields, beginning) in [
         ("content-length: 5000\r\n", "{\"broken\""),
-        ("transfer-encoding: chunked\r\n", "9\r\n{\"broken\"\r\n"),
+        ("transfer-encoding: chunked\r\n", "c\r\n{\"broken\":1}\r\n"),
     ] {
         let asked = AtomicUsize::new(0);
         let upstream = Upstream::start(move |_, to| {

@@ -15,7 +15,7 @@ const CLIENTS: usize = 24;
 
 /// What a stream may take of the native gateway's memory that nobody reads, in KiB: 64 that were read ahead, and what two
 /// connections and the system's own way of counting take.
-const EACH: usize = 200;
+const EACH: usize = 160;
 
 /// What the sockets of both connections may hold of a stream, in bytes, and more.
 const IN_SOCKETS: usize = 64 << 20;

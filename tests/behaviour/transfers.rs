@@ -310,6 +310,21 @@ fn a_client_that_does_not_read_a_file_slows_the_upstream_down() {
     upstream.wait_for_leaver();
 }
 
+pub(crate) fn a_client_that_leaves_a_download_ends_it_upstream(runtime: Runtime) {
+    let upstream = Upstream::start(|_, to| {
+        to.head("200 OK", "content-type: application/octet-stream\r\n");
+        while to.is_open() {
+            to.send(b"first");
+            thread::sleep(Duration::from_millis(10));
+        }
+    });
+    let gateway = Gateway::to(runtime, &upstream, json!({}));
+    let mut exchange = gateway.open(head("GET /v1/files/file-1/content", ""));
+    exchange.wait_for("first");
+    exchange.leave();
+    upstream.wait_for_leaver();
+}
+
 #[test]
 fn a_body_is_waited_for_only_where_it_is_wanted() {
     let upstream = Upstream::answering("200 OK", JSON, r#"{"id":"file-1"}"#);

@@ -10,6 +10,7 @@ use std::fs::{self, File};
 use std::net::{TcpListener, TcpStream};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
 use std::time::Duration;
 
@@ -41,7 +42,7 @@ impl Gateway {
     /// A gateway with these variables and no others. On the Worker `GATEWAY_KV` is the address of what stands in for a KV
     /// namespace.
     pub(crate) fn start(runtime: Runtime, variables: &[(&str, &str)]) -> Self {
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let port = free_port();
         let folder = tempfile::tempdir().unwrap();
         let mut command = match runtime {
             Runtime::Native => {
@@ -223,6 +224,20 @@ impl Drop for Gateway {
             assert!(!log.contains(secret), "the log tells {secret}: {log}");
         }
     }
+}
+
+/// A port that nobody listens on. It is below those that the system gives to whoever asks for any, and no two tests of this
+/// process get the same one: so nobody takes it before the gateway does.
+fn free_port() -> u16 {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    let first = std::process::id().wrapping_mul(509);
+    let mut ports = std::iter::repeat_with(|| {
+        let next = first.wrapping_add(NEXT.fetch_add(1, Ordering::Relaxed));
+        10_000 + (next % 20_000) as u16
+    });
+    ports
+        .find(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok())
+        .unwrap()
 }
 
 /// A route to `upstream` with two keys, and what `fields` adds or replaces.
