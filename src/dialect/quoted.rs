@@ -11,7 +11,8 @@ const BLOCK: usize = u64::BITS as usize;
 
 const QUOTE: u8x16 = u8x16::new([b'"'; 16]);
 const BACKSLASH: u8x16 = u8x16::new([b'\\'; 16]);
-const NEWLINE: u8x16 = u8x16::new([b'n'; 16]);
+/// The escape that is by far the most frequent stands for a new line.
+const ESCAPED_NEWLINE: u8x16 = u8x16::new([b'n'; 16]);
 const LAST_CONTROL: u8x16 = u8x16::new([0x1f; 16]);
 
 /// The closing quote of the string that `text` is behind its opening one, and whether there are escapes before it.
@@ -45,7 +46,7 @@ pub(super) fn closing_quote(text: &[u8]) -> Option<(usize, bool)> {
         }
         if escaped & own != 0 {
             any = true;
-            let usual = quotes | backslashes | block.bits(|bytes| bytes.simd_eq(NEWLINE));
+            let usual = quotes | backslashes | block.bits(|bytes| bytes.simd_eq(ESCAPED_NEWLINE));
             if !are_escapes(&text[at..], escaped & own & !usual) {
                 return None;
             }

@@ -17,6 +17,7 @@ pub(super) struct Call<'a> {
     pub(super) method: Method,
     pub(super) route: usize,
     pub(super) request_id: String,
+    /// The client's headers, all of them.
     pub(super) client: &'a HeaderMap,
     /// Which of the client's headers an upstream gets to see.
     pub(super) passing: fn(&HeaderMap) -> HeaderMap,
