@@ -66,8 +66,9 @@ pub enum Payload<S> {
 pub struct Limits {
     /// To a connection, where the runtime can tell.
     pub connect: Duration,
-    /// Without a byte of a streamed request body moving, where the runtime can tell. Bodies that are sent whole are
-    /// guarded by the caller.
+    /// Without a byte of a streamed request body moving, where the runtime can tell.
+    pub idle: Duration,
+    /// From the end of a streamed request body to the answer's head. Bodies that are sent whole are guarded by the caller.
     pub silence: Duration,
 }
 
@@ -97,8 +98,8 @@ pub trait Platform: Clone + 'static {
     ///
     /// # Errors
     /// [`Fault::Connect`] when no connection came about, [`Fault::Reset`] when it broke before the head,
-    /// [`Fault::Timeout`] when the upstream took no more of a streamed request body, [`Fault::Client`] when the client sent
-    /// no more of it.
+    /// [`Fault::Timeout`] when the upstream took no more of a streamed request body or did not answer it, [`Fault::Client`]
+    /// when the client sent no more of it.
     async fn fetch(
         &self,
         request: Request<Payload<Self::Stream>>,

@@ -179,6 +179,7 @@ impl<P: Platform> Gateway<P> {
         headers::seal(request.headers_mut(), route, key, &call.request_id);
         let limits = Limits {
             connect: route.connect_timeout,
+            idle: route.idle_timeout,
             silence: route.timeout,
         };
         let again = call.endpoint.is_unread(&call.method).then(|| request.clone());

@@ -177,6 +177,7 @@ impl Health {
         let limit = Duration::from_secs(3);
         let limits = Limits {
             connect: limit,
+            idle: limit,
             silence: limit,
         };
         let answer = runtime()?.block_on(async { tokio::time::timeout(limit, native.fetch(request, limits)).await });

@@ -56,7 +56,7 @@ impl Client {
         };
         let answer = tokio::select! {
             answer = answer => answer,
-            () = progress.stalled(limits.silence) => Err(Fault::Timeout),
+            () = progress.stalled(&limits) => Err(Fault::Timeout),
         };
         match answer {
             Err(Fault::Timeout) if progress.waits_for_client() => Err(Fault::Client),

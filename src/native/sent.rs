@@ -11,7 +11,7 @@ use tokio::time::Instant;
 
 use super::frames::Sending;
 use super::stream::Stream;
-use crate::platform::Payload;
+use crate::platform::{Limits, Payload};
 
 /// A body that is sent whole, or as it comes from the client.
 pub(super) enum Sent {
@@ -37,6 +37,8 @@ struct Moves {
     /// The upstream would take more than the client has sent.
     waits_for_client: AtomicBool,
     client_broke: AtomicBool,
+    /// All of it was taken.
+    ended: AtomicBool,
 }
 
 impl Progress {
@@ -54,14 +56,22 @@ impl Progress {
         self.moves.client_broke.load(Ordering::Relaxed)
     }
 
-    /// Waits until nothing has moved for `silence`.
-    pub(super) async fn stalled(&self, silence: Duration) {
+    /// Waits until nothing has moved for too long.
+    pub(super) async fn stalled(&self, limits: &Limits) {
         loop {
-            let limit = self.started + Duration::from_millis(self.moves.millis.load(Ordering::Relaxed)) + silence;
-            if Instant::now() >= limit {
+            let moved = self.started + Duration::from_millis(self.moves.millis.load(Ordering::Relaxed));
+            let patience = if self.moves.ended.load(Ordering::Relaxed) {
+                limits.silence
+            } else {
+                limits.idle
+            };
+            let now = Instant::now();
+            if now >= moved + patience {
                 return;
             }
-            tokio::time::sleep_until(limit).await;
+            // The body may end meanwhile, and another limit begin.
+            let look = now + limits.idle.min(limits.silence);
+            tokio::time::sleep_until(look.min(moved + patience)).await;
         }
     }
 }
@@ -118,6 +128,9 @@ impl Sending for Sent {
                 }
                 if let (Some(left), Ok(Some(piece))) = (left, &piece) {
                     *left = left.saturating_sub(piece.len() as u64);
+                }
+                if rest.is_end() {
+                    progress.moves.ended.store(true, Ordering::Relaxed);
                 }
                 Poll::Ready(piece.transpose())
             }

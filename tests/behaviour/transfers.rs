@@ -252,7 +252,7 @@ fn a_client_that_stalls_in_the_middle_of_an_upload_is_told() {
             to.left();
         }
     });
-    let gateway = Gateway::to(Runtime::Native, &upstream, json!({"timeout": 1}));
+    let gateway = Gateway::to(Runtime::Native, &upstream, json!({"idle_timeout": 1}));
     let mut exchange = gateway.open(upload(100 * MIB));
     pour(2 * MIB, false, |piece| exchange.send(piece)).unwrap();
     assert_eq!(
