@@ -162,6 +162,7 @@ behaviours! {
         when_everything_failed_the_last_answer_of_an_upstream_is_told,
         a_rate_limit_on_every_key_keeps_its_retry_after,
         attempts_end_at_their_maximum,
+        a_fallback_is_spared_an_attempt_where_no_maximum_is_set,
         a_thousand_requests_with_two_of_three_keys_dead_see_no_error,
         an_upstream_that_does_not_know_stream_options_is_asked_without_them,
         an_upstream_that_failed_is_left_alone_while_its_fallback_serves,

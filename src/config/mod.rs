@@ -76,6 +76,8 @@ pub struct Route {
     pub extra_headers: HeaderMap,
     /// Upstream attempts for one client request, fallbacks included; at least 1.
     pub max_attempts: usize,
+    /// The operator has not said how many: each fallback is spared one of them.
+    pub spares_fallbacks: bool,
     /// How keys are chosen.
     pub rotation: Rotation,
     /// Worker: read every chunk of a stream.

@@ -160,6 +160,7 @@ fn draft(fields: &mut Fields<'_, '_>, index: usize) -> Draft {
             connect_timeout: fields.seconds("connect_timeout").unwrap_or(DEFAULT_CONNECT_TIMEOUT),
             extra_headers: extra_headers(fields),
             max_attempts: 1,
+            spares_fallbacks: true,
             rotation,
             verify_end: fields.boolean("verify_end").unwrap_or(false),
             admin: fields.boolean("admin").unwrap_or(false),
@@ -308,6 +309,7 @@ fn link(drafts: Vec<Draft>, origin: &str, problems: &mut Problems) -> Vec<Route>
         let max_attempts = draft.max_attempts.unwrap_or_else(|| keys.min(DEFAULT_MAX_ATTEMPTS));
         Route {
             max_attempts,
+            spares_fallbacks: draft.max_attempts.is_none(),
             fallbacks: links[index].clone(),
             ..draft.route
         }

@@ -66,6 +66,8 @@ pub struct Plan<'a> {
     left: Vec<Target>,
     attempts: usize,
     max_attempts: usize,
+    /// Each route that has not begun is spared one attempt.
+    spares: bool,
     current: Option<Target>,
 }
 
@@ -135,6 +137,7 @@ impl<'a> Plan<'a> {
             left,
             attempts: 0,
             max_attempts: entry.max_attempts,
+            spares: entry.spares_fallbacks,
             current: None,
         }
     }
@@ -185,13 +188,30 @@ impl<'a> Plan<'a> {
         )
     }
 
+    /// Whether the route of `target` has not begun.
+    fn is_new(&self, target: &Target) -> bool {
+        self.stop(target).is_some_and(|stop| stop.deadline.is_none())
+    }
+
+    /// Whether what is left of the attempts is spared for routes that have not begun.
+    fn spares(&self) -> bool {
+        let mut new: Vec<usize> = Vec::new();
+        for target in self.left.iter().filter(|target| self.is_new(target)) {
+            if !new.contains(&target.route) {
+                new.push(target.route);
+            }
+        }
+        self.spares && new.len() >= self.max_attempts - self.attempts
+    }
+
     /// The place in `left` of what is best tried now: what is awake in its order, then what wakes first.
     fn best(&self, now: Millis) -> Option<usize> {
+        let spares = self.attempts > 0 && self.spares();
         let candidates = self
             .left
             .iter()
             .enumerate()
-            .filter(|(_, target)| !self.is_over(target, now));
+            .filter(|(_, target)| !self.is_over(target, now) && (!spares || self.is_new(target)));
         if self.health.is_quiet() {
             return candidates.map(|(place, _)| place).next();
         }

@@ -248,6 +248,30 @@ pub(crate) fn when_everything_failed_the_last_answer_of_an_upstream_is_told(runt
     }
 }
 
+pub(crate) fn a_fallback_is_spared_an_attempt_where_no_maximum_is_set(runtime: Runtime) {
+    let keys: Vec<String> = (0..6).map(|n| format!("up-SECRET-{n}")).collect();
+    for (own, attempts, status) in [
+        (json!({"api_keys": keys, "fallbacks": ["second"]}), "4", 200),
+        (
+            json!({"api_keys": keys, "fallbacks": ["second"], "max_attempts": 3}),
+            "3",
+            500,
+        ),
+    ] {
+        let upstream = Upstream::answering("500 Oops", JSON, r#"{"error":{}}"#);
+        let second = Upstream::answering("200 OK", JSON, "{}");
+        let routes = json!([
+            route(TOKEN, &upstream, own),
+            route("gw-SECRET-other", &second, json!({"name": "second"})),
+        ]);
+        let answer = Gateway::with_routes(runtime, &routes).chat(BODY);
+        assert_eq!(
+            (answer.status, answer.field("x-gateway-attempts")),
+            (status, Some(attempts))
+        );
+    }
+}
+
 pub(crate) fn attempts_end_at_their_maximum(runtime: Runtime) {
     let upstream = Upstream::answering("500 Oops", JSON, r#"{"error":{}}"#);
     let keys: Vec<String> = (0..6).map(|n| format!("up-SECRET-{n}")).collect();
