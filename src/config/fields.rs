@@ -110,7 +110,7 @@ impl<'a, 'p> Fields<'a, 'p> {
         let path = name.map_or_else(
             || self.path.clone(),
             |name| {
-                if self.path == SINGLE_TOKEN {
+                if self.are_variables() {
                     variable(name).to_owned()
                 } else {
                     format!("{}.{name}", self.path)
@@ -161,10 +161,15 @@ impl<'a, 'p> Fields<'a, 'p> {
         }
         self.problem(
             Some(name),
-            format!("expected between 0 and 86400 seconds, found {seconds}"),
+            format!("expected more than 0 and at most 86400 seconds, found {seconds}"),
             "",
         );
         None
+    }
+
+    /// Whether they come from the variables of a single token.
+    pub(super) fn are_variables(&self) -> bool {
+        self.path == SINGLE_TOKEN
     }
 
     pub(super) fn count(&mut self, name: &str) -> Option<usize> {

@@ -97,7 +97,9 @@ pub(super) fn routes(document: &Document, problems: &mut Problems) -> Vec<Route>
         };
         let mut fields = Fields::read(text, path, value, &known, problems);
         let draft = draft(&mut fields, index);
-        if !tokens.insert(draft.route.token) && (fields.has("token") || fields.has("token_sha256")) {
+        // One that could not be read is reported as such.
+        let unread = draft.route.token == TokenDigest::of(b"");
+        if !unread && !tokens.insert(draft.route.token) {
             fields.problem(
                 Some("token"),
                 "another route has the same token",
@@ -255,7 +257,15 @@ fn keys(fields: &mut Fields<'_, '_>, optional: bool) -> Vec<Secret> {
         }
     }
     if keys.is_empty() && !optional && !fields.has("api_keys") {
-        fields.problem(None, "`api_keys` are missing", "the upstream's keys: [\"...\"]");
+        if fields.are_variables() {
+            fields.problem(
+                None,
+                "there is no upstream key",
+                "set UPSTREAM_API_KEY, or the provider's own variable (OPENROUTER_API_KEY, ...)",
+            );
+        } else {
+            fields.problem(None, "`api_keys` are missing", "the upstream's keys: [\"...\"]");
+        }
     } else if keys.is_empty() && !optional && fields.is_array("api_keys") {
         fields.problem(
             Some("api_keys"),

@@ -120,7 +120,7 @@ fn the_other_variables_of_a_single_token_become_fields() {
 fn half_a_single_token_and_bad_values_name_their_variables() {
     let told = |set: &[(&str, &str)]| variables(set).unwrap_err().to_string();
     assert!(told(&[("OPENAI_API_KEY", "k")]).contains("GATEWAY_TOKEN: an upstream key is set"));
-    assert!(told(&[("GATEWAY_TOKEN", "t")]).contains("`api_keys` are missing"));
+    assert!(told(&[("GATEWAY_TOKEN", "t")]).contains("set UPSTREAM_API_KEY"));
     let timeout = told(&[
         ("GATEWAY_TOKEN", "t"),
         ("OPENROUTER_API_KEY", "k"),
