@@ -51,7 +51,10 @@ pub(super) async fn config(env: &JsValue) -> Result<Arc<Config>, Problems> {
         // A namespace that cannot be read for a moment takes no configuration away.
         let same = match &table {
             Ok(table) => parsed.table == *table,
-            Err(_) => parsed.result.is_ok(),
+            Err(problems) => {
+                runtime::log_error(&problems.to_string());
+                parsed.result.is_ok()
+            }
         };
         same.then(|| {
             parsed.read_at = now;
