@@ -176,6 +176,7 @@ behaviours! {
     headers {
         the_upstream_sees_the_allow_list_and_nothing_else,
         the_clients_headers_lose_against_the_operators,
+        what_ends_with_the_clients_connection_is_not_passed_on,
         the_answer_keeps_what_matters_and_loses_what_is_hop_by_hop,
         a_safe_request_id_is_kept_and_another_replaced,
         every_answer_has_the_request_id_and_every_proxied_one_its_attempts,

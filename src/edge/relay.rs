@@ -109,7 +109,7 @@ async fn begin(relay: &mut Relay<Stream>, writer: &WritableStreamDefaultWriter) 
         match piece {
             Ok(Some(bytes)) => {
                 relay.observer.feed(&bytes);
-                write(writer, &bytes).await?;
+                write(writer, &relay.passed(bytes)).await?;
             }
             Ok(None) => return Ok(Some(End::Closed)),
             Err(_) => return Ok(Some(End::Broken)),

@@ -1,6 +1,7 @@
 //! Trying upstreams until one answers: render, fetch, judge, next.
 
 use std::pin::pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -92,7 +93,7 @@ impl<P: Platform> Gateway<P> {
                 health.without_stream_options(route, now);
                 plan.again();
             } else if plan.judge(&meaning, self.platform.random() as u64, now) == Verdict::Deliver {
-                return Ok(self.deliver(outcome, record));
+                return Ok(self.deliver(outcome, target, record));
             }
             record.failures.push(outcome.told(target, route));
             failure = Some(Failure::or_worse(failure, Failure::of(outcome, route)));
@@ -107,7 +108,7 @@ impl<P: Platform> Gateway<P> {
                     let seconds = now.until(wake).as_millis().div_ceil(1000) as u64;
                     response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
                 }
-                Ok(self.deliver(Outcome::Refused(response, meaning), record))
+                Ok(self.refused(response, &meaning, record))
             }
             Some(Failure::Error(error)) => Err(error),
             None => Err(Error::new(Kind::Internal, "No upstream was tried; please report this.")),
@@ -229,6 +230,7 @@ impl<P: Platform> Gateway<P> {
             first_within,
             idle_timeout: route.idle_timeout,
             watch: route.verify_end || route.idle_timeout < DEFAULT_TIMEOUT,
+            config: Arc::clone(&self.config),
         });
         let encoded = response.headers().contains_key(header::CONTENT_ENCODING);
         if encoded {

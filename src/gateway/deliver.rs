@@ -6,37 +6,53 @@ use http::{HeaderValue, Response, StatusCode, header};
 use super::failure::{no_socket, unreachable, unusable};
 use super::outcome::Outcome;
 use super::{Body, Gateway, Record, headers, scrub};
+use crate::config::Secret;
 use crate::dialect::openai;
 use crate::dialect::refusal::Refusal;
 use crate::platform::Platform;
 use crate::policy::outcome::{Meaning, Scope};
+use crate::policy::plan::Target;
 
 impl<P: Platform> Gateway<P> {
-    pub(super) fn deliver(&self, outcome: Outcome<P::Stream>, record: &mut Record) -> Response<Body<P::Stream>> {
+    /// `target`: who gave the outcome.
+    pub(super) fn deliver(
+        &self,
+        outcome: Outcome<P::Stream>,
+        target: Target,
+        record: &mut Record,
+    ) -> Response<Body<P::Stream>> {
+        let route = &self.config.routes[target.route];
+        let key = target.key.and_then(|key| route.keys.get(key)).map(Secret::expose);
+        let released = |upstream| {
+            let mut headers = headers::released(upstream);
+            scrub::echoes(route, key, &mut headers);
+            headers
+        };
         match outcome {
             Outcome::Stream(response) => {
                 let (mut head, relay) = response.into_parts();
-                head.headers = headers::released(head.headers);
+                head.headers = released(head.headers);
                 headers::streaming(&mut head.headers);
                 Response::from_parts(head, Body::Stream(Box::new(relay)))
             }
             Outcome::Whole(response, usage) => {
                 let (mut head, body) = response.into_parts();
-                head.headers = headers::released(head.headers);
+                head.headers = released(head.headers);
                 record.usage = usage;
                 Response::from_parts(head, body)
             }
             Outcome::Raw(response) => {
                 let (mut head, raw) = response.into_parts();
                 let length = head.headers.remove(header::CONTENT_LENGTH);
-                head.headers = headers::released(head.headers);
+                head.headers = released(head.headers);
                 head.headers
                     .extend(length.map(|length| (header::CONTENT_LENGTH, length)));
                 Response::from_parts(head, Body::Raw(Box::new(raw)))
             }
             Outcome::Socket(response) => {
                 let (mut head, socket) = response.into_parts();
-                head.headers = headers::accepted(head.headers);
+                head.headers = released(head.headers);
+                headers::upgrade(&mut head.headers);
                 Response::from_parts(head, Body::Socket(Box::new(socket)))
             }
             Outcome::NoSocket => super::refusal(&no_socket()),
@@ -47,7 +63,12 @@ impl<P: Platform> Gateway<P> {
     }
 
     /// The upstream's refusal: its own words without our secrets, or ours where it has none.
-    fn refused(&self, response: Response<Bytes>, meaning: &Meaning, record: &mut Record) -> Response<Body<P::Stream>> {
+    pub(super) fn refused(
+        &self,
+        response: Response<Bytes>,
+        meaning: &Meaning,
+        record: &mut Record,
+    ) -> Response<Body<P::Stream>> {
         let (mut head, body) = response.into_parts();
         head.headers = headers::released(head.headers);
         scrub::headers(&self.config, &mut head.headers);

@@ -121,8 +121,7 @@ pub(super) fn unread(client: &HeaderMap) -> HeaderMap {
 /// The same for the handshake of a WebSocket: it is the upstream's to accept. Who calls stays here.
 pub(super) fn handshake(client: &HeaderMap) -> HeaderMap {
     let mut headers = chosen(client, &HANDSHAKE);
-    headers.insert(header::CONNECTION, HeaderValue::from_static("Upgrade"));
-    headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
+    upgrade(&mut headers);
     let passed: Vec<&str> = protocols(client)
         .filter(|protocol| !OWN_PROTOCOLS.iter().any(|own| protocol.starts_with(own)))
         .collect();
@@ -185,7 +184,14 @@ fn is_forwarded(name: &str) -> bool {
 }
 
 fn chosen(client: &HeaderMap, more: &[&str]) -> HeaderMap {
-    let passes = |name: &str| is_forwarded(name) || more.contains(&name);
+    // What a connection's own header names ends with the connection (RFC 9110 section 7.6.1).
+    let listed = |value: &HeaderValue, name: &str| {
+        let mut names = value.as_bytes().split(|byte| *byte == b',');
+        names.any(|listed| listed.trim_ascii().eq_ignore_ascii_case(name.as_bytes()))
+    };
+    let hops = client.get_all(header::CONNECTION);
+    let is_hop = |name: &str| hops.iter().any(|value| listed(value, name));
+    let passes = |name: &str| (is_forwarded(name) || more.contains(&name)) && !is_hop(name);
     let visible = |value: &HeaderValue| value.to_str().is_ok();
     // Room for what is sealed as well: growing means to hash every name again.
     let mut headers = HeaderMap::with_capacity(client.len() + SEALED);
@@ -276,12 +282,10 @@ fn is_withheld(name: &str) -> bool {
         .any(|prefix| name.starts_with(prefix))
 }
 
-/// The same for the head that opens a WebSocket.
-pub(super) fn accepted(upstream: HeaderMap) -> HeaderMap {
-    let mut headers = released(upstream);
+/// Says that a WebSocket follows, in both directions.
+pub(super) fn upgrade(headers: &mut HeaderMap) {
     headers.insert(header::CONNECTION, HeaderValue::from_static("Upgrade"));
     headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
-    headers
 }
 
 /// Sets what keeps intermediaries from buffering, changing or compressing an event stream.
@@ -350,6 +354,8 @@ mod tests {
             ("host", "h"),
             ("openai-beta", "b"),
             ("accept-encoding", "br"),
+            ("connection", "close, Idempotency-Key"),
+            ("idempotency-key", "of this connection"),
         ]);
         let passed = forwarded(&client);
         let mut names: Vec<&str> = passed.keys().map(HeaderName::as_str).collect();

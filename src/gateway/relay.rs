@@ -1,10 +1,12 @@
 //! A stream on its way to the client: what the shell needs to pass it on byte for byte and to tell when it was cut.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::Record;
+use super::{Record, scrub};
+use crate::config::Config;
 use crate::dialect::observe::{Beginning, Observer, truncated};
 use crate::error::Kind;
 
@@ -23,6 +25,8 @@ pub struct Relay<S> {
     pub idle_timeout: Duration,
     /// Tell a stall and an early end even where that costs something (Worker).
     pub watch: bool,
+    /// Knows what must not be repeated.
+    pub(super) config: Arc<Config>,
 }
 
 /// Bytes of any kind. One that breaks or stalls has no words for it: its connection is broken off.
@@ -48,6 +52,17 @@ impl<S> Relay<S> {
     #[must_use]
     pub fn has_begun(&self) -> bool {
         *self.observer.beginning() != Beginning::Nothing
+    }
+
+    /// What goes to the client of `bytes`, which the observer has seen last: the same, without secrets once the stream has
+    /// told of an error.
+    #[must_use]
+    pub fn passed(&self, bytes: Bytes) -> Bytes {
+        if self.observer.has_error() {
+            scrub::body(&self.config, bytes)
+        } else {
+            bytes
+        }
     }
 
     /// To be called once, at the end: what is still to be written, and the facts for the log.

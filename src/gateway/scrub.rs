@@ -1,10 +1,11 @@
-//! Takes the operator's secrets out of what an upstream says about an error. Good answers are not read.
+//! Takes the operator's secrets out of what an upstream says about an error, and out of the headers of every answer. The
+//! bodies of good answers are not read.
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue};
-use memchr::memmem;
+use memchr::{memchr2, memmem};
 
-use crate::config::Config;
+use crate::config::{Config, Route};
 
 const REDACTED: &[u8] = b"[redacted]";
 
@@ -14,14 +15,21 @@ const SHORTEST: usize = 4;
 /// What the name of an operator's header says when its value is a secret.
 const TELLING: [&str; 5] = ["auth", "key", "token", "secret", "cookie"];
 
-fn secrets(config: &Config) -> impl Iterator<Item = &[u8]> {
-    let headers = config.routes.iter().flat_map(|route| &route.extra_headers);
-    let secret = headers.filter(|(name, _)| TELLING.iter().any(|word| name.as_str().contains(word)));
-    config
-        .secrets()
-        .map(|secret| secret.expose().as_bytes())
-        .chain(secret.map(|(_, value)| behind_scheme(value)))
-        .filter(|secret| secret.len() >= SHORTEST)
+/// Every configured secret, the longest first: one may begin like another.
+fn secrets(config: &Config) -> Vec<&[u8]> {
+    let headers = config.routes.iter().flat_map(secret_headers);
+    let keys = config.secrets().map(|secret| secret.expose().as_bytes());
+    let mut secrets: Vec<_> = keys.chain(headers).filter(|secret| secret.len() >= SHORTEST).collect();
+    secrets.sort_unstable_by_key(|secret| std::cmp::Reverse(secret.len()));
+    secrets
+}
+
+/// What the operator's own headers of a route hold of secrets.
+fn secret_headers(route: &Route) -> impl Iterator<Item = &[u8]> {
+    let headers = route.extra_headers.iter();
+    headers
+        .filter(|(name, _)| TELLING.iter().any(|word| name.as_str().contains(word)))
+        .map(|(_, value)| behind_scheme(value))
 }
 
 fn behind_scheme(value: &HeaderValue) -> &[u8] {
@@ -31,26 +39,69 @@ fn behind_scheme(value: &HeaderValue) -> &[u8] {
 
 /// `body` without any configured secret; the same bytes where it holds none.
 pub(super) fn body(config: &Config, mut body: Bytes) -> Bytes {
-    for needle in secrets(config) {
-        if memmem::find(&body, needle).is_none() {
-            continue;
-        }
-        let mut clean = Vec::with_capacity(body.len());
+    for secret in secrets(config) {
+        let mut clean = Vec::new();
         let mut rest = 0;
-        for at in memmem::find_iter(&body, needle) {
-            clean.extend_from_slice(&body[rest..at]);
+        while let Some((start, end)) = find(&body[rest..], secret) {
+            clean.extend_from_slice(&body[rest..rest + start]);
             clean.extend_from_slice(REDACTED);
-            rest = at + needle.len();
+            rest += end;
         }
-        clean.extend_from_slice(&body[rest..]);
-        body = clean.into();
+        if rest > 0 {
+            clean.extend_from_slice(&body[rest..]);
+            body = clean.into();
+        }
     }
     body
 }
 
+/// Where `secret` stands in `text` first, as it is or escaped: by JSON (RFC 8259 section 7) or in a URL (RFC 3986 section 2.1).
+fn find(text: &[u8], secret: &[u8]) -> Option<(usize, usize)> {
+    if memchr2(b'\\', b'%', text).is_none() {
+        return memmem::find(text, secret).map(|start| (start, start + secret.len()));
+    }
+    (0..text.len()).find_map(|start| {
+        let mut end = start;
+        for byte in secret {
+            end += written_as(&text[end..], *byte)?;
+        }
+        Some((start, end))
+    })
+}
+
+/// How many bytes at the start of `text` stand for `byte`.
+fn written_as(text: &[u8], byte: u8) -> Option<usize> {
+    let is_hex = |digits: &[u8]| {
+        let digits = std::str::from_utf8(digits).ok();
+        digits.and_then(|digits| u8::from_str_radix(digits, 16).ok()) == Some(byte)
+    };
+    match text {
+        [b'\\', b'u', b'0', b'0', high, low, ..] if is_hex(&[*high, *low]) => Some(6),
+        [b'\\', escaped, ..] if *escaped == byte => Some(2),
+        [b'%', high, low, ..] if is_hex(&[*high, *low]) => Some(3),
+        [first, ..] if *first == byte => Some(1),
+        _ => None,
+    }
+}
+
 /// Drops every header whose value holds a configured secret.
 pub(super) fn headers(config: &Config, headers: &mut HeaderMap) {
-    let tells = |value: &[u8]| secrets(config).any(|secret| memmem::find(value, secret).is_some());
+    drop_telling(&secrets(config), headers);
+}
+
+/// Drops every header whose value holds what the upstream was sent as a secret: `key`, and the operator's own headers.
+pub(super) fn echoes(route: &Route, key: Option<&str>, headers: &mut HeaderMap) {
+    let sent = key.map(str::as_bytes).into_iter().chain(secret_headers(route));
+    for secret in sent.filter(|secret| secret.len() >= SHORTEST) {
+        drop_telling(&[secret], headers);
+    }
+}
+
+fn drop_telling(secrets: &[&[u8]], headers: &mut HeaderMap) {
+    let tells = |value: &[u8]| {
+        let mut secrets = secrets.iter().filter(|secret| secret.len() <= value.len());
+        secrets.any(|secret| find(value, secret).is_some())
+    };
     let telling: Vec<_> = headers
         .iter()
         .filter(|(_, value)| tells(value.as_bytes()))
@@ -78,6 +129,15 @@ mod tests {
             clean,
             "[redacted]: bad key [redacted][redacted], [redacted], Bearer [redacted]!"
         );
+        for written in [
+            r#"\u0073k-one-\u0031"#,
+            r#"sk\-one\-1"#,
+            "s%6b%2Done-1",
+            r#"s\u006B-o%6ee-1"#,
+        ] {
+            let clean = body(&config, format!("<{written}> \\ %").into());
+            assert_eq!(clean, r"<[redacted]> \ %", "{written}");
+        }
         let harmless = Bytes::from_static(b"sk-one is fine, and harmless");
         assert_eq!(body(&config, harmless.clone()).as_ptr(), harmless.as_ptr());
         let mut map = HeaderMap::new();
@@ -85,5 +145,32 @@ mod tests {
         map.insert("x-other", HeaderValue::from_static("1"));
         headers(&config, &mut map);
         assert_eq!(map.len(), 1);
+    }
+
+    #[test]
+    fn a_secret_that_begins_like_another_goes_whole() {
+        let json = r#"[{"token":"gw-token-1","base_url":"https://a.example","api_keys":["sk-prod","sk-prod-2"]}]"#;
+        let config = Config::of_routes(json).unwrap();
+        let clean = body(&config, Bytes::from_static(b"sk-prod-2 sk-prod-1"));
+        assert_eq!(clean, "[redacted] [redacted]-1");
+    }
+
+    #[test]
+    fn a_header_that_echoes_the_key_goes() {
+        let json = r#"[{"token":"gw-token-1","base_url":"https://a.example","api_keys":["sk-one-1"],
+            "extra_headers":{"cf-aig-authorization":"Bearer sk-three"}}]"#;
+        let config = Config::of_routes(json).unwrap();
+        let mut map = HeaderMap::new();
+        for (name, value) in [
+            ("location", "https://a.example/?key=sk%2done-1"),
+            ("x-echo", "harmless"),
+            ("x-echo", "Bearer sk-one-1"),
+            ("x-echo-too", "sk-three"),
+            ("x-other", "sk-one"),
+        ] {
+            map.append(name, HeaderValue::from_static(value));
+        }
+        echoes(&config.routes[0], Some("sk-one-1"), &mut map);
+        assert_eq!(map.keys().collect::<Vec<_>>(), ["x-other"]);
     }
 }

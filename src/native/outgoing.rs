@@ -195,7 +195,7 @@ impl Relaying {
                 Poll::Pending => break,
             }
         }
-        gathered.freeze()
+        self.relay.passed(gathered.freeze())
     }
 }
 

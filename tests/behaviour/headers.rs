@@ -43,6 +43,16 @@ pub(crate) fn the_upstream_sees_the_allow_list_and_nothing_else(runtime: Runtime
     assert_eq!(received.one("user-agent"), Some("OpenAI/Python 3"));
 }
 
+pub(crate) fn what_ends_with_the_clients_connection_is_not_passed_on(runtime: Runtime) {
+    let upstream = Upstream::answering("200 OK", JSON, "{}");
+    let gateway = Gateway::to(runtime, &upstream, json!({}));
+    let sent = "connection: Idempotency-Key, openai-beta\r\nidempotency-key: i\r\nopenai-beta: b\r\nx-stainless-lang: python\r\n";
+    assert_eq!(gateway.chat_with(sent, BODY).status, 200);
+    let received = upstream.only();
+    let passed = ["idempotency-key", "openai-beta", "x-stainless-lang"].map(|name| received.one(name));
+    assert_eq!(passed, [None, None, Some("python")]);
+}
+
 pub(crate) fn the_clients_headers_lose_against_the_operators(runtime: Runtime) {
     let upstream = Upstream::answering("200 OK", JSON, "{}");
     let extra = json!({"extra_headers": {"User-Agent": "ours", "X-Title": "gateway", "OpenAI-Organization": "org-1"}});
