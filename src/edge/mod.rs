@@ -23,7 +23,7 @@ use worker::web_sys;
 use self::runtime::Context;
 use self::stream::{Message, Stream};
 use crate::config::Config;
-use crate::gateway::{Answer, Gateway, State};
+use crate::gateway::{Gateway, State};
 use crate::platform::{Fault, Limits, Millis, Payload, Platform};
 
 /// Answers one request.
@@ -45,9 +45,14 @@ async fn answer(request: web_sys::Request, env: JsValue, context: Context) -> Re
     };
     let gateway = |config| Gateway::new(config, MEMORY.with(Arc::clone), platform);
     let request = incoming(request);
-    let Answer { response, record } = match settings::config(&env).await {
-        Ok(config) => gateway(config).handle(request).await,
-        Err(problems) => gateway(Arc::new(Config::none())).refuse(request.headers(), answer::unconfigured(&problems)),
+    let (gateway, trouble) = match settings::config(&env).await {
+        Ok(config) => (gateway(config), None),
+        Err(problems) => (gateway(Arc::new(Config::none())), Some(answer::unconfigured(&problems))),
+    };
+    let mut record = gateway.record(request.headers());
+    let response = match trouble {
+        None => gateway.handle(request, &mut record).await,
+        Some(error) => gateway.refuse(request.headers(), error, &mut record),
     };
     answer::outgoing(response, record, &context)
 }

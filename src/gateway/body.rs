@@ -15,7 +15,7 @@ use crate::error::{Error, Kind};
 use crate::platform::{Fault, Payload, Platform};
 
 /// A request body that sends nothing for this long is given up.
-pub(super) const BODY_IDLE: Duration = Duration::from_secs(30);
+const BODY_IDLE: Duration = Duration::from_secs(30);
 
 impl<P: Platform> Gateway<P> {
     /// The JSON body of a request.

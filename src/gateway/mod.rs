@@ -28,7 +28,6 @@ use bytes::Bytes;
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
 
-use self::body::BODY_IDLE;
 use self::call::{Call, Content, Keys};
 use self::endpoint::Endpoint;
 pub use self::record::Record;
@@ -43,21 +42,15 @@ use crate::platform::Platform;
 /// The largest request head, in bytes: names, values and the target.
 const HEAD_LIMIT: usize = 32 * 1024;
 
+/// How long the body of a refused request may keep its refusal waiting without sending anything.
+const REFUSED_IDLE: Duration = Duration::from_millis(500);
+
 /// The gateway, bound to a runtime.
 #[derive(Clone)]
 pub struct Gateway<P> {
     config: Arc<Config>,
     state: Arc<State>,
     platform: P,
-}
-
-/// What a request led to.
-#[derive(Debug)]
-pub struct Answer<S> {
-    /// For the client.
-    pub response: Response<Body<S>>,
-    /// For the log, once the shell has seen the body's end.
-    pub record: Record,
 }
 
 /// An answer's body.
@@ -92,29 +85,9 @@ impl<P: Platform> Gateway<P> {
         }
     }
 
-    /// Answers a request. Never fails: trouble becomes an answer that the caller's client understands.
-    pub async fn handle(&self, request: Request<P::Stream>) -> Answer<P::Stream> {
-        let (head, stream) = request.into_parts();
-        let mut record = self.record(&head.headers);
-        let mut stream = Some(stream);
-        let result = self.answer(&head, &mut stream, &mut record).await;
-        if let (Err(_), Some(unread)) = (&result, stream)
-            && !head.headers.contains_key(header::EXPECT)
-        {
-            // A client that is still sending when the connection closes never gets to read why. The body itself is of no
-            // interest: with a limit of nothing it is read past, as far as the runtime finds reasonable.
-            let _ = self.platform.collect(unread, 0, BODY_IDLE).await;
-        }
-        self.finish(&head.headers, result, record)
-    }
-
-    /// Refuses a request unread, for a reason that only the shell can know.
-    pub fn refuse(&self, headers: &HeaderMap, error: Error) -> Answer<P::Stream> {
-        let record = self.record(headers);
-        self.finish(headers, Err(error), record)
-    }
-
-    fn record(&self, headers: &HeaderMap) -> Record {
+    /// What is known about a request with these headers when it comes. Its answer adds to it; the shell writes it down.
+    #[must_use]
+    pub fn record(&self, headers: &HeaderMap) -> Record {
         let now = self.platform.now();
         Record::new(
             now,
@@ -122,12 +95,33 @@ impl<P: Platform> Gateway<P> {
         )
     }
 
+    /// Answers a request. Never fails: trouble becomes an answer that the caller's client understands.
+    pub async fn handle(&self, request: Request<P::Stream>, record: &mut Record) -> Response<Body<P::Stream>> {
+        let (head, stream) = request.into_parts();
+        let mut stream = Some(stream);
+        let result = self.answer(&head, &mut stream, record).await;
+        if let (Err(_), Some(unread)) = (&result, stream)
+            && !head.headers.contains_key(header::EXPECT)
+        {
+            // A client that is still sending when the connection closes never gets to read why, and one whose body was read
+            // can use its connection again. The body itself is of no interest: with a limit of nothing it is read past, as far
+            // as the runtime finds reasonable. One that waits with it is waiting for the answer.
+            let _ = self.platform.collect(unread, 0, REFUSED_IDLE).await;
+        }
+        self.finish(&head.headers, result, record)
+    }
+
+    /// Refuses a request unread, for a reason that only the shell can know.
+    pub fn refuse(&self, headers: &HeaderMap, error: Error, record: &mut Record) -> Response<Body<P::Stream>> {
+        self.finish(headers, Err(error), record)
+    }
+
     fn finish(
         &self,
         headers: &HeaderMap,
         result: Result<Response<Body<P::Stream>>, Error>,
-        mut record: Record,
-    ) -> Answer<P::Stream> {
+        record: &mut Record,
+    ) -> Response<Body<P::Stream>> {
         let mut response = result.unwrap_or_else(|error| {
             record.error = Some(error.kind.facts().code);
             refusal(&error)
@@ -141,7 +135,7 @@ impl<P: Platform> Gateway<P> {
             answer.insert(headers::ATTEMPTS, HeaderValue::from(record.attempts));
         }
         cors::allow(&self.config.cors, headers, answer);
-        Answer { response, record }
+        response
     }
 
     async fn answer(

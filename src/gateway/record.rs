@@ -29,7 +29,7 @@ pub struct Record {
     pub model: Option<String>,
     /// Whether a stream was asked for.
     pub stream: bool,
-    /// The answer's status.
+    /// The answer's status; 0 before there is one.
     pub status: u16,
     /// Upstream attempts.
     pub attempts: usize,

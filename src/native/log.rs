@@ -34,7 +34,10 @@ struct Line<'a> {
     complete: bool,
 }
 
-/// A request whose answer is on its way. Its line is written when this is dropped.
+/// What the log says instead of a status where there was nobody to send an answer to (nginx's number for it).
+const CLIENT_LEFT: u16 = 499;
+
+/// A request and its answer, if it gets one. Its line is written when this is dropped.
 pub(super) struct Entry {
     format: LogFormat,
     pub(super) record: Record,
@@ -59,6 +62,9 @@ impl Entry {
 
 impl Drop for Entry {
     fn drop(&mut self) {
+        if self.record.status == 0 {
+            self.record.status = CLIENT_LEFT;
+        }
         request(self.format, &self.record, self.bytes, self.first_byte, self.complete);
     }
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{HeaderMap, Request, Response};
+use http::{HeaderMap, Method, Request, Response};
 use hyper::body::Incoming;
 use hyper::server::conn::http2;
 use hyper::service::service_fn;
@@ -27,7 +27,10 @@ use super::reload::keep_reading;
 use super::stream::Stream;
 use crate::config::{Config, LogFormat, Server};
 use crate::error::{Error, Kind};
-use crate::gateway::{Answer, Gateway, State};
+use crate::gateway::{Gateway, State};
+
+/// How long requests that are cut off may take to be gone.
+const CUT_OFF: Duration = Duration::from_millis(500);
 
 /// Serves until the process is told to stop. `reloads`: whether the configuration may be read again meanwhile.
 pub(super) fn run(config: Config, server: &Server, reloads: bool) -> Result<(), String> {
@@ -41,16 +44,19 @@ pub(super) fn run(config: Config, server: &Server, reloads: bool) -> Result<(), 
         log_format: server.log_format,
         stopping: watch::Sender::new(false),
     };
-    runtime()?.block_on(async {
+    let runtime = runtime()?;
+    let served = runtime.block_on(async {
         if reloads {
             tokio::spawn(keep_reading(table));
         }
         tokio::spawn(log::keep_writing());
         tokio::spawn(state.native.client.clone().keep_clean());
-        let served = listen(state, server).await;
-        log::flush();
-        served
-    })
+        listen(state, server).await
+    });
+    // What is cut off leaves its line as well.
+    runtime.shutdown_timeout(CUT_OFF);
+    log::flush();
+    served
 }
 
 async fn listen(state: Serving, server: &Server) -> Result<(), String> {
@@ -133,33 +139,33 @@ impl Serving {
     }
 
     pub(super) async fn answer(&self, request: Request<Stream>) -> Response<Outgoing> {
-        let health = request.uri().path() == "/health";
+        // Neither takes a place: a full house is healthy, and a browser that may not ask never gets to read why.
+        let exempt = request.uri().path() == "/health" || request.method() == Method::OPTIONS;
         let held = (
             Arc::clone(&self.admission).try_acquire_owned().ok(),
             self.stopping.subscribe(),
         );
-        let answer = if held.0.is_none() && !health {
+        let gateway = self.gateway();
+        // From here on: a request whose client does not wait for its answer leaves a line as well.
+        let mut log = Entry::new(self.log_format, gateway.record(request.headers()));
+        let response = if held.0.is_none() && !exempt {
             let error = Error::new(
                 Kind::Overloaded,
                 "The gateway serves as many requests as it may; try again in a second.",
             );
-            self.gateway().refuse(request.headers(), error)
+            gateway.refuse(request.headers(), error, &mut log.record)
         } else {
-            self.gateway().handle(request).await
+            gateway.handle(request, &mut log.record).await
         };
-        self.outgoing(answer, held)
+        response.map(|body| Outgoing::new(body, log, held))
     }
 
     /// Refuses a request that the gateway never gets to see.
     pub(super) fn refuse(&self, error: Error) -> Response<Outgoing> {
-        let answer = self.gateway().refuse(&HeaderMap::new(), error);
-        self.outgoing(answer, (None, self.stopping.subscribe()))
-    }
-
-    fn outgoing(&self, answer: Answer<Stream>, held: Held) -> Response<Outgoing> {
-        let Answer { response, record } = answer;
-        let log = Entry::new(self.log_format, record);
-        response.map(|body| Outgoing::new(body, log, held))
+        let (gateway, unknown) = (self.gateway(), HeaderMap::new());
+        let mut log = Entry::new(self.log_format, gateway.record(&unknown));
+        let response = gateway.refuse(&unknown, error, &mut log.record);
+        response.map(|body| Outgoing::new(body, log, (None, self.stopping.subscribe())))
     }
 
     /// Serves a connection on which HTTP/2 has begun.

@@ -95,6 +95,7 @@ fn what_outlasts_the_drain_timeout_is_cut_off() {
     assert!((1..30).contains(&took.as_secs()), "{took:?}");
     gateway.wait_for_log("may finish for 1 s");
     gateway.wait_for_log("stopped before every request had finished");
+    gateway.wait_for_log("\"status\":499");
     assert!(exchange.try_finish().is_none());
     upstream.wait_for_leaver();
 }
@@ -131,6 +132,9 @@ fn a_full_house_refuses_before_it_reads_and_serves_again_when_somebody_has_left(
         .open(chat("", CHAT).replace(CHAT, ""))
         .try_finish()
         .expect("an answer");
+    // A browser that may not ask would never get to read why.
+    let preflight = request("OPTIONS", "/v1/chat/completions", "", "", "");
+    assert_eq!(gateway.raw(preflight).status, 204);
     for refused in [gateway.checked(unread), gateway.chat(CHAT), gateway.get("/v1/models")] {
         assert_eq!(refused.error(), (503, "overloaded".into()));
         assert_eq!(refused.field("retry-after"), Some("1"));

@@ -114,8 +114,12 @@ fn the_times_of_a_line_are_the_first_bytes_and_the_last_ones() {
 
 #[test]
 fn every_request_leaves_one_line_and_none_tells_what_was_said() {
-    let upstream = upstream();
-    let gateway = gateway(&upstream, "json");
+    let (upstream, silent) = (upstream(), Upstream::start(|_, to| to.hang()));
+    let routes = json!([
+        route(TOKEN, &upstream, json!({})),
+        route("gw-SECRET-b", &silent, json!({}))
+    ]);
+    let gateway = Gateway::with_routes(Runtime::Native, &routes);
     let fields = |id: &str| format!("x-request-id: {id}\r\n");
     gateway.chat_with(&fields("stream"), STREAM);
     gateway.chat_with(&fields("bad"), "{\"prompt-SECRET");
@@ -123,8 +127,12 @@ fn every_request_leaves_one_line_and_none_tells_what_was_said() {
     gateway.raw(request("GET", "/nowhere", TOKEN, &fields("nowhere"), ""));
     gateway.raw(request("GET", "/v1/models", "other-SECRET", &fields("nobody"), ""));
     gateway.raw(request("OPTIONS", "/v1/models", TOKEN, &fields("preflight"), ""));
-    // One that the parser refuses, one whose client leaves.
+    // One that the parser refuses, two whose clients leave: before the answer, and in it.
     gateway.raw("nonsense\r\n\r\n");
+    let path = "/v1/chat/completions";
+    let early = gateway.open(request("POST", path, "gw-SECRET-b", &fields("early"), STREAM));
+    silent.wait_for_request();
+    early.leave();
     let mut leaver = gateway.open(chat(&fields("left"), STREAM));
     leaver.wait_for("\r\n\r\n");
     leaver.leave();
@@ -135,13 +143,14 @@ fn every_request_leaves_one_line_and_none_tells_what_was_said() {
         ("nowhere", 404),
         ("nobody", 401),
         ("preflight", 204),
+        ("early", 499),
         ("left", 200),
     ] {
         assert_eq!(line(&gateway, id)["status"], status, "{id}");
     }
     gateway.wait_for_log("malformed_request");
     let log = gateway.log();
-    assert_eq!(gateway.stdout().lines().count(), 8, "{log}");
+    assert_eq!(gateway.stdout().lines().count(), 9, "{log}");
     for secret in ["prompt-SECRET", "answer-SECRET", "other-SECRET"] {
         assert!(!log.contains(secret), "{secret} in {log}");
     }

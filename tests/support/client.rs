@@ -88,6 +88,14 @@ impl Exchange {
         self.bytes.clear();
     }
 
+    /// Whether anything has come by now.
+    pub(crate) fn has_come(&self) -> bool {
+        self.stream.set_nonblocking(true).unwrap();
+        let come = self.stream.peek(&mut [0]).is_ok();
+        self.stream.set_nonblocking(false).unwrap();
+        come
+    }
+
     /// The head of the answer, and its body as it arrives.
     pub(crate) fn arriving(self) -> (String, Arriving<TcpStream>) {
         let (head, body) = arriving::begin(self.stream);

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ai_gateway::config::Config;
-use ai_gateway::gateway::{Answer, Body, End, Gateway};
+use ai_gateway::gateway::{Body, End, Gateway, Record};
 use ai_gateway::platform::{Fault, Limits, Millis, Payload, Platform};
 use bytes::Bytes;
 use futures_util::FutureExt;
@@ -122,9 +122,17 @@ fn headers(headers: &[(&'static str, &str)]) -> HeaderMap {
     headers.iter().map(cut).collect()
 }
 
+/// What a request led to.
+pub(crate) struct Answer<S> {
+    response: Response<Body<S>>,
+    record: Record,
+}
+
 /// What `gateway` answers at once.
 pub(crate) fn ask(gateway: &Gateway<Ready>, request: Request<Pieces>) -> Answer<Pieces> {
-    gateway.handle(request).now_or_never().unwrap()
+    let mut record = gateway.record(request.headers());
+    let response = gateway.handle(request, &mut record).now_or_never().unwrap();
+    Answer { response, record }
 }
 
 /// So many routes, the one that is used in their middle, with two keys and an alias for the model.

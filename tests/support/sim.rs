@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ai_gateway::config::Config;
-use ai_gateway::gateway::{Answer, Body, Gateway};
+use ai_gateway::gateway::{Body, Gateway, Record};
 use ai_gateway::platform::{Fault, Limits, Millis, Payload, Platform};
 use bytes::Bytes;
 use http::{Request, Response};
@@ -119,7 +119,7 @@ impl Sim {
                 left: VecDeque::from([(0, body)]),
                 _open: None,
             });
-        gateway.handle(request.unwrap()).await
+        ask(gateway, request.unwrap()).await
     }
 
     /// A request with the token `t` whose body comes in these pieces.
@@ -136,7 +136,7 @@ impl Sim {
                 left: pieces.iter().copied().collect(),
                 _open: None,
             });
-        gateway.handle(request.unwrap()).await
+        ask(gateway, request.unwrap()).await
     }
 
     /// The list of models, asked for with the token `t`.
@@ -147,7 +147,7 @@ impl Sim {
                 left: VecDeque::new(),
                 _open: None,
             });
-        gateway.handle(request.unwrap()).await
+        ask(gateway, request.unwrap()).await
     }
 
     /// The body of an answer.
@@ -246,4 +246,16 @@ impl Platform for Sim {
         }
         Ok(body.into())
     }
+}
+
+/// What a request led to.
+pub(crate) struct Answer<S> {
+    pub(crate) response: Response<Body<S>>,
+    pub(crate) record: Record,
+}
+
+async fn ask(gateway: &Gateway<Sim>, request: Request<Pieces>) -> Answer<Pieces> {
+    let mut record = gateway.record(request.headers());
+    let response = gateway.handle(request, &mut record).await;
+    Answer { response, record }
 }
