@@ -217,7 +217,10 @@ behaviours! {
         a_known_token_beside_unknown_ones_suffices,
         heads_and_bodies_over_the_limit_are_refused,
         a_client_that_sends_65_megabytes_learns_why_they_are_refused,
+        a_refusal_waits_for_no_body_that_does_not_come,
         a_secret_in_an_upstreams_error_is_redacted,
+        a_secret_is_redacted_however_it_is_spelled,
+        a_key_that_comes_back_in_a_header_stays_here,
     }
     rests {
         the_log_says_how_long_each_failure_lets_a_key_rest,
@@ -258,6 +261,9 @@ behaviours! {
         a_stream_whose_choices_all_say_why_they_end_is_complete,
         a_break_is_told_behind_the_event_that_it_cut,
         a_stream_that_fails_behind_what_is_no_content_is_tried_elsewhere,
+        a_response_that_fails_before_its_first_item_is_tried_elsewhere,
+        a_stream_that_does_not_say_what_it_is_is_one,
+        a_secret_in_a_streams_error_is_redacted,
         the_last_possible_attempts_head_goes_out_before_its_first_content,
         a_head_is_not_held_back_until_the_timeout_where_the_first_content_is_late,
         a_stall_is_told_and_ends_the_request_upstream,

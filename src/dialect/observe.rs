@@ -3,16 +3,16 @@
 //!
 //! Lines end as the event-stream specification says (CRLF, LF or CR; WHATWG HTML, section 9.2.6).
 
+mod event;
+
 use std::collections::BTreeSet;
 use std::sync::LazyLock;
 
 use memchr::memmem::Finder;
 use memchr::{memchr2, memmem};
 use serde::Deserialize;
-use serde::de::IgnoredAny;
-use serde_json::value::RawValue;
-use serde_json::{Map, Value};
 
+use self::event::{Event, Response};
 use super::openai::{self, Usage};
 use crate::error::{Error, Kind};
 
@@ -21,6 +21,13 @@ const LINE_LIMIT: usize = 256 * 1024;
 
 /// The events behind which a response says no more.
 const RESPONSE_ENDS: [&str; 4] = ["response.completed", "response.failed", "response.incomplete", "error"];
+
+/// The events that say that a response will come, and nothing of it, as JSON.
+const RESPONSE_BEGINS: [&str; 3] = [
+    "\"response.created\"",
+    "\"response.queued\"",
+    "\"response.in_progress\"",
+];
 
 /// Searchers are made once: making one costs more than a search through an event.
 static FINISH_REASON: LazyLock<Finder<'_>> = LazyLock::new(|| Finder::new("\"finish_reason\""));
@@ -67,10 +74,14 @@ pub struct Observer {
     in_event: bool,
     /// Its name is that of a last one. It is there when its data is.
     last_named: bool,
+    /// Its name is `error`.
+    error_named: bool,
     beginning: Beginning,
     ending: Ending,
     done: bool,
     error: bool,
+    /// In a way that every client takes for the end.
+    ends_in_error: bool,
     /// Choices that were begun, and those that said why they ended.
     choices: BTreeSet<u64>,
     finished: BTreeSet<u64>,
@@ -85,10 +96,12 @@ impl Default for Observer {
             after_cr: false,
             in_event: false,
             last_named: false,
+            error_named: false,
             beginning: Beginning::Nothing,
             ending: Ending::Done,
             done: false,
             error: false,
+            ends_in_error: false,
             choices: BTreeSet::from([0]),
             finished: BTreeSet::new(),
             usage: None,
@@ -168,13 +181,13 @@ impl Observer {
     fn read_line(&mut self, line: &[u8]) {
         self.in_event = !line.is_empty();
         self.last_named &= self.in_event;
+        self.error_named &= self.in_event;
         if let Some(data) = line.strip_prefix(b"data:") {
             self.read_data(data.trim_ascii());
-        } else if self.ending == Ending::Response
-            && let Some(event) = line.strip_prefix(b"event:")
-        {
+        } else if let Some(event) = line.strip_prefix(b"event:") {
             let name = event.trim_ascii();
-            self.last_named = RESPONSE_ENDS.iter().any(|end| end.as_bytes() == name);
+            self.error_named = name == b"error";
+            self.last_named = self.ending == Ending::Response && RESPONSE_ENDS.iter().any(|end| end.as_bytes() == name);
         }
     }
 
@@ -191,6 +204,7 @@ impl Observer {
         // Most events are one choice's next words. Only what says more is parsed.
         let first = self.beginning == Beginning::Nothing;
         if first
+            || self.error_named
             || says(data, &FINISH_REASON, b'n')
             || says(data, &USAGE, b'n')
             || says(data, &ERROR, b'n')
@@ -209,17 +223,32 @@ impl Observer {
             }
             return;
         };
+        let inside: Option<Response<'_>> = event
+            .response
+            .and_then(|response| serde_json::from_str(response.get()).ok());
         if event.error.is_some() || event.object == Some("error") {
             self.error = true;
-            if first {
-                self.beginning = Beginning::Error(data.to_vec());
-            }
+            self.ends_in_error = true;
+            self.begin(Beginning::Error(data.to_vec()));
+        } else if self.error_named || event.is("\"error\"") {
+            self.error = true;
+            self.begin(Beginning::Error(error_object(data)));
+        } else if event.is("\"response.failed\"")
+            && let Some(error) = inside.as_ref().and_then(|response| response.error)
+        {
+            self.error = true;
+            self.begin(Beginning::Error(error_object(error.get().as_bytes())));
         }
         // Responses tell it inside the response.
-        let inside = || serde_json::from_str::<Response>(event.response?.get()).ok()?.usage;
-        self.usage = event.usage.or_else(inside).or(self.usage);
+        self.usage = event
+            .usage
+            .or_else(|| inside.and_then(|response| response.usage))
+            .or(self.usage);
         let Some(choices) = event.choices else {
-            self.begin(Beginning::Content);
+            // That a response has been accepted is no part of it.
+            if !RESPONSE_BEGINS.iter().any(|kind| event.is(kind)) {
+                self.begin(Beginning::Content);
+            }
             return;
         };
         for choice in &choices {
@@ -230,7 +259,7 @@ impl Observer {
         }
         // Azure's first event has no choices, only what its filter thought of the prompt; OpenAI's names the role and says
         // nothing yet.
-        let silent = choices.is_empty() || first && choices.iter().all(Choice::says_nothing);
+        let silent = choices.is_empty() || first && choices.iter().all(|choice| choice.says_nothing());
         if !silent {
             self.begin(Beginning::Content);
         }
@@ -246,6 +275,12 @@ impl Observer {
     #[must_use]
     pub const fn beginning(&self) -> &Beginning {
         &self.beginning
+    }
+
+    /// Whether the stream has told of an error.
+    #[must_use]
+    pub const fn has_error(&self) -> bool {
+        self.error
     }
 
     /// Whether the end mark has come.
@@ -276,7 +311,7 @@ impl Observer {
             Ending::Unknown => true,
         };
         // An error that the upstream told is an end, if a sad one.
-        if self.done || (!broken && (finished || self.error)) {
+        if self.done || (!broken && (finished || self.ends_in_error)) {
             return None;
         }
         let closing = match (in_line, self.in_event) {
@@ -294,6 +329,11 @@ pub fn truncated() -> Vec<u8> {
     let message = "The upstream's stream ended before the answer was complete; what came before may be cut. Send the request again.";
     let error = openai::refusal(&Error::new(Kind::UpstreamStreamTruncated, message));
     [b"data: ", error.as_slice(), b"\n\n"].concat()
+}
+
+/// An error as other endpoints than Responses tell it: as a member of an object.
+fn error_object(error: &[u8]) -> Vec<u8> {
+    [b"{\"error\":", error, b"}"].concat()
 }
 
 /// Whether this is the last event of a response, as it says itself: not every upstream names its events.
@@ -321,53 +361,6 @@ fn says(mut data: &[u8], name: &Finder<'_>, usual: u8) -> bool {
         }
     }
     false
-}
-
-#[derive(Deserialize)]
-struct Event<'a> {
-    #[serde(borrow, default)]
-    error: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    object: Option<&'a str>,
-    #[serde(default)]
-    usage: Option<Usage>,
-    #[serde(borrow, default)]
-    response: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    choices: Option<Vec<Choice<'a>>>,
-}
-
-#[derive(Deserialize)]
-struct Response {
-    usage: Option<Usage>,
-}
-
-#[derive(Deserialize)]
-struct Choice<'a> {
-    #[serde(default)]
-    index: u64,
-    #[serde(default)]
-    finish_reason: Option<IgnoredAny>,
-    #[serde(borrow, default)]
-    delta: Option<&'a RawValue>,
-}
-
-impl Choice<'_> {
-    /// Whether nothing but the role is in it.
-    fn says_nothing(&self) -> bool {
-        let empty = |value: &Value| match value {
-            Value::Null => true,
-            Value::String(text) => text.is_empty(),
-            Value::Array(list) => list.is_empty(),
-            Value::Object(members) => members.is_empty(),
-            Value::Bool(_) | Value::Number(_) => false,
-        };
-        let delta = self
-            .delta
-            .and_then(|delta| serde_json::from_str::<Map<String, Value>>(delta.get()).ok());
-        self.finish_reason.is_none()
-            && delta.is_some_and(|delta| delta.iter().all(|(name, value)| name == "role" || empty(value)))
-    }
 }
 
 #[cfg(test)]

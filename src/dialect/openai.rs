@@ -6,7 +6,7 @@ use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::patch::Members;
+use super::patch::{Malformed, Members};
 use super::refusal::Refusal;
 
 use crate::error::Error;
@@ -59,6 +59,8 @@ pub struct Answer {
     pub usage: Option<Usage>,
     /// It is an error all the same, as some providers answer.
     pub is_error: bool,
+    /// It is no JSON object, or a part of one.
+    pub is_illegible: bool,
 }
 
 impl Answer {
@@ -68,15 +70,29 @@ impl Answer {
         if body.trim_ascii_start().starts_with(b"[") {
             // Google puts its errors into an array.
             let is_error = Refusal::read(body).is_some();
-            return Self { usage: None, is_error };
+            return Self {
+                is_error,
+                is_illegible: !is_error,
+                ..Self::default()
+            };
         }
-        let Ok(members) = Members::of(body) else {
-            return Self::default();
+        let members = match Members::of(body) {
+            Ok(members) => members,
+            Err(malformed) => {
+                // What is merely odd is for the client to judge.
+                let is_odd = malformed == Malformed::TooDeep || str::from_utf8(body).is_err();
+                return Self {
+                    is_illegible: !is_odd,
+                    ..Self::default()
+                };
+            }
         };
         let told = |name: &str| members.last(name).filter(|value| *value != "null");
+        let is_error = told("choices").is_none() && (told("error").is_some() || told("object") == Some("\"error\""));
         Self {
             usage: told("usage").and_then(|usage| serde_json::from_str(usage).ok()),
-            is_error: told("error").is_some() && told("choices").is_none(),
+            is_error,
+            is_illegible: false,
         }
     }
 }
@@ -156,6 +172,7 @@ mod tests {
             })
         };
         for (body, usage, is_error) in [
+            (r#"{"object":"error","message":"m","code":500}"#, None, true),
             (
                 r#"{"choices":[],"error":null,"usage":{"prompt_tokens":3,"completion_tokens":4,"total_tokens":7}}"#,
                 usage(3, 4),
@@ -163,13 +180,20 @@ mod tests {
             ),
             (r#"{"usage":{"input_tokens":3,"output_tokens":4}}"#, usage(3, 4), false),
             ("{}", None, false),
-            ("<html>", None, false),
             (r#"{"error":{"message":"m"}}"#, None, true),
             (r#"[{"error":{"message":"m"}}]"#, None, true),
-            (r#"[1]"#, None, false),
         ] {
-            assert_eq!(Answer::read(body.as_bytes()), Answer { usage, is_error }, "{body}");
+            let read = Answer {
+                usage,
+                is_error,
+                is_illegible: false,
+            };
+            assert_eq!(Answer::read(body.as_bytes()), read, "{body}");
         }
+        for body in ["<html>", "hello", "null", "[1]", r#"{"id":"x","#, ""] {
+            assert!(Answer::read(body.as_bytes()).is_illegible, "{body}");
+        }
+        assert!(!Answer::read(b"{\"id\":\"\xff\"}").is_illegible);
     }
 
     #[test]

@@ -102,7 +102,7 @@ impl<P: Platform> Gateway<P> {
             Some(Failure::Answer(mut response, meaning)) => {
                 let now = self.platform.now();
                 if meaning.waiting_helps
-                    && !headers::says_when(response.headers())
+                    && !outcome::says_when(response.headers())
                     && let Some(wake) = plan.first_wake(now)
                 {
                     let seconds = now.until(wake).as_millis().div_ceil(1000) as u64;
@@ -209,24 +209,35 @@ impl<P: Platform> Gateway<P> {
             return match status.as_u16() {
                 101 => Outcome::Socket(response.map(raw)),
                 200..=299 | 405 | 426 | 501 => Outcome::NoSocket,
-                _ => match self.whole(response, call, route, idle).await {
+                _ => match self.whole(response, Bytes::new(), call, route, idle).await {
                     Outcome::Refused(answer, _) if is_nowhere(&answer) => Outcome::NoSocket,
                     outcome => outcome,
                 },
             };
         }
+        let mut read = Bytes::new();
         if !(status.is_success() && headers::is_event_stream(response.headers())) {
-            return if call.endpoint.is_raw(&call.method, &response) {
-                Outcome::Raw(response.map(raw))
-            } else {
-                self.whole(response, call, route, idle).await
-            };
+            if call.endpoint.is_raw(&call.method, &response) {
+                return Outcome::Raw(response.map(raw));
+            }
+            // Not every upstream says what its streams are.
+            if status.is_success() && call.streams() {
+                match self.platform.read(response.body_mut()).await {
+                    Ok(begun) => read = begun.unwrap_or_default(),
+                    Err(fault) => return Outcome::Failed(fault),
+                }
+            }
+            if !begins_events(&read) {
+                return self.whole(response, read, call, route, idle).await;
+            }
         }
+        let mut observer = Observer::of(call.endpoint.ending());
+        observer.feed(&read);
         let first_within = limit.saturating_sub(start.until(self.platform.now()));
         let response = response.map(|stream| Relay {
-            read: Vec::new(),
+            read: Some(read).filter(|read| !read.is_empty()).into_iter().collect(),
             stream,
-            observer: Observer::of(call.endpoint.ending()),
+            observer,
             first_within,
             idle_timeout: route.idle_timeout,
             watch: route.verify_end || route.idle_timeout < DEFAULT_TIMEOUT,
@@ -246,10 +257,11 @@ impl<P: Platform> Gateway<P> {
         }
     }
 
-    /// Reads an answer that is no stream. `idle`: the longest that nothing of it may come.
+    /// Reads an answer that is no stream, behind what was `read` of it. `idle`: the longest that nothing of it may come.
     async fn whole(
         &self,
         response: Response<P::Stream>,
+        read: Bytes,
         call: &Call<'_>,
         route: &Route,
         idle: Duration,
@@ -259,12 +271,13 @@ impl<P: Platform> Gateway<P> {
         if unchanged {
             return Outcome::Whole(response.map(|_| Body::Full(Bytes::new())), None);
         }
-        if status.is_redirection() || status.is_informational() {
+        if status.is_redirection() || status.is_informational() || status.as_u16() > 599 {
             return Outcome::Unusable(status);
         }
         let (head, stream) = response.into_parts();
         let body = match self.platform.collect(stream, ANSWER_LIMIT, idle).await {
-            Ok(body) => body,
+            Ok(rest) if read.is_empty() => rest,
+            Ok(rest) => [read, rest].concat().into(),
             Err(fault) => return Outcome::Failed(fault),
         };
         if status.is_success() {
@@ -274,6 +287,9 @@ impl<P: Platform> Gateway<P> {
                 return Outcome::Unusable(status);
             }
             let answer = openai::Answer::read(&body);
+            if answer.is_illegible && call.endpoint.answers_json() {
+                return Outcome::Unusable(status);
+            }
             if !answer.is_error {
                 return Outcome::Whole(Response::from_parts(head, Body::Full(body)), answer.usage);
             }
@@ -325,6 +341,17 @@ impl<P: Platform> Gateway<P> {
         }
         Outcome::Stream(Response::from_parts(head, relay))
     }
+}
+
+/// Whether a body that has begun like this is an event stream (the fields of
+/// <https://html.spec.whatwg.org/multipage/server-sent-events.html>, section 9.2.5).
+fn begins_events(read: &[u8]) -> bool {
+    let read = read.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(read).trim_ascii_start();
+    let fields: [&[u8]; 5] = [b"data:", b"event:", b"id:", b"retry:", b":"];
+    !read.is_empty()
+        && fields
+            .iter()
+            .any(|field| read.starts_with(field) || field.starts_with(read))
 }
 
 fn is_unreadable_error<S>(response: &Response<S>) -> bool {

@@ -112,6 +112,11 @@ impl Endpoint {
             && (self.is_unread(method) || !readable)
     }
 
+    /// Whether every good answer that is no stream is a JSON object.
+    pub(super) const fn answers_json(&self) -> bool {
+        matches!(self, Self::ChatCompletions | Self::SimpleChat | Self::Embeddings)
+    }
+
     /// Whether a good answer may have no body.
     pub(super) fn may_be_empty(&self, method: &Method, status: StatusCode) -> bool {
         let passed = match self {

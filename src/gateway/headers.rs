@@ -79,11 +79,6 @@ pub(super) fn is_json(kind: &[u8]) -> bool {
         || end.eq_ignore_ascii_case(b"+json")
 }
 
-/// Whether they say when to come back.
-pub(super) fn says_when(headers: &HeaderMap) -> bool {
-    headers.contains_key(header::RETRY_AFTER) || headers.contains_key("retry-after-ms")
-}
-
 pub(super) fn content_type(headers: &HeaderMap) -> Option<&str> {
     headers.get(header::CONTENT_TYPE)?.to_str().ok()
 }

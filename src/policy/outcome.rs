@@ -111,10 +111,16 @@ pub fn of_answer(status: u16, headers: &HeaderMap, body: &[u8], account_limits: 
         }
         400..=499 => Meaning::of(Scope::Request, Duration::ZERO),
         _ => Meaning {
-            waiting_helps: status == 503 && headers.contains_key(header::RETRY_AFTER),
+            waiting_helps: matches!(status, 503 | 529) && says_when(headers),
             ..Meaning::BROKEN
         },
     }
+}
+
+/// Whether they say when to come back.
+#[must_use]
+pub fn says_when(headers: &HeaderMap) -> bool {
+    headers.contains_key(header::RETRY_AFTER) || headers.contains_key("retry-after-ms")
 }
 
 /// What it means that no answer came.

@@ -228,6 +228,7 @@ pub(crate) fn when_everything_failed_the_last_answer_of_an_upstream_is_told(runt
     for (first, last, told, body, retry) in [
         ("500 Oops", "502 Bad", 502, LAST, Some("false")),
         ("429 Slow", "503 Busy", 503, LAST, None),
+        ("500 Oops", "529 Busy", 529, LAST, None),
         ("529 Busy", "429 Slow", 429, LAST, None),
         ("401 No", "504 Late", 504, LAST, Some("false")),
         ("500 Oops", "401 No", 500, FIRST, Some("false")),

@@ -130,6 +130,66 @@ pub(crate) fn a_client_that_sends_65_megabytes_learns_why_they_are_refused(runti
     );
 }
 
+pub(crate) fn a_refusal_waits_for_no_body_that_does_not_come(runtime: Runtime) {
+    let slow = Upstream::start(|_, to| to.hang());
+    let gateway = Gateway::to(runtime, &slow, json!({"timeout": 5}));
+    let was_first = || {
+        let late = gateway.open(chat("", r#"{"model":"m"}"#));
+        for (token, length, told) in [
+            (TOKEN, 500_000_000_usize, (413, "request_too_large")),
+            ("unknown", 50, (401, "invalid_api_key")),
+        ] {
+            let head = format!(
+                "POST /v1/chat/completions HTTP/1.1\r\nhost: g\r\nx-api-key: {token}\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n"
+            );
+            assert_eq!(gateway.raw(head).error(), (told.0, told.1.to_owned()));
+        }
+        !late.has_come()
+    };
+    // A machine that stands still lets everything happen at once.
+    assert!((0..3).any(|_| was_first()));
+}
+
+/// What an upstream may write a key as, without changing what it says.
+const SPELLINGS: [fn(&str) -> String; 4] = [
+    |key| key.to_owned(),
+    |key| key.replace('-', "\\u002d"),
+    |key| key.replace('/', "\\/"),
+    |key| key.replace('/', "%2f").replace('-', "%2D"),
+];
+
+pub(crate) fn a_secret_is_redacted_however_it_is_spelled(runtime: Runtime) {
+    let keys = json!(["up-SECRET-1", "up-SECRET-1/and-more"]);
+    for spell in SPELLINGS {
+        let upstream = Upstream::start(move |received, to| {
+            let key = received.one("authorization").unwrap().replace("Bearer ", "");
+            to.answer("400 Bad", JSON, &format!("{{\"error\":\"<{}>\"}}", spell(&key)));
+        });
+        let gateway = Gateway::to(runtime, &upstream, json!({"api_keys": keys}));
+        // Either key comes first for some of them.
+        for id in 0..8 {
+            let answer = gateway.chat_with(&format!("x-request-id: {id}\r\n"), r#"{"model":"m"}"#);
+            assert_eq!(answer.text(), r#"{"error":"<[redacted]>"}"#);
+        }
+    }
+}
+
+pub(crate) fn a_key_that_comes_back_in_a_header_stays_here(runtime: Runtime) {
+    for kind in ["application/json", "text/event-stream", "audio/mpeg"] {
+        let upstream = Upstream::start(move |received, to| {
+            let key = received.one("authorization").unwrap();
+            let fields = format!(
+                "content-type: {kind}\r\nx-echo: {key}\r\nlocation: https://a.example/?key={key}\r\nx-kept: up\r\n"
+            );
+            to.answer("200 OK", &fields, "{\"data\":[]}");
+        });
+        let gateway = Gateway::to(runtime, &upstream, json!({"api_keys": ["up-SECRET-1"]}));
+        let answer = gateway.post("/v1/audio/speech", r#"{"model":"m"}"#);
+        assert_eq!((answer.status, answer.field("x-kept")), (200, Some("up")), "{kind}");
+        assert!(!answer.head.contains("SECRET"), "{}", answer.head);
+    }
+}
+
 pub(crate) fn a_secret_in_an_upstreams_error_is_redacted(runtime: Runtime) {
     let upstream = Upstream::start(|received, to| {
         let body = format!(

@@ -207,6 +207,71 @@ pub(crate) fn a_stream_that_fails_behind_what_is_no_content_is_tried_elsewhere(r
     assert_eq!(told, failures.map(|(beginning, end)| (beginning, end, second.clone())));
 }
 
+pub(crate) fn a_response_that_fails_before_its_first_item_is_tried_elsewhere(runtime: Runtime) {
+    const CREATED: &str =
+        "event: response.created\ndata: {\"type\":\"response.created\",\"response\":{\"error\":null}}\n\n";
+    const REST: &str = "event: response.output_item.added\ndata: {\"type\":\"response.output_item.added\"}\n\nevent: response.completed\ndata: {\"type\":\"response.completed\"}\n\n";
+    for end in [
+        "",
+        "event: error\ndata: {\"type\":\"error\",\"code\":\"server_error\",\"message\":\"m\"}\n\n",
+        "event: response.failed\ndata: {\"type\":\"response.failed\",\"response\":{\"error\":{\"code\":\"server_error\"}}}\n\n",
+    ] {
+        let asked = AtomicUsize::new(0);
+        let upstream = Upstream::start(move |_, to| {
+            to.head("200 OK", SSE);
+            let is_first = asked.fetch_add(1, Ordering::Relaxed) == 0;
+            to.send(CREATED.as_bytes());
+            to.send(if is_first { end } else { REST }.as_bytes());
+        });
+        let gateway = Gateway::to(runtime, &upstream, json!({}));
+        let answer = gateway.post("/v1/responses", r#"{"model":"m","stream":true,"store":false}"#);
+        assert_eq!(
+            (answer.field("x-gateway-attempts"), answer.text()),
+            (Some("2"), format!("{CREATED}{REST}")),
+            "{end}"
+        );
+    }
+}
+
+pub(crate) fn a_stream_that_does_not_say_what_it_is_is_one(runtime: Runtime) {
+    for kind in ["", "content-type: text/plain\r\n", "content-type: application/json\r\n"] {
+        let upstream = Upstream::start(move |_, to| {
+            to.head("200 OK", kind);
+            to.send(EVENT.as_bytes());
+            to.hang();
+        });
+        let gateway = Gateway::to(runtime, &upstream, json!({}));
+        let mut exchange = gateway.open(chat("", BODY));
+        exchange.wait_for("text/event-stream");
+        exchange.wait_for(EVENT);
+        exchange.leave();
+        upstream.wait_for_leaver();
+    }
+    // What is none stays what it is.
+    let upstream = Upstream::start(move |_, to| to.answer("200 OK", "", " {\"choices\":[]}"));
+    let answer = Gateway::to(runtime, &upstream, json!({})).chat(BODY);
+    assert_eq!((answer.status, answer.text().as_str()), (200, " {\"choices\":[]}"));
+}
+
+pub(crate) fn a_secret_in_a_streams_error_is_redacted(runtime: Runtime) {
+    // On a Worker the runtime moves what comes behind the first content.
+    let beginnings: &[&str] = match runtime {
+        Runtime::Native => &["", EVENT],
+        Runtime::Worker => &[""],
+    };
+    for &beginning in beginnings {
+        let upstream = Upstream::start(move |received, to| {
+            let key = received.one("authorization").unwrap();
+            to.head("200 OK", SSE);
+            to.send(beginning.as_bytes());
+            to.send(format!("data: {{\"error\":{{\"message\":\"no {key}\"}}}}\n\n").as_bytes());
+        });
+        let answer = Gateway::to(runtime, &upstream, json!({"api_keys": ["up-SECRET-1"]})).chat(BODY);
+        let error = "data: {\"error\":{\"message\":\"no Bearer [redacted]\"}}\n\n";
+        assert_eq!(answer.text(), format!("{beginning}{error}"));
+    }
+}
+
 pub(crate) fn the_last_possible_attempts_head_goes_out_before_its_first_content(runtime: Runtime) {
     let upstream = Upstream::start(|_, to| {
         to.head("200 OK", SSE);

@@ -61,6 +61,13 @@ fn a_cut_stream_is_closed_and_told() {
         (&[CONTENT, "data: {}\r\n\r\n"], ""),
         (&[CONTENT, ": waiting\n"], "\n"),
         (&["data: {\"choices\":[{\"index\":1}]}\n\n", STOP], ""),
+        (
+            &[
+                CONTENT,
+                "event: error\ndata: {\"message\":\"clients of this API look for an `error`\"}\n\n",
+            ],
+            "",
+        ),
     ] {
         assert_eq!(words(stream, false), Some(format!("{closing}{error}")), "{stream:?}");
     }
@@ -95,10 +102,25 @@ fn the_beginning_is_the_first_event_that_counts() {
         assert_eq!(beginning(&[role, "\n\n", &event]), Beginning::Content, "{delta}");
     }
     assert_eq!(beginning(&[": x\n\n", CONTENT]), Beginning::Content);
+    let accepted = "event: response.created\ndata: {\"type\":\"response.created\",\"response\":{\"error\":null}}\n\n";
+    assert_eq!(beginning(&[accepted]), Beginning::Nothing);
+    let item = "data: {\"type\":\"response.output_item.added\"}\n\n";
+    assert_eq!(beginning(&[accepted, item]), Beginning::Content);
+    let error = Beginning::Error(b"{\"error\":{\"code\":\"server_error\"}}".to_vec());
+    let failed = "data: {\"type\":\"response.failed\",\"response\":{\"error\":{\"code\":\"server_error\"}}}\n\n";
+    assert_eq!(beginning(&[accepted, failed]), error);
     assert_eq!(
-        beginning(&["data: {\"type\":\"response.created\"}\n\n"]),
-        Beginning::Content
+        beginning(&["event: error\ndata: {\"code\":\"server_error\"}\n\n"]),
+        error
     );
+    let typed = "data: {\"type\":\"error\",\"code\":5}\n\n";
+    assert_eq!(
+        beginning(&[accepted, typed]),
+        Beginning::Error(b"{\"error\":{\"type\":\"error\",\"code\":5}}".to_vec())
+    );
+    let legacy = |text: &str| format!("data: {{\"choices\":[{{\"index\":0,\"text\":\"{text}\"}}]}}\n\n");
+    assert_eq!(beginning(&[&legacy("")]), Beginning::Nothing);
+    assert_eq!(beginning(&[&legacy("a")]), Beginning::Content);
     assert_eq!(beginning(&[DONE]), Beginning::Empty);
     assert_eq!(
         beginning(&["data: {\"error\":{\"code\":429}}\n\n", CONTENT]),

@@ -160,6 +160,25 @@ pub(crate) const FAULTS: &[Fault] = &[
         plays: |to, _| to.answer("200 OK", JSON, ""),
     },
     Fault {
+        name: "a text under 200",
+        plays: |to, _| to.answer("200 OK", "content-type: text/plain\r\n", "hello"),
+    },
+    Fault {
+        name: "half an object under 200",
+        plays: |to, _| to.answer("200 OK", JSON, &WHOLE[..30]),
+    },
+    Fault {
+        name: "an error of its own shape under 200",
+        plays: |to, stream| {
+            if stream {
+                to.head("200 OK", SSE);
+                to.send(b"event: error\ndata: {\"message\":\"m\",\"code\":50505}\n\n");
+            } else {
+                to.answer("200 OK", JSON, r#"{"object":"error","message":"m","code":50505}"#);
+            }
+        },
+    },
+    Fault {
         name: "an empty stream",
         plays: |to, stream| {
             if stream {
@@ -278,6 +297,8 @@ pub(crate) const FAULTS: &[Fault] = &[
     refusal!("520", "520 Odd", "", ERROR),
     refusal!("524", "524 Late", "", ERROR),
     refusal!("529", "529 Busy", "", ERROR),
+    refusal!("529 in 3 seconds", "529 Busy", "retry-after: 3\r\n", ERROR),
+    refusal!("600", "600 Odd", "", ERROR),
 ];
 
 pub(crate) fn healthy(to: &mut Connection, stream: bool) {

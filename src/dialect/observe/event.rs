@@ -1,0 +1,75 @@
+//! What the data of an event may hold, as far as the observer reads it.
+
+use serde::Deserialize;
+use serde::de::IgnoredAny;
+use serde_json::value::RawValue;
+use serde_json::{Map, Value};
+
+use crate::dialect::openai::Usage;
+
+/// One event.
+#[derive(Deserialize)]
+pub(super) struct Event<'a> {
+    #[serde(borrow, default, rename = "type")]
+    pub(super) kind: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    pub(super) error: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    pub(super) object: Option<&'a str>,
+    #[serde(default)]
+    pub(super) usage: Option<Usage>,
+    #[serde(borrow, default)]
+    pub(super) response: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    pub(super) choices: Option<Vec<Choice<'a>>>,
+}
+
+impl Event<'_> {
+    /// Whether its `type` is `kind`, as JSON.
+    pub(super) fn is(&self, kind: &str) -> bool {
+        self.kind.is_some_and(|own| own.get() == kind)
+    }
+}
+
+/// What Responses tell inside the response.
+#[derive(Deserialize)]
+pub(super) struct Response<'a> {
+    pub(super) usage: Option<Usage>,
+    #[serde(borrow)]
+    pub(super) error: Option<&'a RawValue>,
+}
+
+/// One of several answers, as far as it has come.
+#[derive(Deserialize)]
+pub(super) struct Choice<'a> {
+    #[serde(default)]
+    pub(super) index: u64,
+    #[serde(default)]
+    pub(super) finish_reason: Option<IgnoredAny>,
+    #[serde(borrow, default)]
+    pub(super) delta: Option<&'a RawValue>,
+    /// In the completions before Chat Completions.
+    #[serde(borrow, default)]
+    pub(super) text: Option<&'a RawValue>,
+}
+
+impl Choice<'_> {
+    /// Whether nothing but the role is in it, or an empty text.
+    pub(super) fn says_nothing(&self) -> bool {
+        let empty = |value: &Value| match value {
+            Value::Null => true,
+            Value::String(text) => text.is_empty(),
+            Value::Array(list) => list.is_empty(),
+            Value::Object(members) => members.is_empty(),
+            Value::Bool(_) | Value::Number(_) => false,
+        };
+        let delta = self
+            .delta
+            .and_then(|delta| serde_json::from_str::<Map<String, Value>>(delta.get()).ok());
+        let silent = match delta {
+            Some(delta) => delta.iter().all(|(name, value)| name == "role" || empty(value)),
+            None => self.text.is_some_and(|text| text.get() == "\"\""),
+        };
+        self.finish_reason.is_none() && silent
+    }
+}
