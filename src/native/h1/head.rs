@@ -126,6 +126,10 @@ pub(super) fn request(search: &mut Search, buffer: &mut BytesMut) -> Result<Opti
         Version::HTTP_11
     };
     let read = Fields::read(&head, parsed.headers)?;
+    // Whom it is for must not depend on who reads it (RFC 9112 section 3.2).
+    if read.headers.get_all(header::HOST).iter().nth(1).is_some() {
+        return Err(Unreadable::Malformed);
+    }
     let framing = match read.coding {
         _ if read.coding.is_some() && read.length.is_some() => return Err(Unreadable::TwoLengths),
         Some(Coding::Chunked) if version == 1 => Framing::Chunked,
@@ -300,6 +304,7 @@ mod tests {
             "a\0: b\r\n",
             "a: b\0\r\n",
             "a: b\rc: d\r\n",
+            "host: a\r\nhost: a\r\n",
         ] {
             assert_eq!(
                 framing(malformed),
