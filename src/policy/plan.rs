@@ -195,13 +195,9 @@ impl<'a> Plan<'a> {
 
     /// Whether what is left of the attempts is spared for routes that have not begun.
     fn spares(&self) -> bool {
-        let mut new: Vec<usize> = Vec::new();
-        for target in self.left.iter().filter(|target| self.is_new(target)) {
-            if !new.contains(&target.route) {
-                new.push(target.route);
-            }
-        }
-        self.spares && new.len() >= self.max_attempts - self.attempts
+        let waits =
+            |stop: &&Stop<'_>| stop.deadline.is_none() && self.left.iter().any(|target| target.route == stop.route);
+        self.spares && self.stops.iter().filter(waits).count() >= self.max_attempts - self.attempts
     }
 
     /// The place in `left` of what is best tried now: what is awake in its order, then what wakes first.

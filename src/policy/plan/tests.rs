@@ -91,6 +91,32 @@ fn the_clients_own_mistake_is_tried_once() {
 }
 
 #[test]
+fn every_fallback_is_spared_an_attempt_where_no_maximum_is_set() {
+    for (keys, fallbacks, expected) in [
+        ([3, 1, 1], r#"["b"]"#, "aaab"),
+        ([6, 1, 1], r#"["b"]"#, "aaab"),
+        ([6, 6, 6], r#"["b","c"]"#, "aabc"),
+        ([1, 6, 1], r#"["b","c"]"#, "abbc"),
+        ([6, 1, 1], "[]", "aaaa"),
+    ] {
+        let keys = keys.map(|count| (0..count).map(|n| format!("\"k{n}\"")).collect::<Vec<_>>().join(","));
+        let [a, b, c] = [("a", 0), ("b", 1), ("c", 2)].map(|(name, place)| {
+            let fallbacks = if place == 0 { fallbacks } else { "[]" };
+            format!(
+                r#"{{"token":"{name}","name":"{name}","base_url":"https://{name}.example","api_keys":[{}],"fallbacks":{fallbacks}}}"#,
+                keys[place]
+            )
+        });
+        let config = Config::of_routes(&format!("[{a},{b},{c}]")).unwrap();
+        let health = Health::default();
+        let mut plan = Plan::new(&config, &health, 0, &by("x", None), |_| None, Millis(0));
+        let tried = targets(&mut plan, Scope::Upstream);
+        let names: String = tried.iter().map(|target| &*config.routes[target.route].name).collect();
+        assert_eq!(names, expected, "{keys:?} {fallbacks}");
+    }
+}
+
+#[test]
 fn a_timeout_leaves_the_upstream_for_the_fallback() {
     let config = two_routes(3, 10, "request");
     let tried = targets(
