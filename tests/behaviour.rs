@@ -31,6 +31,8 @@ mod failover;
 mod faults;
 #[path = "behaviour/headers.rs"]
 mod headers;
+#[path = "behaviour/http2.rs"]
+mod http2;
 #[path = "behaviour/life_cycle.rs"]
 mod life_cycle;
 #[path = "behaviour/log.rs"]
@@ -220,6 +222,7 @@ behaviours! {
         a_refusal_waits_for_no_body_that_does_not_come,
         a_secret_in_an_upstreams_error_is_redacted,
         a_secret_is_redacted_however_it_is_spelled,
+        a_secret_in_a_streams_error_is_redacted,
         a_key_that_comes_back_in_a_header_stays_here,
     }
     rests {
@@ -263,7 +266,6 @@ behaviours! {
         a_stream_that_fails_behind_what_is_no_content_is_tried_elsewhere,
         a_response_that_fails_before_its_first_item_is_tried_elsewhere,
         a_stream_that_does_not_say_what_it_is_is_one,
-        a_secret_in_a_streams_error_is_redacted,
         the_last_possible_attempts_head_goes_out_before_its_first_content,
         a_head_is_not_held_back_until_the_timeout_where_the_first_content_is_late,
         a_stall_is_told_and_ends_the_request_upstream,
@@ -286,6 +288,7 @@ behaviours! {
         an_upstream_that_dies_in_the_middle_of_an_upload_is_told,
         a_client_that_leaves_in_the_middle_of_an_upload_ends_it_upstream,
         a_client_that_leaves_a_download_ends_it_upstream,
+        half_a_download_does_not_look_whole,
         an_upload_whose_answer_stalls_ends_with_the_timeout,
     }
 }

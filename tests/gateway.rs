@@ -12,6 +12,7 @@ mod sim;
 use std::collections::HashSet;
 use std::time::Duration;
 
+use ai_gateway::gateway::Body;
 use ai_gateway::platform::Fault;
 use proptest::prelude::*;
 
@@ -193,7 +194,11 @@ fn no_head_is_held_for_more_than_15_seconds() {
         let gateway = sim.gateway(r#"[{"token": "t", "base_url": "https://a.example/v1", "api_keys": ["a1", "a2"]}]"#);
         let answer = sim.chat(&gateway, "x", STREAM).await;
         assert_eq!((answer.record.attempts, sim.time()), (1, 15_010));
-        let body = sim.read(answer.response.into_body()).await.unwrap();
+        let body = answer.response.into_body();
+        // Of the route's 300 s.
+        let left = Duration::from_millis(300_000 - 15_010);
+        assert!(matches!(&body, Body::Stream(relay) if relay.first_within == left));
+        let body = sim.read(body).await.unwrap();
         assert!(body.ends_with(EVENT), "what was on its way is not lost: {body}");
     });
 }

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 
+use crate::http2::{self, Client};
 use crate::support::upstream::{JSON, SSE, Upstream};
 use crate::support::{Gateway, Runtime, TOKEN, chat, request, route};
 
@@ -60,6 +61,39 @@ fn a_signal_closes_the_door_and_lets_open_streams_finish() {
         let log = gateway.log();
         assert!(log.contains("\"complete\":true"), "the last line is written: {log}");
         assert!(!log.contains("stopped before"), "{log}");
+    }
+}
+
+#[test]
+fn a_signal_lets_whole_answers_and_downloads_finish() {
+    // More than the sockets of a client that does not read hold.
+    const LENGTH: usize = 32 << 20;
+    for (target, kind, is_there) in [
+        ("POST /v1/chat/completions", JSON, false),
+        ("POST /v1/chat/completions", JSON, true),
+        ("GET /v1/files/file-1/content", "content-type: audio/mpeg\r\n", true),
+    ] {
+        let (end, ended) = std::sync::mpsc::channel::<()>();
+        let ended = std::sync::Mutex::new(ended);
+        let upstream = Upstream::start(move |_, to| {
+            let _ = ended.lock().unwrap().recv_timeout(Duration::from_secs(60));
+            to.answer("200 OK", kind, &format!("{{\"a\":\"{}\"}}", "x".repeat(LENGTH)));
+        });
+        let mut gateway = Gateway::to(Runtime::Native, &upstream, json!({}));
+        let (method, path) = target.split_once(' ').unwrap();
+        let mut exchange = gateway.open(request(method, path, TOKEN, "", CHAT));
+        upstream.wait_for_request();
+        if is_there {
+            end.send(()).unwrap();
+            exchange.wait_for("\r\n\r\n");
+        }
+        gateway.terminate();
+        wait_for_the_closed_door(&gateway);
+        let _ = end.send(());
+        let answer = exchange.finish();
+        assert_eq!((answer.status, answer.body.len()), (200, LENGTH + 8), "{target}");
+        assert_eq!(gateway.exit_code(), Some(0), "{target}");
+        assert!(!gateway.log().contains("stopped before"), "{target}");
     }
 }
 
@@ -178,8 +212,14 @@ fn a_client_that_never_finishes_its_head_or_its_body_is_let_go() {
         });
         let read = scope.spawn(|| unfinished("/v1/chat/completions"));
         let passed = scope.spawn(|| unfinished("/v1/files"));
+        let newer = scope.spawn(|| {
+            let mut client = Client::of(&gateway);
+            let (_sender, body) = http2::unfinished();
+            let answer = client.ask(http2::post("/v1/chat/completions", TOKEN, body)).unwrap();
+            client.error(answer)
+        });
         assert!(head.join().unwrap());
-        for body in [read, passed] {
+        for body in [read, passed, newer] {
             assert_eq!(body.join().unwrap(), (408, "request_timeout".into()));
         }
     });
@@ -223,23 +263,44 @@ fn connections(gateway: &Gateway) -> Option<Vec<(String, String, bool)>> {
 fn small_pieces_wait_on_neither_side() {
     use std::io::Write;
 
+    use crate::tls::{Secure, stream};
+
     let (upstream, end) = upstream_that_waits();
     let gateway = Gateway::to(Runtime::Native, &upstream, json!({}));
     let mut exchange = gateway.open(chat("", STREAM));
     exchange.wait_for("data: begun\n\n");
-    let Some(connections) = connections(&gateway) else {
+    let address = upstream.base_url.trim_start_matches("http://").trim_end_matches("/v1");
+    let plain = assert_send_at_once(&gateway, address);
+    end.send(()).unwrap();
+    assert_eq!(exchange.finish().status, 200);
+
+    let upstream = Secure::start("h2");
+    let gateway = upstream.gateway(&json!({}), &[]);
+    let mut client = Client::of(&gateway);
+    let mut answer = client.ask(http2::chat(&stream("stall"))).unwrap();
+    assert!(client.next(&mut answer).is_some());
+    let address = upstream
+        .base_url
+        .replace("https://localhost", "127.0.0.1")
+        .replace("/v1", "");
+    if !(plain && assert_send_at_once(&gateway, &address)) {
         // Past the capture of a test that passes.
         let _ = writeln!(
             std::io::stderr(),
             "SKIPPED: this system lets nobody look at another process's sockets"
         );
-        return;
+    }
+}
+
+/// Both ends of the one request that is under way. Whether they can be looked at.
+#[cfg(target_os = "linux")]
+fn assert_send_at_once(gateway: &Gateway, upstream: &str) -> bool {
+    let Some(connections) = connections(gateway) else {
+        return false;
     };
-    let address = upstream.base_url.trim_start_matches("http://").trim_end_matches("/v1");
     let client: Vec<_> = connections.iter().filter(|(own, ..)| *own == gateway.address).collect();
-    let upstream: Vec<_> = connections.iter().filter(|(_, peer, _)| peer == address).collect();
+    let upstream: Vec<_> = connections.iter().filter(|(_, peer, _)| peer == upstream).collect();
     assert!(client.len() == 1 && upstream.len() == 1, "{connections:?}");
     assert!(client[0].2 && upstream[0].2, "TCP_NODELAY: {connections:?}");
-    end.send(()).unwrap();
-    assert_eq!(exchange.finish().status, 200);
+    true
 }

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::support::upstream::{JSON, Upstream};
+use crate::support::upstream::{JSON, SSE, Upstream};
 use crate::support::{Gateway, Runtime, TOKEN, chat, request};
 
 pub(crate) fn bodies_that_cannot_be_read_are_refused(runtime: Runtime) {
@@ -208,4 +208,25 @@ pub(crate) fn a_secret_in_an_upstreams_error_is_redacted(runtime: Runtime) {
         (400, r#"{"error":{"message":"you sent Bearer [redacted]"}}"#)
     );
     assert_eq!(answer.field("x-echo"), None);
+}
+
+pub(crate) fn a_secret_in_a_streams_error_is_redacted(runtime: Runtime) {
+    const EVENT: &str = "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"hi\"}}]}\n\n";
+    // On a Worker the runtime moves what comes behind the first content.
+    let beginnings: &[&str] = match runtime {
+        Runtime::Native => &["", EVENT],
+        Runtime::Worker => &[""],
+    };
+    for &beginning in beginnings {
+        let upstream = Upstream::start(move |received, to| {
+            let key = received.one("authorization").unwrap();
+            to.head("200 OK", SSE);
+            to.send(beginning.as_bytes());
+            to.send(format!("data: {{\"error\":{{\"message\":\"no {key}\"}}}}\n\n").as_bytes());
+        });
+        let answer = Gateway::to(runtime, &upstream, json!({"api_keys": ["up-SECRET-1"]}))
+            .chat(r#"{"model":"m","stream":true}"#);
+        let error = "data: {\"error\":{\"message\":\"no Bearer [redacted]\"}}\n\n";
+        assert_eq!(answer.text(), format!("{beginning}{error}"));
+    }
 }

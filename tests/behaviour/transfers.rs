@@ -325,6 +325,17 @@ pub(crate) fn a_client_that_leaves_a_download_ends_it_upstream(runtime: Runtime)
     upstream.wait_for_leaver();
 }
 
+pub(crate) fn half_a_download_does_not_look_whole(runtime: Runtime) {
+    let upstream = Upstream::start(|_, to| {
+        to.head("200 OK", "content-type: audio/mpeg\r\ntransfer-encoding: chunked\r\n");
+        to.send(b"4\r\nhalf\r\n");
+    });
+    let gateway = Gateway::to(runtime, &upstream, json!({}));
+    let (head, mut body) = gateway.open(head("GET /v1/files/file-1/content", "")).arriving();
+    assert!(head.starts_with("HTTP/1.1 200 "), "{head}");
+    assert!(body.read_to_end(&mut Vec::new()).is_err());
+}
+
 #[test]
 fn a_body_is_waited_for_only_where_it_is_wanted() {
     let upstream = Upstream::answering("200 OK", JSON, r#"{"id":"file-1"}"#);
