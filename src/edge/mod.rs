@@ -23,6 +23,8 @@ use worker::web_sys;
 use self::runtime::Context;
 use self::stream::{Message, Stream};
 use crate::config::Config;
+use crate::dialect::openai;
+use crate::error::{Error, Kind};
 use crate::gateway::{Gateway, State};
 use crate::platform::{Fault, Limits, Millis, Payload, Platform};
 
@@ -60,8 +62,13 @@ async fn answer(request: web_sys::Request, env: JsValue, context: Context) -> Re
 /// The answer when the runtime refuses to make one.
 fn failed(error: &JsValue) -> JsValue {
     runtime::log_error(&format!("{error:?}"));
-    let status = http::StatusCode::INTERNAL_SERVER_ERROR.as_u16();
-    runtime::answer(status, "", b"INTERNAL SERVER ERROR", None, None).map_or_else(|error| error, JsValue::from)
+    let error = Error::new(
+        Kind::Internal,
+        "The gateway could not answer; try again later. Its operator finds the reason in its log.",
+    );
+    let headers = "content-type\napplication/json\n";
+    runtime::answer(error.status().as_u16(), headers, &openai::refusal(&error), None, None)
+        .map_or_else(|error| error, JsValue::from)
 }
 
 thread_local! {

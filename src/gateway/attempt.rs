@@ -14,7 +14,7 @@ use super::endpoint::Endpoint;
 use super::failure::Failure;
 use super::outcome::Outcome;
 use super::{Body, Gateway, Raw, Record, Relay, echo, headers};
-use crate::config::{DEFAULT_TIMEOUT, Rotation, Route, Secret, Upstream};
+use crate::config::{DEFAULT_TIMEOUT, Rotation, Route, Upstream};
 use crate::dialect::observe::{Beginning, Observer};
 use crate::dialect::patch::whole;
 use crate::dialect::refusal::Refusal;
@@ -137,7 +137,7 @@ impl<P: Platform> Gateway<P> {
         if let Some(model) = model {
             record.set_model(model);
         }
-        let key = target.key.and_then(|key| route.keys.get(key)).map(Secret::expose);
+        let key = target.key_of(route);
         let mut body = call.body_for(model);
         let start = self.platform.now();
         if matches!(route.upstream, Upstream::Echo) {

@@ -6,7 +6,6 @@ use http::{HeaderValue, Response, StatusCode, header};
 use super::failure::{no_socket, unreachable, unusable};
 use super::outcome::Outcome;
 use super::{Body, Gateway, Record, headers, scrub};
-use crate::config::Secret;
 use crate::dialect::openai;
 use crate::dialect::refusal::Refusal;
 use crate::platform::Platform;
@@ -22,10 +21,9 @@ impl<P: Platform> Gateway<P> {
         record: &mut Record,
     ) -> Response<Body<P::Stream>> {
         let route = &self.config.routes[target.route];
-        let key = target.key.and_then(|key| route.keys.get(key)).map(Secret::expose);
         let released = |upstream| {
             let mut headers = headers::released(upstream);
-            scrub::echoes(route, key, &mut headers);
+            scrub::echoes(route, target.key_of(route), &mut headers);
             headers
         };
         match outcome {

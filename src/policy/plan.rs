@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::health::{Health, Subject};
 use super::outcome::{Meaning, Scope};
 use super::rank::rank;
-use crate::config::{Config, Rotation};
+use crate::config::{Config, Rotation, Route, Secret};
 use crate::platform::Millis;
 
 /// One upstream with one key.
@@ -18,6 +18,14 @@ pub struct Target {
     pub route: usize,
     /// Index into the route's keys; `None` where none is sent.
     pub key: Option<usize>,
+}
+
+impl Target {
+    /// The key itself, one of those of `route`.
+    #[must_use]
+    pub fn key_of(self, route: &Route) -> Option<&str> {
+        self.key.and_then(|key| route.keys.get(key)).map(Secret::expose)
+    }
 }
 
 /// What to do now.
@@ -121,7 +129,7 @@ impl<'a> Plan<'a> {
                     key: None,
                 });
             }
-            let ranked = rank(subject, stop.keys.iter().map(crate::config::Secret::expose));
+            let ranked = rank(subject, stop.keys.iter().map(Secret::expose));
             left.extend(ranked.into_iter().map(|key| Target {
                 route: index,
                 key: Some(key),
