@@ -16,6 +16,7 @@ use hyper_util::rt::{TokioExecutor, TokioIo};
 use serde_json::{Value, json};
 use tokio::net::TcpStream;
 
+use crate::life_cycle::upstream_that_waits;
 use crate::support::upstream::{JSON, SSE, Upstream};
 use crate::support::{Gateway, Runtime, TOKEN, route};
 
@@ -231,19 +232,6 @@ fn heads_and_bodies_over_the_limit_are_refused() {
         let answer = client.ask(request).unwrap();
         assert_eq!(client.error(answer), (413, "request_too_large".into()));
     }
-}
-
-/// An upstream that begins streams, and ends one whenever it is told to.
-fn upstream_that_waits() -> (Upstream, std::sync::mpsc::Sender<()>) {
-    let (end, ended) = channel::<()>();
-    let ended = Mutex::new(ended);
-    let upstream = Upstream::start(move |_, to| {
-        to.head("200 OK", SSE);
-        to.send(b"data: begun\n\n");
-        let _ = ended.lock().unwrap().recv_timeout(Duration::from_secs(60));
-        to.send(b"data: [DONE]\n\n");
-    });
-    (upstream, end)
 }
 
 #[test]

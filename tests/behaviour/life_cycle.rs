@@ -17,7 +17,7 @@ const STREAM: &str = r#"{"model":"m","stream":true}"#;
 const SIGNALS: [&str; 2] = ["TERM", "INT"];
 
 /// An upstream that begins a stream, and ends it when it is told to.
-fn upstream_that_waits() -> (Upstream, std::sync::mpsc::Sender<()>) {
+pub(crate) fn upstream_that_waits() -> (Upstream, std::sync::mpsc::Sender<()>) {
     let (end, ended) = std::sync::mpsc::channel::<()>();
     let ended = std::sync::Mutex::new(ended);
     let upstream = Upstream::start(move |_, to| {
