@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use serde_json::json;
 
 use crate::support::upstream::{JSON, SSE, Upstream};
-use crate::support::{Gateway, Runtime, TOKEN, route};
+use crate::support::{Gateway, Runtime, TOKEN, request, route};
 
 const BODY: &str = r#"{"model":"m"}"#;
 
@@ -29,15 +29,16 @@ pub(crate) fn failing_keys_are_stepped_over_unnoticed(runtime: Runtime) {
             &upstream,
             json!({"api_keys": ["bad-SECRET-1", "bad-SECRET-2", "good-SECRET"]}),
         );
-        for id in 0..4 {
-            let answer = gateway.chat_with(&format!("x-request-id: {id}\r\n"), BODY);
+        for (id, path) in (0..4).flat_map(|id| ["/v1/chat/completions", "/v1/moderations"].map(|path| (id, path))) {
+            let fields = format!("{JSON}x-request-id: {id}\r\n");
+            let answer = gateway.raw(request("POST", path, TOKEN, &fields, BODY));
             assert_eq!(
                 (answer.status, answer.text().as_str()),
                 (200, r#"{"fine":1}"#),
-                "{failure}"
+                "{failure} {path}"
             );
         }
-        assert!(upstream.received().len() > 4, "{failure}: no bad key was ever first");
+        assert!(upstream.received().len() > 8, "{failure}: no bad key was ever first");
     }
 }
 

@@ -188,7 +188,7 @@ async fn reply(request: Request<Incoming>, seen: Arc<Seen>) -> Result<Response<P
     let (kind, pieces, end) = match asked["model"].as_str() {
         Some("no head") if first => return Err("reset"),
         Some("no event") if first => ("text/event-stream", vec![": wait\n\n"], End::Reset),
-        Some("half") if first => ("application/json", vec!["{\"half\""], End::Reset),
+        Some("half") if first => ("application/json", vec!["{\"half\":1}"], End::Reset),
         Some("cut") => ("text/event-stream", vec![EVENT], End::Reset),
         Some("cut behind stop") => ("text/event-stream", vec![EVENT, STOP], End::Reset),
         Some("stall") => ("text/event-stream", vec![EVENT], End::Stall),
@@ -266,7 +266,9 @@ fn a_request_over_http_2_ends_within_a_second_of_its_clients_leaving() {
     let upstream = Secure::start("h2");
     // The second is the gateway's own: the time limit of another request, which is sent when the client has left.
     let slow = Upstream::start(|_, to| to.hang());
-    let gateway = upstream.gateway(&json!({}), &[route("gw-SECRET-b", &slow, json!({"timeout": 1}))]);
+    // With another key the first event would come by another way.
+    let fields = json!({"api_keys": ["up-SECRET-1"]});
+    let gateway = upstream.gateway(&fields, &[route("gw-SECRET-b", &slow, json!({"timeout": 1}))]);
     for model in ["stall", "silent"] {
         let was_first = || {
             let seen = || [&upstream.seen.asked, &upstream.seen.abandoned].map(|count| count.load(Ordering::SeqCst));
