@@ -12,7 +12,7 @@ use super::boxed;
 use super::connect::{Connector, Io};
 use super::frames::Frames;
 use super::h1::Exchange;
-use super::pool::{Home, Pool, Ready};
+use super::pool::{Crowd, Home, Pool, Ready, Shared};
 use super::sent::Sent;
 use super::stream::Stream;
 use crate::platform::{Fault, Limits, Payload};
@@ -20,6 +20,10 @@ use crate::platform::{Fault, Limits, Payload};
 /// The most that is read ahead of a slow client, for each stream.
 const STREAM_WINDOW: u32 = 64 * 1024;
 const CONNECTION_WINDOW: u32 = 16 * 1024 * 1024;
+
+/// How often an upstream that owes an answer over HTTP/2 is asked whether it is there, and how long it may take to say so.
+const PING: Duration = Duration::from_secs(15);
+const PONG: Duration = Duration::from_secs(10);
 
 /// A pooled client. Cheap to clone.
 #[derive(Clone)]
@@ -85,10 +89,10 @@ impl Client {
                         .await
                         .map_err(|error| reset(&error));
                 }
-                Some(Ready::Http2(mut sender)) => {
+                Some(Ready::Http2(Shared { mut sender, crowd })) => {
                     // One that is refused was not sent: its connection is closing.
                     match boxed(|| sender.try_send_request(Request::from_parts(head, Frames(body)))).await {
-                        Ok(answer) => return Ok(answer.map(Stream::Http2)),
+                        Ok(answer) => return Ok(answer.map(|body| Stream::from_crowd(body, crowd))),
                         Err(mut error) => match error.take_message() {
                             Some(request) => (head, Frames(body)) = request.into_parts(),
                             None => return Err(reset(error.error())),
@@ -119,13 +123,20 @@ async fn http2(io: Io, request: Request<Frames<Sent>>, home: &Home) -> Result<Re
         .timer(TokioTimer::new())
         .initial_stream_window_size(STREAM_WINDOW)
         .initial_connection_window_size(CONNECTION_WINDOW)
+        // A path that swallows packets says nothing: without this a connection on it would be used for ever.
+        .keep_alive_interval(PING)
+        .keep_alive_timeout(PONG)
         .handshake(TokioIo::new(io))
         .await
         .map_err(|error| reset(&error))?;
     tokio::spawn(async move { drop(connection.await) });
-    home.share(sender.clone());
+    let crowd = Arc::new(Crowd);
+    home.share(Shared {
+        sender: sender.clone(),
+        crowd: Arc::clone(&crowd),
+    });
     let answer = sender.send_request(request).await.map_err(|error| reset(&error))?;
-    Ok(answer.map(Stream::Http2))
+    Ok(answer.map(|body| Stream::from_crowd(body, crowd)))
 }
 
 fn reset(error: &(dyn StdError + 'static)) -> Fault {

@@ -17,6 +17,10 @@ use super::sent::Sent;
 const IDLE: Duration = Duration::from_secs(55);
 const SWEEP: Duration = Duration::from_secs(5);
 
+/// The most requests that share one connection: every server takes as many (RFC 9113 section 6.5.2), and more would wait in
+/// silence.
+const MOST: usize = 100;
+
 /// Whom a connection leads to.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 struct Host {
@@ -36,13 +40,23 @@ pub(super) struct Home(Arc<Mutex<Waiting>>);
 #[derive(Default)]
 struct Waiting {
     http1: Vec<(Io, Instant)>,
-    http2: Option<(SendRequest<Frames<Sent>>, Instant)>,
+    http2: Option<(Shared, Instant)>,
+}
+
+/// What the requests of one connection have in common, which makes them countable.
+pub(super) struct Crowd;
+
+/// A connection that takes many requests at once.
+#[derive(Clone)]
+pub(super) struct Shared {
+    pub(super) sender: SendRequest<Frames<Sent>>,
+    pub(super) crowd: Arc<Crowd>,
 }
 
 /// A connection that can be used at once.
 pub(super) enum Ready {
     Http1(Io),
-    Http2(SendRequest<Frames<Sent>>),
+    Http2(Shared),
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -54,11 +68,12 @@ impl Home {
     pub(super) fn take(&self) -> Option<Ready> {
         let mut waiting = lock(&self.0);
         let now = Instant::now();
-        if let Some((sender, used)) = &mut waiting.http2 {
-            if !sender.is_closed() {
+        if let Some((shared, used)) = &mut waiting.http2 {
+            if !shared.sender.is_closed() && Arc::strong_count(&shared.crowd) <= MOST {
                 *used = now;
-                return Some(Ready::Http2(sender.clone()));
+                return Some(Ready::Http2(shared.clone()));
             }
+            // What is under way on it goes on.
             waiting.http2 = None;
         }
         while let Some((mut io, since)) = waiting.http1.pop() {
@@ -75,8 +90,8 @@ impl Home {
     }
 
     /// Shares a connection that takes many requests at once.
-    pub(super) fn share(&self, sender: SendRequest<Frames<Sent>>) {
-        lock(&self.0).http2 = Some((sender, Instant::now()));
+    pub(super) fn share(&self, shared: Shared) {
+        lock(&self.0).http2 = Some((shared, Instant::now()));
     }
 
     /// Lets go of what has not been used for a while, or is closed. Whether anybody needs this any more.
@@ -88,7 +103,7 @@ impl Home {
         // Requests that are under way hold it as well.
         waiting
             .http2
-            .take_if(|(sender, used)| sender.is_closed() || now - *used >= IDLE);
+            .take_if(|(shared, used)| shared.sender.is_closed() || now - *used >= IDLE);
         !waiting.http1.is_empty() || waiting.http2.is_some() || Arc::strong_count(&self.0) > 1
     }
 }

@@ -32,6 +32,10 @@ use crate::gateway::{Gateway, State};
 /// How long requests that are cut off may take to be gone.
 const CUT_OFF: Duration = Duration::from_millis(500);
 
+/// How often an HTTP/2 client is asked whether it is there, and how long it may take to say so.
+const PING: Duration = Duration::from_secs(20);
+const PONG: Duration = Duration::from_secs(10);
+
 /// Serves until the process is told to stop. `reloads`: whether the configuration may be read again meanwhile.
 pub(super) fn run(config: Config, server: &Server, reloads: bool) -> Result<(), String> {
     let client = Client::new(variable("SSL_CERT_FILE").as_deref())?;
@@ -173,13 +177,16 @@ impl Serving {
         let mut stopping = self.stopping.subscribe();
         let service = service_fn(|request: Request<Incoming>| {
             let serving = self.clone();
-            async move { Ok::<_, Infallible>(serving.answer(request.map(Stream::Http2)).await.map(Frames)) }
+            async move { Ok::<_, Infallible>(serving.answer(request.map(Stream::from_client)).await.map(Frames)) }
         });
         let mut connection = pin!(
             http2::Builder::new(TokioExecutor::new())
                 .timer(TokioTimer::new())
                 .max_header_list_size(HEAD_BUFFER as u32)
                 .max_send_buf_size(HEAD_BUFFER)
+                // A client that never asks for anything, or never finishes to ask, does not answer this either.
+                .keep_alive_interval(PING)
+                .keep_alive_timeout(PONG)
                 .serve_connection(TokioIo::new(Begun::new(io, begun)), service)
         );
         tokio::select! {

@@ -2,12 +2,14 @@
 
 use std::io;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use bytes::{Bytes, BytesMut};
 use hyper::body::{Body as _, Incoming};
 
 use super::h1::{Answer, RequestBody};
+use super::pool::Crowd;
 
 /// A body that somebody sends.
 pub(super) enum Stream {
@@ -15,17 +17,33 @@ pub(super) enum Stream {
     Request(RequestBody),
     /// An upstream, over HTTP/1.1.
     Answer(Answer),
-    /// Either, over HTTP/2.
-    Http2(Incoming),
+    /// Either, over HTTP/2; an upstream's counts among the requests of its connection.
+    Http2 {
+        body: Incoming,
+        _counted: Option<Arc<Crowd>>,
+    },
 }
 
 impl Stream {
+    /// What a client sends over HTTP/2.
+    pub(super) const fn from_client(body: Incoming) -> Self {
+        Self::Http2 { body, _counted: None }
+    }
+
+    /// What an upstream sends over a connection that it has in common with others.
+    pub(super) const fn from_crowd(body: Incoming, crowd: Arc<Crowd>) -> Self {
+        Self::Http2 {
+            body,
+            _counted: Some(crowd),
+        }
+    }
+
     /// Appends what has come to `out`; zero at the body's end. A caller may stop waiting: nothing is lost.
     pub(super) fn poll_fill(&mut self, out: &mut BytesMut, context: &mut Context<'_>) -> Poll<io::Result<usize>> {
         match self {
             Self::Request(body) => body.poll_fill(out, context),
             Self::Answer(answer) => answer.poll_fill(out, context),
-            Self::Http2(body) => {
+            Self::Http2 { body, .. } => {
                 let data = ready!(poll_http2(body, context)?);
                 out.extend_from_slice(data.as_deref().unwrap_or_default());
                 Poll::Ready(Ok(data.map_or(0, |data| data.len())))
@@ -35,7 +53,7 @@ impl Stream {
 
     /// What has come; nothing at the body's end.
     pub(super) fn poll_data(&mut self, context: &mut Context<'_>) -> Poll<io::Result<Option<Bytes>>> {
-        if let Self::Http2(body) = self {
+        if let Self::Http2 { body, .. } = self {
             return poll_http2(body, context);
         }
         let mut out = BytesMut::new();
@@ -47,7 +65,7 @@ impl Stream {
         match self {
             Self::Request(body) => body.is_end(),
             Self::Answer(answer) => answer.is_end(),
-            Self::Http2(body) => body.is_end_stream(),
+            Self::Http2 { body, .. } => body.is_end_stream(),
         }
     }
 
@@ -56,7 +74,7 @@ impl Stream {
         match self {
             Self::Request(body) => body.left(),
             Self::Answer(answer) => answer.left(),
-            Self::Http2(body) => body.size_hint().exact(),
+            Self::Http2 { body, .. } => body.size_hint().exact(),
         }
     }
 }

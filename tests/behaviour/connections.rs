@@ -1,4 +1,4 @@
-//! Connections of HTTP/1.1 that serve more than one request, on both sides of the binary.
+//! Connections that serve more than one request: of HTTP/1.1 on both sides of the binary, of HTTP/2 to upstreams.
 
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -10,6 +10,7 @@ use std::time::Duration;
 use serde_json::json;
 
 use crate::support::{Gateway, Runtime, TOKEN, chat, request};
+use crate::tls::{Secure, stream};
 
 const ASK: &str = r#"{"model":"m"}"#;
 const WHOLE: &str = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 10\r\n\r\n{\"fine\":1}";
@@ -275,4 +276,62 @@ fn a_client_that_was_answered_holds_no_place_by_keeping_its_connection_open() {
         assert_eq!(gateway.get("/v1/models").status, 200);
         drop(stream);
     }
+}
+
+#[test]
+fn more_requests_than_one_connection_takes_open_another() {
+    let upstream = Secure::start("h2");
+    let gateway = upstream.gateway(&json!({"timeout": 5, "idle_timeout": 300}), &[]);
+    assert_eq!(gateway.chat(ASK).status, 200);
+    // The upstream takes 200 at once on each connection.
+    let mut streams: Vec<_> = (0..200).map(|_| gateway.open(chat("", &stream("stall")))).collect();
+    for stream in &mut streams {
+        stream.wait_for("\"x\"");
+    }
+    assert_eq!(gateway.chat(ASK).status, 200);
+}
+
+/// Passes bytes on until it is told to be silent; what is connected afterwards is passed on as before.
+fn relay(to: u16) -> (u16, Arc<AtomicUsize>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let silenced = Arc::new(AtomicUsize::new(0));
+    let current = Arc::clone(&silenced);
+    thread::spawn(move || {
+        for client in listener.incoming() {
+            let (client, upstream) = (client.unwrap(), TcpStream::connect(("127.0.0.1", to)).unwrap());
+            let own = current.load(Ordering::SeqCst);
+            for (from, to) in [(&client, &upstream), (&upstream, &client)] {
+                let (mut from, mut to) = (from.try_clone().unwrap(), to.try_clone().unwrap());
+                let current = Arc::clone(&current);
+                thread::spawn(move || {
+                    let mut buffer = [0; 4096];
+                    while let Ok(read @ 1..) = from.read(&mut buffer) {
+                        if current.load(Ordering::SeqCst) == own {
+                            let _ = to.write_all(&buffer[..read]);
+                        }
+                    }
+                });
+            }
+        }
+    });
+    (port, silenced)
+}
+
+#[test]
+fn a_connection_that_has_fallen_silent_is_not_used_for_ever() {
+    let upstream = Secure::start("h2");
+    let port = upstream.base_url.trim_end_matches("/v1").rsplit(':').next().unwrap();
+    let (port, silenced) = relay(port.parse().unwrap());
+    let gateway = upstream.gateway(
+        &json!({"base_url": format!("https://localhost:{port}/v1"), "timeout": 1}),
+        &[],
+    );
+    assert_eq!(gateway.chat(ASK).status, 200);
+    silenced.fetch_add(1, Ordering::SeqCst);
+    assert_eq!(gateway.chat(ASK).error(), (504, "upstream_timeout".into()));
+    assert!(
+        (0..60).any(|_| gateway.chat(ASK).status == 200),
+        "nobody is served any more"
+    );
 }

@@ -1,6 +1,7 @@
 //! Clients that speak HTTP/2 with the binary: what holds for those of HTTP/1.1 holds for them.
 
 use std::convert::Infallible;
+use std::io::{Read, Write};
 use std::sync::Mutex;
 use std::sync::mpsc::channel;
 use std::time::Duration;
@@ -300,4 +301,18 @@ fn half_a_download_does_not_look_whole() {
     let answer = client.ask(request.body(Full::default().boxed()).unwrap());
     let is_whole = answer.is_ok_and(|answer| client.rest(answer).is_ok());
     assert!(!is_whole);
+}
+
+/// The preface of a connection, and settings that change nothing (RFC 9113 sections 3.4 and 6.5).
+const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
+
+#[test]
+fn a_client_that_never_finishes_its_head_is_let_go() {
+    let gateway = Gateway::echo(Runtime::Native);
+    // The beginning of a field block, behind which more of it is to come (section 6.2).
+    let begun = b"\0\0\x01\x01\x01\0\0\0\x01\x82";
+    let mut stream = std::net::TcpStream::connect(&gateway.address).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
+    stream.write_all(&[PREFACE, begun].concat()).unwrap();
+    assert!(stream.read_to_end(&mut Vec::new()).is_ok(), "nobody ended it");
 }
