@@ -17,8 +17,8 @@ use super::sent::Sent;
 const IDLE: Duration = Duration::from_secs(55);
 const SWEEP: Duration = Duration::from_secs(5);
 
-/// The most requests that share one connection: every server takes as many (RFC 9113 section 6.5.2), and more would wait in
-/// silence.
+/// The most requests that share one connection. Servers are advised to take no fewer (RFC 9113 section 6.5.2); where one does, those
+/// beyond its limit wait for the others.
 const MOST: usize = 100;
 
 /// Whom a connection leads to.
