@@ -233,6 +233,7 @@ behaviours! {
         when_every_key_rests_the_one_that_wakes_first_is_tried,
         what_recovers_is_served_again_at_once_where_nothing_else_is_awake,
         a_failed_upstream_rests_and_is_then_asked_by_one_request_at_a_time,
+        a_failed_probe_doubles_an_upstreams_rest,
         a_timeout_lets_nobody_rest,
         an_accounts_limit_falls_back_and_lets_all_its_keys_rest,
     }
@@ -267,7 +268,7 @@ behaviours! {
         a_response_that_fails_before_its_first_item_is_tried_elsewhere,
         a_stream_that_does_not_say_what_it_is_is_one,
         the_last_possible_attempts_head_goes_out_before_its_first_content,
-        a_head_is_not_held_back_until_the_timeout_where_the_first_content_is_late,
+        a_head_is_not_held_back_for_much_longer_than_15_seconds,
         a_stall_is_told_and_ends_the_request_upstream,
         a_lively_stream_is_not_bounded_by_any_timeout,
         usage_is_read_on_the_way_and_goes_into_the_log,

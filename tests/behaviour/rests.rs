@@ -99,15 +99,24 @@ pub(crate) fn a_limited_key_is_passed_over_until_its_time_is_up(runtime: Runtime
             to.answer("200 OK", JSON, FINE);
         }
     });
-    let gateway = Gateway::to(runtime, &upstream, json!({}));
+    // Twice as long as the key rests: what the gateway gives another request, which is sent behind its failure.
+    let slow = Upstream::start(|_, to| to.hang());
+    let routes = json!([
+        route(TOKEN, &upstream, json!({})),
+        route("gw-SECRET-b", &slow, json!({"timeout": 4})),
+    ]);
+    let gateway = Gateway::with_routes(runtime, &routes);
     let id = format!("x-request-id: {}\r\n", id_of_the_first_key(&gateway, &upstream));
     let begin = Instant::now();
     assert_eq!(attempts(&gateway.chat_with(&id, BODY)), 2);
+    let late = gateway.open(request("POST", "/v1/chat/completions", "gw-SECRET-b", JSON, BODY));
     let mut passed_over = 0;
+    let mut is_over = false;
     while attempts(&gateway.chat_with(&id, BODY)) == 1 {
         passed_over += 1;
-        assert!(begin.elapsed() < Duration::from_secs(60), "it never wakes");
+        assert!(!is_over, "it rests for longer than it was told");
         thread::sleep(Duration::from_millis(50));
+        is_over = late.has_come();
     }
     let rested = begin.elapsed();
     assert!(
@@ -248,6 +257,27 @@ pub(crate) fn a_failed_upstream_rests_and_is_then_asked_by_one_request_at_a_time
         assert_eq!(probe.join().unwrap().text(), r#"{"again":1}"#);
     });
     assert_eq!(gateway.chat(BODY).text(), r#"{"again":1}"#);
+}
+
+pub(crate) fn a_failed_probe_doubles_an_upstreams_rest(runtime: Runtime) {
+    let asked = AtomicUsize::new(0);
+    let broken = Upstream::start(move |_, to| {
+        if asked.fetch_add(1, Ordering::Relaxed) < 2 {
+            to.answer("503 Busy", JSON, "{}");
+        } else {
+            to.answer("200 OK", JSON, r#"{"again":1}"#);
+        }
+    });
+    let second = Upstream::answering("200 OK", JSON, FINE);
+    let fields = json!({"fallbacks": ["second"], "api_keys": ["up-SECRET-1"]});
+    let gateway = with_fallback(runtime, (&broken, fields), &second);
+    let begin = Instant::now();
+    while gateway.chat(BODY).text() == FINE {
+        assert!(begin.elapsed() < Duration::from_secs(60), "it is never asked again");
+        thread::sleep(Duration::from_millis(50));
+    }
+    let rested = begin.elapsed();
+    assert!(rested >= Duration::from_secs(5 + 10), "{rested:?}");
 }
 
 pub(crate) fn a_timeout_lets_nobody_rest(runtime: Runtime) {
