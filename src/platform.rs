@@ -61,7 +61,7 @@ pub enum Payload<S> {
     },
 }
 
-/// How long a request to an upstream may take to get going.
+/// How long a request to an upstream may take to get going, and how much of its answer may be read ahead.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
     /// To a connection, where the runtime can tell.
@@ -70,6 +70,8 @@ pub struct Limits {
     pub idle: Duration,
     /// From the end of a streamed request body to the answer's head. Bodies that are sent whole are guarded by the caller.
     pub silence: Duration,
+    /// The answer is asked for as a stream: little of it is to wait for a slow client, where the runtime has a say.
+    pub streams: bool,
 }
 
 /// A runtime, as the core sees it.

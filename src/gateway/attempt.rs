@@ -182,6 +182,7 @@ impl<P: Platform> Gateway<P> {
             connect: route.connect_timeout,
             idle: route.idle_timeout,
             silence: route.timeout,
+            streams: call.streams(),
         };
         let again = call.endpoint.is_unread(&call.method).then(|| request.clone());
         let request = request.map(|()| upload.unwrap_or(Payload::Full(body.clone())));

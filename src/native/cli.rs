@@ -179,6 +179,7 @@ impl Health {
             connect: limit,
             idle: limit,
             silence: limit,
+            streams: false,
         };
         let answer = runtime()?.block_on(async { tokio::time::timeout(limit, native.fetch(request, limits)).await });
         match answer {

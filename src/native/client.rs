@@ -17,8 +17,13 @@ use super::sent::Sent;
 use super::stream::Stream;
 use crate::platform::{Fault, Limits, Payload};
 
-/// The most that is read ahead of a slow client, for each stream.
-const STREAM_WINDOW: u32 = 64 * 1024;
+/// The most that is read ahead of a slow client, for each stream. What is on its way besides makes 64 KiB of it at most: a piece that is
+/// put together (4 KiB and a frame of 16), and a frame to a client of HTTP/2.
+const STREAM_WINDOW: u32 = 28 * 1024;
+
+/// The same of any other answer: it is read whole, or downloaded.
+const WINDOW: u32 = 256 * 1024;
+
 const CONNECTION_WINDOW: u32 = 16 * 1024 * 1024;
 
 /// How often an upstream that owes an answer over HTTP/2 is asked whether it is there, and how long it may take to say so.
@@ -54,7 +59,7 @@ impl Client {
     ) -> Result<Response<Stream>, Fault> {
         let (head, payload) = request.into_parts();
         let (body, progress) = Sent::new(payload);
-        let answer = self.exchange(head, body, limits.connect);
+        let answer = self.exchange(head, body, &limits);
         let Some(progress) = progress else {
             return answer.await;
         };
@@ -73,7 +78,11 @@ impl Client {
         &self,
         mut head: request::Parts,
         mut body: Sent,
-        within: Duration,
+        &Limits {
+            connect: within,
+            streams,
+            ..
+        }: &Limits,
     ) -> Result<Response<Stream>, Fault> {
         let nowhere = || Fault::Connect("the address names no host".into());
         let home = self.pool.home(&head.uri).ok_or_else(nowhere)?;
@@ -83,7 +92,7 @@ impl Client {
         // A WebSocket begins in HTTP/1.1 and takes its connection with it.
         let upgrades = head.headers.contains_key(header::UPGRADE);
         if !upgrades {
-            match home.take() {
+            match home.take(streams) {
                 Some(Ready::Http1(io)) => {
                     return Exchange::begin(io, &head, body, home)
                         .await
@@ -109,7 +118,7 @@ impl Client {
             .map_err(late)?
             .map_err(|error| Fault::Connect(cause(&*error)))?;
         if io.speaks_http2() {
-            return boxed(|| http2(io, Request::from_parts(head, Frames(body)), &home)).await;
+            return boxed(|| http2(io, Request::from_parts(head, Frames(body)), &home, streams)).await;
         }
         Exchange::begin(io, &head, body, home)
             .await
@@ -118,10 +127,10 @@ impl Client {
 }
 
 /// Sends a request over a new connection, which others may share from then on.
-async fn http2(io: Io, request: Request<Frames<Sent>>, home: &Home) -> Result<Response<Stream>, Fault> {
+async fn http2(io: Io, request: Request<Frames<Sent>>, home: &Home, streams: bool) -> Result<Response<Stream>, Fault> {
     let (mut sender, connection) = http2::Builder::new(TokioExecutor::new())
         .timer(TokioTimer::new())
-        .initial_stream_window_size(STREAM_WINDOW)
+        .initial_stream_window_size(if streams { STREAM_WINDOW } else { WINDOW })
         .initial_connection_window_size(CONNECTION_WINDOW)
         // A path that swallows packets says nothing: without this a connection on it would be used for ever.
         .keep_alive_interval(PING)
@@ -131,10 +140,11 @@ async fn http2(io: Io, request: Request<Frames<Sent>>, home: &Home) -> Result<Re
         .map_err(|error| reset(&error))?;
     tokio::spawn(async move { drop(connection.await) });
     let crowd = Arc::new(Crowd);
-    home.share(Shared {
+    let shared = Shared {
         sender: sender.clone(),
         crowd: Arc::clone(&crowd),
-    });
+    };
+    home.share(shared, streams);
     let answer = sender.send_request(request).await.map_err(|error| reset(&error))?;
     Ok(answer.map(|body| Stream::from_crowd(body, crowd)))
 }

@@ -15,8 +15,8 @@ use super::serve::Held;
 use super::stream::Stream;
 use crate::gateway::{Body, End, Raw, Record, Relay};
 
-/// The most that is put together for one write.
-const GATHER: usize = 16 * 1024;
+/// What is less is put together for one write.
+const GATHER: usize = 4 * 1024;
 
 /// The body of one answer.
 pub(super) struct Outgoing {
@@ -183,7 +183,7 @@ impl Relaying {
         Poll::Ready(self.relay.finish(end, record))
     }
 
-    /// Takes what is there, up to a limit, so that it goes out in one write.
+    /// Takes what is there until it is worth a write.
     fn gather(&mut self, context: &mut Context<'_>) -> Bytes {
         let mut gathered = BytesMut::new();
         while self.end.is_none() && gathered.len() < GATHER {

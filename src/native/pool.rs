@@ -33,14 +33,15 @@ struct Host {
 #[derive(Default)]
 pub(super) struct Pool(Mutex<HashMap<Host, Home>>);
 
-/// The connections to one host that wait for a request, and the one that takes many at once. Cheap to clone.
+/// The connections to one host that wait for a request, and those that take many at once. Cheap to clone.
 #[derive(Clone, Default)]
 pub(super) struct Home(Arc<Mutex<Waiting>>);
 
 #[derive(Default)]
 struct Waiting {
     http1: Vec<(Io, Instant)>,
-    http2: Option<(Shared, Instant)>,
+    /// For streams, of which little is read ahead, and for everything else.
+    http2: [Option<(Shared, Instant)>; 2],
 }
 
 /// What the requests of one connection have in common, which makes them countable.
@@ -65,16 +66,17 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 impl Home {
     /// The connection that was used last: the others may be left to close.
-    pub(super) fn take(&self) -> Option<Ready> {
+    pub(super) fn take(&self, streams: bool) -> Option<Ready> {
         let mut waiting = lock(&self.0);
         let now = Instant::now();
-        if let Some((shared, used)) = &mut waiting.http2 {
+        let http2 = &mut waiting.http2[usize::from(streams)];
+        if let Some((shared, used)) = http2 {
             if !shared.sender.is_closed() && Arc::strong_count(&shared.crowd) <= MOST {
                 *used = now;
                 return Some(Ready::Http2(shared.clone()));
             }
             // What is under way on it goes on.
-            waiting.http2 = None;
+            *http2 = None;
         }
         while let Some((mut io, since)) = waiting.http1.pop() {
             if now - since < IDLE && io.is_silent() {
@@ -90,8 +92,8 @@ impl Home {
     }
 
     /// Shares a connection that takes many requests at once.
-    pub(super) fn share(&self, shared: Shared) {
-        lock(&self.0).http2 = Some((shared, Instant::now()));
+    pub(super) fn share(&self, shared: Shared, streams: bool) {
+        lock(&self.0).http2[usize::from(streams)] = Some((shared, Instant::now()));
     }
 
     /// Lets go of what has not been used for a while, or is closed. Whether anybody needs this any more.
@@ -101,10 +103,10 @@ impl Home {
             .http1
             .retain_mut(|(io, since)| now - *since < IDLE && io.is_silent());
         // Requests that are under way hold it as well.
-        waiting
-            .http2
-            .take_if(|(shared, used)| shared.sender.is_closed() || now - *used >= IDLE);
-        !waiting.http1.is_empty() || waiting.http2.is_some() || Arc::strong_count(&self.0) > 1
+        for http2 in &mut waiting.http2 {
+            http2.take_if(|(shared, used)| shared.sender.is_closed() || now - *used >= IDLE);
+        }
+        !waiting.http1.is_empty() || waiting.http2.iter().any(Option::is_some) || Arc::strong_count(&self.0) > 1
     }
 }
 

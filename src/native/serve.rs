@@ -20,7 +20,7 @@ use super::begun::Begun;
 use super::cli::{runtime, say, variable};
 use super::client::Client;
 use super::frames::Frames;
-use super::h1::{self, HEAD_BUFFER};
+use super::h1;
 use super::log::{self, Entry};
 use super::outgoing::Outgoing;
 use super::reload::keep_reading;
@@ -31,6 +31,12 @@ use crate::gateway::{Gateway, State};
 
 /// How long requests that are cut off may take to be gone.
 const CUT_OFF: Duration = Duration::from_millis(500);
+
+/// How much of a stream may wait for a slow HTTP/2 client, in bytes, when the next piece is asked for: as good as nothing.
+const SEND_BUFFER: usize = 1;
+
+/// The largest head that is read over HTTP/2, in bytes. Beyond it hyper refuses by itself, in fewer words.
+const FIELDS: u32 = 256 * 1024;
 
 /// How often an HTTP/2 client is asked whether it is there, and how long it may take to say so.
 const PING: Duration = Duration::from_secs(20);
@@ -182,8 +188,8 @@ impl Serving {
         let mut connection = pin!(
             http2::Builder::new(TokioExecutor::new())
                 .timer(TokioTimer::new())
-                .max_header_list_size(HEAD_BUFFER as u32)
-                .max_send_buf_size(HEAD_BUFFER)
+                .max_header_list_size(FIELDS)
+                .max_send_buf_size(SEND_BUFFER)
                 // A client that never asks for anything, or never finishes to ask, does not answer this either.
                 .keep_alive_interval(PING)
                 .keep_alive_timeout(PONG)

@@ -286,7 +286,6 @@ fn a_request_over_http_2_ends_within_a_second_of_its_clients_leaving() {
         // A machine that stands still for that second lets both happen at once, in any order.
         assert!((0..3).any(|_| was_first()), "{model}");
     }
-    assert_eq!(gateway.chat(ASK).status, 200);
     assert_eq!(upstream.seen.connections.load(Ordering::SeqCst), 1);
 }
 
@@ -336,7 +335,8 @@ fn what_breaks_over_http_2_is_tried_elsewhere_or_told() {
         .open(request("GET", "/v1/files/file-1/content", TOKEN, "", ""))
         .arriving();
     assert!(body.read_to_end(&mut Vec::new()).is_err(), "half a file looks whole");
-    assert_eq!(upstream.seen.connections.load(Ordering::SeqCst), 1);
+    // One for streams, of which little is read ahead, and one for the rest.
+    assert_eq!(upstream.seen.connections.load(Ordering::SeqCst), 2);
 }
 
 #[test]
