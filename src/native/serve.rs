@@ -29,7 +29,7 @@ use crate::config::{Config, LogFormat, Server};
 use crate::error::{Error, Kind};
 use crate::gateway::{Gateway, State};
 
-/// How long requests that are cut off may take to be gone.
+/// How long requests that are cut off may take to be gone, and the last lines of the log to be read.
 const CUT_OFF: Duration = Duration::from_millis(500);
 
 /// How much of a stream may wait for a slow HTTP/2 client, in bytes, when the next piece is asked for: as good as nothing.
@@ -44,7 +44,8 @@ const PONG: Duration = Duration::from_secs(10);
 
 /// Serves until the process is told to stop. `reloads`: whether the configuration may be read again meanwhile.
 pub(super) fn run(config: Config, server: &Server, reloads: bool) -> Result<(), String> {
-    let client = Client::new(variable("SSL_CERT_FILE").as_deref())?;
+    let client = Client::new(variable("SSL_CERT_FILE").as_deref(), Matcher::from_env())?;
+    log::keep_writing();
     let (table, config) = watch::channel(Arc::new(config));
     let state = Serving {
         config,
@@ -59,13 +60,12 @@ pub(super) fn run(config: Config, server: &Server, reloads: bool) -> Result<(), 
         if reloads {
             tokio::spawn(keep_reading(table));
         }
-        tokio::spawn(log::keep_writing());
         tokio::spawn(state.native.client.clone().keep_clean());
         listen(state, server).await
     });
     // What is cut off leaves its line as well.
     runtime.shutdown_timeout(CUT_OFF);
-    log::flush();
+    log::flush(CUT_OFF);
     served
 }
 

@@ -1,11 +1,15 @@
 //! What the binary writes down about each request.
 
-use std::process::Command;
+use std::io::{BufRead, BufReader};
+use std::net::TcpStream;
+use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use crate::support::client::Exchange;
 use crate::support::upstream::{JSON, SSE, Upstream};
-use crate::support::{Gateway, Runtime, TOKEN, chat, request, route};
+use crate::support::{Gateway, Runtime, TOKEN, chat, free_port, request, route};
 
 const STREAM: &str = r#"{"model":"m","stream":true,"messages":"prompt-SECRET"}"#;
 const EVENTS: &str = "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"answer-SECRET\"},\"finish_reason\":\"stop\"}]}\n\ndata: {\"choices\":[],\"usage\":{\"prompt_tokens\":3,\"completion_tokens\":4,\"total_tokens\":7}}\n\ndata: [DONE]\n\n";
@@ -46,6 +50,37 @@ fn now() -> String {
         .output()
         .unwrap();
     String::from_utf8(date.stdout).unwrap().trim().to_owned()
+}
+
+#[test]
+fn a_log_that_nobody_reads_holds_nobody_up() {
+    const REQUESTS: usize = 600;
+    let port = free_port();
+    let mut process = Command::new(env!("CARGO_BIN_EXE_ai-gateway"))
+        .arg("demo")
+        .env_clear()
+        .env("PORT", port.to_string())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let address = format!("127.0.0.1:{port}");
+    while TcpStream::connect(&address).is_err() {
+        std::thread::sleep(Duration::from_millis(25));
+    }
+    // Their lines are more than a pipe holds.
+    for number in 0..REQUESTS {
+        let asked = request("GET", "/health", "", "", "");
+        assert_eq!(
+            Exchange::begin(&address, asked.as_bytes()).finish().status,
+            200,
+            "{number}"
+        );
+    }
+    let mut lines = BufReader::new(process.stdout.take().unwrap()).lines();
+    assert!((0..REQUESTS).all(|_| lines.next().unwrap().unwrap().contains("\"status\":200")));
+    process.kill().unwrap();
+    process.wait().unwrap();
 }
 
 #[test]

@@ -228,7 +228,7 @@ impl Drop for Gateway {
 
 /// A port that nobody listens on. It is below those that the system gives to whoever asks for any, and no two tests of this
 /// process get the same one: so nobody takes it before the gateway does.
-fn free_port() -> u16 {
+pub(crate) fn free_port() -> u16 {
     static NEXT: AtomicU32 = AtomicU32::new(0);
     let first = std::process::id().wrapping_mul(509);
     let mut ports = std::iter::repeat_with(|| {
