@@ -183,7 +183,14 @@ impl Serving {
         let mut stopping = self.stopping.subscribe();
         let service = service_fn(|request: Request<Incoming>| {
             let serving = self.clone();
-            async move { Ok::<_, Infallible>(serving.answer(request.map(Stream::from_client)).await.map(Frames)) }
+            async move {
+                let is_head = request.method() == Method::HEAD;
+                let mut answer = serving.answer(request.map(Stream::from_client)).await;
+                if is_head {
+                    answer.body_mut().skip();
+                }
+                Ok::<_, Infallible>(answer.map(Frames))
+            }
         });
         let mut connection = pin!(
             http2::Builder::new(TokioExecutor::new())

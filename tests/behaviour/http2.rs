@@ -304,6 +304,20 @@ fn half_a_download_does_not_look_whole() {
     assert!(!is_whole);
 }
 
+#[test]
+fn an_answer_to_head_has_no_body() {
+    let gateway = Gateway::echo(Runtime::Native);
+    let mut client = Client::of(&gateway);
+    let request = Request::head("http://gateway/health")
+        .body(Full::default().boxed())
+        .unwrap();
+    let answer = client.ask(request).unwrap();
+    assert_eq!(
+        (answer.status(), client.rest(answer).unwrap().len()),
+        (StatusCode::OK, 0)
+    );
+}
+
 /// The preface of a connection, and settings that change nothing (RFC 9113 sections 3.4 and 6.5).
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
 
