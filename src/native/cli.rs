@@ -1,11 +1,13 @@
 //! Subcommands, and where the native configuration comes from.
 
+use std::borrow::Cow;
 use std::fmt::Write as _;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 use http::{Request, Uri};
+use hyper_util::client::proxy::matcher::Matcher;
 
 use super::client::Client;
 use super::{Native, serve};
@@ -124,7 +126,7 @@ pub(super) fn routes_file() -> Option<String> {
 fn demo() -> Result<(), String> {
     let config = Config::demo().map_err(|problems| problems.to_string())?;
     let server = Server::load(&variable).map_err(|problems| problems.to_string())?;
-    let base = format!("http://{}:{}", server.host, server.port);
+    let base = format!("http://{}:{}", bracketed(&server.host), server.port);
     say(&format!(
         "The demo answers with what it is told; its token is `demo`. Try:\n\n  \
          curl {base}/v1/chat/completions -H 'Authorization: Bearer demo' -H 'Content-Type: application/json' \\\n    \
@@ -163,14 +165,15 @@ impl Health {
                     "0.0.0.0" | "::" | "[::]" => "127.0.0.1",
                     host => host,
                 };
-                format!("http://{host}:{}/health", server.port)
+                format!("http://{}:{}/health", bracketed(host), server.port)
                     .parse()
                     .map_err(|error| format!("HOST and PORT make no address: {error}"))?
             }
         };
         let shown = url.to_string();
         let native = Native {
-            client: Client::new(variable("SSL_CERT_FILE").as_deref())?,
+            // A proxy is the way to upstreams, and not to the gateway itself.
+            client: Client::new(variable("SSL_CERT_FILE").as_deref(), Matcher::builder().build())?,
         };
         let mut request = Request::new(Payload::Full(Default::default()));
         *request.uri_mut() = url;
@@ -191,6 +194,15 @@ impl Health {
             Ok(Err(fault)) => Err(format!("{shown} cannot be reached: {fault:?}")),
             Err(_) => Err(format!("{shown} did not answer within {} seconds", limit.as_secs())),
         }
+    }
+}
+
+/// A host as addresses have it.
+fn bracketed(host: &str) -> Cow<'_, str> {
+    if host.contains(':') && !host.starts_with('[') {
+        format!("[{host}]").into()
+    } else {
+        host.into()
     }
 }
 

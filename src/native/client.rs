@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use http::{Request, Response, header, request};
 use hyper::client::conn::http2;
+use hyper_util::client::proxy::matcher::Matcher;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 
 use super::boxed;
@@ -39,9 +40,9 @@ pub(super) struct Client {
 
 impl Client {
     /// A client that trusts the Mozilla roots, and those in the PEM file `extra_roots` as well.
-    pub(super) fn new(extra_roots: Option<&str>) -> Result<Self, String> {
+    pub(super) fn new(extra_roots: Option<&str>, proxies: Matcher) -> Result<Self, String> {
         Ok(Self {
-            connector: Connector::new(extra_roots)?,
+            connector: Connector::new(extra_roots, proxies)?,
             pool: Arc::default(),
         })
     }

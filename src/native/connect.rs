@@ -35,7 +35,7 @@ pub(super) struct Connector {
 
 impl Connector {
     /// A connector that trusts the Mozilla roots, and those in the PEM file `extra_roots` as well.
-    pub(super) fn new(extra_roots: Option<&str>) -> Result<Self, String> {
+    pub(super) fn new(extra_roots: Option<&str>, proxies: Matcher) -> Result<Self, String> {
         let mut roots = RootCertStore {
             roots: webpki_roots::TLS_SERVER_ROOTS.to_vec(),
         };
@@ -61,7 +61,7 @@ impl Connector {
         http.set_keepalive(Some(Duration::from_secs(60)));
         Ok(Self {
             http,
-            matcher: Arc::new(Matcher::from_env()),
+            matcher: Arc::new(proxies),
             any: Arc::new(any),
             http1: Arc::new(http1),
         })

@@ -1,5 +1,6 @@
 //! Reading the routes again while requests are served: on SIGHUP, and when the file of the routes changes.
 
+use std::os::unix::fs::MetadataExt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -50,9 +51,9 @@ pub(super) async fn keep_reading(table: watch::Sender<Arc<Config>>) {
     }
 }
 
-/// What changes when a file does: when it was written, and its length.
-fn stamp(path: &str) -> Option<(Duration, u64)> {
+/// What changes when a file does, or when another one takes its place: which one it is, when it was changed, and its length.
+fn stamp(path: &str) -> Option<[u64; 5]> {
     let data = std::fs::metadata(path).ok()?;
-    let written = data.modified().ok()?.duration_since(std::time::UNIX_EPOCH).ok()?;
-    Some((written, data.len()))
+    let changed = [data.ctime(), data.ctime_nsec()].map(i64::cast_unsigned);
+    Some([data.dev(), data.ino(), changed[0], changed[1], data.len()])
 }

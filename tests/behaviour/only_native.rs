@@ -101,6 +101,15 @@ fn a_new_token_comes_with_its_digest() {
             .success()
     };
     assert!(health(&url) && !health(&url.replace("/health", "/nothing")));
+    // A proxy is the way to upstreams, and not to the gateway.
+    let mut asked = Command::new(env!("CARGO_BIN_EXE_ai-gateway"));
+    asked.args(["health", "--url", &url]).env_clear();
+    asked.env("ALL_PROXY", "http://127.0.0.1:1");
+    assert!(asked.output().unwrap().status.success());
+    // Whether anybody listens there or not, it is an address.
+    let elsewhere = command("health", &[("HOST", "::1"), ("PORT", "1")]);
+    let told = String::from_utf8(elsewhere.stderr).unwrap();
+    assert!(told.contains("http://[::1]:1/health cannot be reached"), "{told}");
 }
 
 #[test]
@@ -213,10 +222,26 @@ fn routes_are_read_again_on_a_signal_and_when_their_file_changes() {
     gateway.wait_for_log("was read again: 1 route");
     assert_eq!((status("gw-SECRET-one"), status("gw-SECRET-two")), (401, 200));
 
+    // Another file in its place, as old and as long: what a mount of Kubernetes does.
+    let written = std::fs::metadata(&path).unwrap().modified().unwrap();
+    let next = folder.path().join("next.json");
+    std::fs::write(&next, table("gw-SECRET-six")).unwrap();
+    std::fs::File::options()
+        .write(true)
+        .open(&next)
+        .unwrap()
+        .set_modified(written)
+        .unwrap();
+    std::fs::rename(&next, &path).unwrap();
+    while status("gw-SECRET-six") != 200 {
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    assert_eq!(status("gw-SECRET-two"), 401);
+
     std::fs::write(&path, "[{\"token\": \"gw-SECRET-three\", \"provder\": \"echo\"}]").unwrap();
     gateway.wait_for_log("the old one stays");
     gateway.wait_for_log("did you mean `provider`?");
-    assert_eq!((status("gw-SECRET-two"), status("gw-SECRET-three")), (200, 401));
+    assert_eq!((status("gw-SECRET-six"), status("gw-SECRET-three")), (200, 401));
 
     std::fs::write(&path, table("gw-SECRET-four")).unwrap();
     gateway.signal("HUP");
