@@ -37,6 +37,9 @@ use crate::platform::{Fault, Limits, Millis, Payload, Platform};
 const DISCARD_LIMIT: usize = 128 * 1024 * 1024;
 const DISCARD_TIME: Duration = Duration::from_secs(10);
 
+/// A client that sends nothing of such a body for this long waits for the answer.
+const QUIET: Duration = Duration::from_millis(500);
+
 /// As good as for ever.
 const LONG: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
@@ -90,7 +93,7 @@ impl Platform for Native {
                 0 => return Ok(body.freeze()),
                 _ if body.len() > limit => {
                     drop(body);
-                    discard(stream).await;
+                    discard(stream, idle.min(QUIET)).await;
                     return Err(Fault::TooLarge);
                 }
                 _ => {}
@@ -119,15 +122,17 @@ async fn fill(stream: &mut Stream, out: &mut BytesMut, idle: Duration) -> Result
     .await
 }
 
-/// Reads past what a client is still sending, so that it gets to read the answer.
-async fn discard(mut stream: Stream) {
+/// Reads past what a client is still sending, so that it gets to read the answer, until it sends nothing for `idle`.
+async fn discard(mut stream: Stream, idle: Duration) {
     let mut left = DISCARD_LIMIT;
     let discarding = async {
-        while let Ok(Some(data)) = poll_fn(|context| stream.poll_data(context)).await {
-            match left.checked_sub(data.len()) {
+        let mut read = BytesMut::new();
+        while let Ok(1..) = fill(&mut stream, &mut read, idle).await {
+            match left.checked_sub(read.len()) {
                 Some(rest) => left = rest,
                 None => break,
             }
+            read.clear();
         }
     };
     let _ = tokio::time::timeout(DISCARD_TIME, discarding).await;
