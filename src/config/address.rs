@@ -86,12 +86,18 @@ fn below(address: &str, path: &str, query: Option<&str>) -> Option<Uri> {
     format!("{address}/{path}{query}").parse().ok()
 }
 
+/// What stands between the scheme and the path.
+fn text_of(uri: &Uri) -> &str {
+    uri.authority().map_or("", http::uri::Authority::as_str)
+}
+
 fn url(fields: &mut Fields<'_, '_>, name: &str, text: &str) -> Option<Uri> {
     if text.is_empty() {
         return None;
     }
     let uri = text.trim().parse::<Uri>().ok().filter(|uri| {
-        matches!(uri.scheme_str(), Some("http" | "https")) && uri.host().is_some_and(|host| !host.is_empty())
+        let is_whole = |host: &str| !host.is_empty() && (uri.port().is_some() || text_of(uri).ends_with(host));
+        matches!(uri.scheme_str(), Some("http" | "https")) && uri.host().is_some_and(is_whole)
     });
     let Some(uri) = uri else {
         fields.problem(
@@ -101,10 +107,7 @@ fn url(fields: &mut Fields<'_, '_>, name: &str, text: &str) -> Option<Uri> {
         );
         return None;
     };
-    if uri
-        .authority()
-        .is_some_and(|authority| authority.as_str().contains('@'))
-    {
+    if text_of(&uri).contains('@') {
         fields.problem(
             Some(name),
             "it holds a user name or password",

@@ -172,9 +172,11 @@ fn single_token(variables: Variables<'_>, problems: &mut Problems) -> Option<Doc
     if let Some(timeout) = get("UPSTREAM_TIMEOUT") {
         put(
             "timeout",
-            timeout
-                .parse::<f64>()
-                .map_or_else(|_| Value::from(timeout.clone()), Value::from),
+            // What is no number in JSON either is told as it stands.
+            match timeout.parse::<f64>() {
+                Ok(seconds) if seconds.is_finite() => seconds.into(),
+                _ => timeout.into(),
+            },
         );
     }
     let headers: Map<String, Value> = [("HTTP_REFERER", "HTTP-Referer"), ("X_TITLE", "X-Title")]

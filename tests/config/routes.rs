@@ -84,7 +84,13 @@ fn a_base_url_is_an_address_and_its_trailing_slash_is_ignored() {
         report(&json!({"base_url": "https://api.example/v1/chat/completions"}))
             .contains("write https://api.example/v1")
     );
-    for bad in ["api.example/v1", "ftp://api.example", "https://", "not a url"] {
+    for bad in [
+        "api.example/v1",
+        "ftp://api.example",
+        "https://",
+        "not a url",
+        "https://api.example:99999/v1",
+    ] {
         assert!(
             report(&json!({"base_url": bad})).contains("expected an http or https URL"),
             "{bad}"

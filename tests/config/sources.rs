@@ -121,15 +121,17 @@ fn half_a_single_token_and_bad_values_name_their_variables() {
     let told = |set: &[(&str, &str)]| variables(set).unwrap_err().to_string();
     assert!(told(&[("OPENAI_API_KEY", "k")]).contains("GATEWAY_TOKEN: an upstream key is set"));
     assert!(told(&[("GATEWAY_TOKEN", "t")]).contains("set UPSTREAM_API_KEY"));
-    let timeout = told(&[
-        ("GATEWAY_TOKEN", "t"),
-        ("OPENROUTER_API_KEY", "k"),
-        ("UPSTREAM_TIMEOUT", "soon"),
-    ]);
-    assert!(
-        timeout.contains("UPSTREAM_TIMEOUT: expected a number of seconds"),
-        "{timeout}"
-    );
+    for seconds in ["soon", "nan", "inf"] {
+        let timeout = told(&[
+            ("GATEWAY_TOKEN", "t"),
+            ("OPENROUTER_API_KEY", "k"),
+            ("UPSTREAM_TIMEOUT", seconds),
+        ]);
+        assert!(
+            timeout.contains("UPSTREAM_TIMEOUT: expected a number of seconds"),
+            "{timeout}"
+        );
+    }
 }
 
 #[test]
