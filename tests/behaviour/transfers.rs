@@ -337,6 +337,19 @@ pub(crate) fn half_a_download_does_not_look_whole(runtime: Runtime) {
 }
 
 #[test]
+fn half_a_download_does_not_look_whole_to_an_old_client() {
+    let upstream = Upstream::start(|_, to| {
+        to.head("200 OK", "content-type: audio/mpeg\r\ntransfer-encoding: chunked\r\n");
+        to.send(b"4\r\nhalf\r\n");
+        thread::sleep(Duration::from_millis(100));
+    });
+    let gateway = Gateway::to(Runtime::Native, &upstream, json!({}));
+    // To a client of HTTP/1.0 the end of the connection is that of the body.
+    let asked = format!("GET /v1/files/file-1/content HTTP/1.0\r\nhost: g\r\nx-api-key: {TOKEN}\r\n\r\n");
+    assert!(!gateway.open(asked).is_let_go(), "half a file has ended in good order");
+}
+
+#[test]
 fn a_body_is_waited_for_only_where_it_is_wanted() {
     let upstream = Upstream::answering("200 OK", JSON, r#"{"id":"file-1"}"#);
     let gateway = Gateway::to(Runtime::Native, &upstream, json!({}));

@@ -169,6 +169,11 @@ impl Connection {
         Ok((io, reading.buffer.freeze()))
     }
 
+    /// Lets the connection break when it is dropped, rather than end.
+    pub(super) fn reset(&self) {
+        let _ = self.to.as_ref().set_zero_linger();
+    }
+
     /// Closes it, and reads past what the client still sends: otherwise it may never get to read the answer.
     pub(super) async fn close(mut self) {
         if self.to.shutdown().await.is_err() {

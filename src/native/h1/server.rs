@@ -102,7 +102,11 @@ pub(in crate::native) async fn serve(io: TcpStream, serving: Serving) {
                 }
                 return;
             }
-            Err(_) => return,
+            Err(_) => {
+                // In one piece: its halves would say goodbye.
+                drop(Arc::into_inner(connection).map(Connection::into_parts));
+                return;
+            }
         }
         patience = KEPT;
     }
@@ -227,7 +231,14 @@ async fn respond(
     let mut first = true;
     loop {
         let (piece, ended) = match next(connection, body, !first).await {
-            Next::Piece(piece) => (piece?, body.is_end()),
+            Next::Piece(Ok(piece)) => (piece, body.is_end()),
+            Next::Piece(Err(error)) => {
+                if terms.old && !announced {
+                    // The end of the connection would be that of the body.
+                    connection.reset();
+                }
+                return Err(error);
+            }
             Next::End => (Bytes::new(), true),
             Next::Nothing => (Bytes::new(), false),
             Next::Left => return Err(io::ErrorKind::ConnectionAborted.into()),
