@@ -15,8 +15,8 @@ pub enum Class {
     Admin,
 }
 
-/// What any key may answer, all of it by POST.
-const STATELESS: [&str; 15] = [
+/// What any key may answer, all of it by POST. Anthropic's messages and the usual way to rank texts are beside OpenAI's own.
+const STATELESS: [&str; 18] = [
     "audio/speech",
     "audio/transcriptions",
     "audio/translations",
@@ -28,7 +28,10 @@ const STATELESS: [&str; 15] = [
     "images/edits",
     "images/generations",
     "images/variations",
+    "messages",
+    "messages/count_tokens",
     "moderations",
+    "rerank",
     "responses",
     "responses/compact",
     "responses/input_tokens",

@@ -54,7 +54,15 @@ impl<P: Platform> Gateway<P> {
                 let message = "This token's models have to be read in the request body; send it as JSON or as multipart/form-data, without Content-Encoding.";
                 return Err(Error::new(Kind::UnsupportedMediaType, message));
             }
-            Kinds::Form(_) | Kinds::Other => (call.body, upload) = self.opaque_body(head, stream).await?,
+            Kinds::Form(_) | Kinds::Other => {
+                (call.body, upload) = self.opaque_body(head, stream).await?;
+                // It may be JSON all the same, and name a model that this token may not use.
+                if !route.models.is_empty()
+                    && let Ok(peek) = Peek::read(&call.body)
+                {
+                    call.content = Content::Json(peek);
+                }
+            }
         }
         call.keys = keys(class, path, &call);
         record.stream = call.streams();
