@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::future::{Either, select};
-use http::{HeaderName, Request, Response, StatusCode, header};
+use http::{HeaderName, Method, Request, Response, StatusCode, header};
 use worker::js_sys::Reflect;
 use worker::wasm_bindgen::{JsCast, JsValue};
 use worker::web_sys::{self, AbortController, AbortSignal};
@@ -59,6 +59,8 @@ pub(super) async fn send(
     let mut sending = None;
     let (mut bytes, mut readable) = (Bytes::new(), None);
     match body {
+        // The runtime sends none with these, and it would mean nothing (RFC 9110 sections 9.3.1 and 9.3.2).
+        _ if matches!(head.method, Method::GET | Method::HEAD) => {}
         Payload::Full([whole, middle, end]) if middle.is_empty() && end.is_empty() => bytes = whole,
         Payload::Full(pieces) => bytes = pieces.concat().into(),
         Payload::Stream { read, stream, length } => {

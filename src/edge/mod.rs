@@ -49,7 +49,11 @@ async fn answer(request: web_sys::Request, env: JsValue, context: Context) -> Re
     let request = incoming(request);
     let (gateway, trouble) = match settings::config(&env).await {
         Ok(config) => (gateway(config), None),
-        Err(problems) => (gateway(Arc::new(Config::none())), Some(answer::unconfigured(&problems))),
+        // A browser that may not ask never gets to read what is wrong.
+        Err(problems) => {
+            let trouble = (request.method() != Method::OPTIONS).then(|| answer::unconfigured(&problems));
+            (gateway(Arc::new(Config::none())), trouble)
+        }
     };
     let mut record = gateway.record(request.headers());
     let response = match trouble {

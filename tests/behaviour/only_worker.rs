@@ -20,6 +20,8 @@ fn a_bad_configuration_is_told_by_its_number_of_problems_and_logged() {
     let own = gateway.raw(request("GET", "/v1/models", TOKEN, "x-request-id: mine-1\r\n", ""));
     assert_eq!(own.field("x-request-id"), Some("mine-1"));
     assert!(gateway.log().contains("did you mean `openrouter`?"));
+    // Without this answer a browser never gets to read the other one.
+    assert_eq!(gateway.raw(request("OPTIONS", "/v1/models", "", "", "")).status, 204);
 }
 
 #[test]
