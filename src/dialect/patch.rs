@@ -110,7 +110,7 @@ pub const fn whole(body: Bytes) -> Pieces {
 }
 
 /// What tells one conversation from another, for prompt caches, in a request that was read before: `prompt_cache_key`, else
-/// `user`, else the messages up to the first of the user.
+/// `user`, else the messages, which Responses call input, up to the first of the user.
 #[must_use]
 pub fn conversation(body: &[u8]) -> Option<&[u8]> {
     let members = Members::of(body).ok()?;
@@ -121,7 +121,13 @@ pub fn conversation(body: &[u8]) -> Option<&[u8]> {
     };
     let known = named("prompt_cache_key").or_else(|| named("user"));
     known
-        .or_else(|| members.last("messages").and_then(opening))
+        .or_else(|| {
+            members
+                .last("messages")
+                .or_else(|| members.last("input"))
+                .and_then(opening)
+        })
+        .or_else(|| named("input"))
         .map(str::as_bytes)
 }
 
@@ -373,6 +379,10 @@ mod tests {
         let of = |body: &'static [u8]| conversation(body).unwrap();
         assert_eq!(of(first), of(later));
         assert_eq!(of(br#"{"user":"ann","prompt_cache_key":"k","messages":[]}"#), b"\"k\"");
+        let first = br#"{"input":[{"role":"user","content":"u"}]}"#;
+        let later = br#"{"input":[{"role":"user","content":"u"},{"type":"function_call"}]}"#;
+        assert_eq!(of(first), of(later));
+        assert_eq!(of(br#"{"input":"hi"}"#), b"\"hi\"");
     }
 
     proptest! {
