@@ -65,9 +65,11 @@ impl<P: Platform> Gateway<P> {
         let model_of = |index: usize| call.model(&self.config.routes[index], index);
         let mut plan = Plan::new(&self.config, health, call.route, &order, model_of, self.platform.now());
         let mut failure = None;
+        let mut waiting_helps = false;
+        let attempts_before = record.attempts;
         while let Step::Try { target, limit } = plan.next(self.platform.now()) {
             let route = &self.config.routes[target.route];
-            record.attempts = plan.attempts();
+            record.attempts = attempts_before + plan.attempts();
             record.provider = Some(route.provider.clone());
             let hold = plan.has_more(self.platform.now());
             // What is sent as it comes may take as long as the client likes; the runtime watches that it moves.

@@ -151,19 +151,17 @@ fn wait(headers: &HeaderMap, refusal: &Refusal, now: Millis) -> Option<Duration>
             Some(now.until(Millis(u64::try_from(since.as_millis()).ok()?)))
         })
     };
-    // Of two limits the one that is used up; where neither says so, the one that is open again first.
+    // Of several limits the one that is used up; where neither says so, the one that is open again first.
     let reset = || {
-        let of = |what: &str| {
-            text(&format!("x-ratelimit-reset-{what}")).and_then(|text| duration(text).or_else(|| seconds(text)))
-        };
         let used_up = |what: &str| text(&format!("x-ratelimit-remaining-{what}")) == Some("0");
-        let limits = ["requests", "tokens"];
-        limits
-            .iter()
-            .filter(|what| used_up(what))
-            .filter_map(|what| of(what))
-            .max()
-            .or_else(|| limits.iter().filter_map(|what| of(what)).min())
+        let limits = headers.keys().filter_map(|name| {
+            let what = name.as_str().strip_prefix("x-ratelimit-reset-")?;
+            let reset = text(name.as_str()).and_then(|text| duration(text).or_else(|| seconds(text)))?;
+            Some((used_up(what), reset))
+        });
+        let (used_up, open): (Vec<_>, Vec<_>) = limits.partition(|(used_up, _)| *used_up);
+        let times = |limits: Vec<(bool, Duration)>| limits.into_iter().map(|(_, reset)| reset);
+        times(used_up).max().or_else(|| times(open).min())
     };
     millis.or_else(after).or(refusal.retry_after).or_else(reset)
 }
@@ -234,6 +232,7 @@ mod tests {
                 ],
                 360_000,
             ),
+            (&[("x-ratelimit-reset-input-tokens", "12s")], 12_000),
         ] {
             assert_eq!(meaning(429, fields, "{}"), (Scope::KeyAndModel, millis), "{fields:?}");
         }

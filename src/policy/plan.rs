@@ -162,16 +162,17 @@ impl<'a> Plan<'a> {
         self.attempts < self.max_attempts && self.left.iter().any(|target| !self.is_over(target, now))
     }
 
-    /// When the first of the route's own keys wakes, if all of them rest.
+    /// When the first of the keys wakes that may serve the request, if all of them rest.
     #[must_use]
     pub fn first_wake(&self, now: Millis) -> Option<Millis> {
-        let stop = self.stops.first()?;
-        let keys = 0..self.config.routes[stop.route].keys.len();
-        let wakes = keys.map(|key| {
-            let key = Some(key);
-            self.wakes(Target { route: stop.route, key }, now)
+        let keys = self.stops.iter().flat_map(|stop| {
+            let keys = 0..self.config.routes[stop.route].keys.len();
+            keys.map(|key| Target {
+                route: stop.route,
+                key: Some(key),
+            })
         });
-        wakes.min().flatten()
+        keys.map(|target| self.wakes(target, now)).min().flatten()
     }
 
     fn stop(&self, target: &Target) -> Option<&Stop<'a>> {

@@ -45,6 +45,8 @@ pub(crate) fn the_lists_of_all_upstreams_are_one(runtime: Runtime) {
         ]),
     );
     let answer = gateway.get("/v1/models");
+    // The broken one was asked with both of its keys.
+    assert_eq!(answer.field("x-gateway-attempts"), Some("4"));
     assert_eq!(
         answer.text(),
         r#"{"object":"list","data":[{"id":"a","n":1.00},{"id":"both","of":1},{"id":"z/b"}]}"#
