@@ -1,6 +1,8 @@
 //! Takes the operator's secrets out of what an upstream says about an error, and out of the headers of every answer. The
 //! bodies of good answers are not read.
 
+use std::ops::Range;
+
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue};
 use memchr::{memchr2, memmem};
@@ -15,13 +17,11 @@ const SHORTEST: usize = 4;
 /// What the name of an operator's header says when its value is a secret.
 const TELLING: [&str; 5] = ["auth", "key", "token", "secret", "cookie"];
 
-/// Every configured secret, the longest first: one may begin like another.
+/// Every configured secret.
 fn secrets(config: &Config) -> Vec<&[u8]> {
     let headers = config.routes.iter().flat_map(secret_headers);
     let keys = config.secrets().map(|secret| secret.expose().as_bytes());
-    let mut secrets: Vec<_> = keys.chain(headers).filter(|secret| secret.len() >= SHORTEST).collect();
-    secrets.sort_unstable_by_key(|secret| std::cmp::Reverse(secret.len()));
-    secrets
+    keys.chain(headers).filter(|secret| secret.len() >= SHORTEST).collect()
 }
 
 /// What the operator's own headers of a route hold of secrets.
@@ -38,50 +38,95 @@ fn behind_scheme(value: &HeaderValue) -> &[u8] {
 }
 
 /// `body` without any configured secret; the same bytes where it holds none.
-pub(super) fn body(config: &Config, mut body: Bytes) -> Bytes {
-    for secret in secrets(config) {
-        let mut clean = Vec::new();
-        let mut rest = 0;
-        while let Some((start, end)) = find(&body[rest..], secret) {
-            clean.extend_from_slice(&body[rest..rest + start]);
-            clean.extend_from_slice(REDACTED);
-            rest += end;
-        }
-        if rest > 0 {
-            clean.extend_from_slice(&body[rest..]);
-            body = clean.into();
-        }
+pub(super) fn body(config: &Config, body: Bytes) -> Bytes {
+    let mut found: Vec<Range<usize>> = Text::of(&body).all(&secrets(config));
+    if found.is_empty() {
+        return body;
     }
-    body
+    found.sort_unstable_by_key(|range| range.start);
+    // One secret may begin like another.
+    found.dedup_by(|next, last| {
+        let overlaps = next.start < last.end;
+        if overlaps {
+            last.end = last.end.max(next.end);
+        }
+        overlaps
+    });
+    let mut clean = Vec::with_capacity(body.len());
+    let mut rest = 0;
+    for range in found {
+        clean.extend_from_slice(&body[rest..range.start]);
+        clean.extend_from_slice(REDACTED);
+        rest = range.end;
+    }
+    clean.extend_from_slice(&body[rest..]);
+    clean.into()
 }
 
-/// Where `secret` stands in `text` first, as it is or escaped: by JSON (RFC 8259 section 7) or in a URL (RFC 3986 section 2.1).
-fn find(text: &[u8], secret: &[u8]) -> Option<(usize, usize)> {
-    if memchr2(b'\\', b'%', text).is_none() {
-        return memmem::find(text, secret).map(|start| (start, start + secret.len()));
-    }
-    (0..text.len()).find_map(|start| {
-        let mut end = start;
-        for byte in secret {
-            end += written_as(&text[end..], *byte)?;
-        }
-        Some((start, end))
-    })
+/// A text as it stands, and as it reads without its escapes, JSON's (RFC 8259 section 7) and a URL's (RFC 3986 section 2.1).
+struct Text<'a> {
+    written: &'a [u8],
+    /// Where there are escapes: what it reads, and where each byte of that begins, and the end.
+    read: Option<(Vec<u8>, Vec<usize>)>,
 }
 
-/// How many bytes at the start of `text` stand for `byte`.
-fn written_as(text: &[u8], byte: u8) -> Option<usize> {
-    let is_hex = |digits: &[u8]| {
-        let digits = std::str::from_utf8(digits).ok();
-        digits.and_then(|digits| u8::from_str_radix(digits, 16).ok()) == Some(byte)
+impl<'a> Text<'a> {
+    fn of(written: &'a [u8]) -> Self {
+        let read = memchr2(b'\\', b'%', written).map(|_| {
+            let (mut bytes, mut starts, mut at) = (Vec::new(), Vec::new(), 0);
+            while at < written.len() {
+                let (byte, length) = unescaped(&written[at..]);
+                bytes.push(byte);
+                starts.push(at);
+                at += length;
+            }
+            starts.push(at);
+            (bytes, starts)
+        });
+        Self { written, read }
+    }
+
+    /// Where the secrets stand, in the text as it is written.
+    fn all(&self, secrets: &[&[u8]]) -> Vec<Range<usize>> {
+        let mut found = Vec::new();
+        for secret in secrets {
+            let finder = memmem::Finder::new(secret);
+            found.extend(finder.find_iter(self.written).map(|start| start..start + secret.len()));
+            if let Some((bytes, starts)) = &self.read {
+                let ranges = finder.find_iter(bytes).map(|at| starts[at]..starts[at + secret.len()]);
+                found.extend(ranges);
+            }
+        }
+        found
+    }
+
+    fn holds(&self, secret: &[u8]) -> bool {
+        let texts = [
+            Some(self.written),
+            self.read.as_ref().map(|(bytes, _)| bytes.as_slice()),
+        ];
+        texts
+            .into_iter()
+            .flatten()
+            .any(|text| memmem::find(text, secret).is_some())
+    }
+}
+
+/// The byte that `text` begins with, and how many it is written with.
+fn unescaped(text: &[u8]) -> (u8, usize) {
+    let hex = |digits: [u8; 2]| {
+        let digits = std::str::from_utf8(&digits)
+            .ok()
+            .filter(|digits| !digits.starts_with('+'))?;
+        u8::from_str_radix(digits, 16).ok()
     };
-    match text {
-        [b'\\', b'u', b'0', b'0', high, low, ..] if is_hex(&[*high, *low]) => Some(6),
-        [b'\\', escaped, ..] if *escaped == byte => Some(2),
-        [b'%', high, low, ..] if is_hex(&[*high, *low]) => Some(3),
-        [first, ..] if *first == byte => Some(1),
+    match *text {
+        [b'\\', b'u', b'0', b'0', high, low, ..] => hex([high, low]).map(|byte| (byte, 6)),
+        [b'\\', escaped, ..] => Some((escaped, 2)),
+        [b'%', high, low, ..] => hex([high, low]).map(|byte| (byte, 3)),
         _ => None,
     }
+    .unwrap_or((text[0], 1))
 }
 
 /// Drops every header whose value holds a configured secret.
@@ -99,8 +144,9 @@ pub(super) fn echoes(route: &Route, key: Option<&str>, headers: &mut HeaderMap) 
 
 fn drop_telling(secrets: &[&[u8]], headers: &mut HeaderMap) {
     let tells = |value: &[u8]| {
+        let text = Text::of(value);
         let mut secrets = secrets.iter().filter(|secret| secret.len() <= value.len());
-        secrets.any(|secret| find(value, secret).is_some())
+        secrets.any(|secret| text.holds(secret))
     };
     let telling: Vec<_> = headers
         .iter()
