@@ -30,6 +30,9 @@ const ANSWER_LIMIT: usize = 64 * 1024 * 1024;
 /// The longest that the head of a stream is held back for its first content.
 const HOLD: Duration = Duration::from_secs(15);
 
+/// The most of a stream that is held back, in bytes.
+const HELD: usize = 64 * 1024;
+
 /// The longest that a body may be sent.
 const LONGEST_UPLOAD: Duration = Duration::from_secs(24 * 60 * 60);
 
@@ -316,7 +319,8 @@ impl<P: Platform> Gateway<P> {
     async fn held(&self, response: Response<Relay<P::Stream>>, route: &Route) -> Outcome<P::Stream> {
         let (mut head, mut relay) = response.into_parts();
         let mut patience = pin!(self.platform.sleep(HOLD));
-        loop {
+        let mut held: usize = relay.read.iter().map(Bytes::len).sum();
+        while held < HELD {
             match relay.observer.beginning() {
                 Beginning::Nothing => {}
                 Beginning::Content => break,
@@ -332,6 +336,7 @@ impl<P: Platform> Gateway<P> {
             match select(next, patience.as_mut()).await {
                 Either::Left((Ok(Some(bytes)), _)) => {
                     relay.observer.feed(&bytes);
+                    held += bytes.len();
                     relay.read.push(bytes);
                 }
                 Either::Left((Ok(None), _)) => return Outcome::Unusable(head.status),
