@@ -47,6 +47,8 @@ pub enum Kind {
     UpstreamInvalidResponse,
     /// A stream that had begun was cut (told in an event: the status went out before).
     UpstreamStreamTruncated,
+    /// The upstream takes no more requests for now, and did not say so in words that could be passed on.
+    RateLimited,
     /// More requests at once than the operator admits.
     Overloaded,
     /// No answer within the route's timeout.
@@ -96,6 +98,7 @@ impl Kind {
             Self::UpstreamAuthFailed => (StatusCode::BAD_GATEWAY, UPSTREAM, "upstream_auth_failed"),
             Self::UpstreamInvalidResponse => (StatusCode::BAD_GATEWAY, UPSTREAM, "upstream_invalid_response"),
             Self::UpstreamStreamTruncated => (StatusCode::BAD_GATEWAY, UPSTREAM, "upstream_stream_truncated"),
+            Self::RateLimited => (StatusCode::TOO_MANY_REQUESTS, "rate_limit_error", "rate_limit_exceeded"),
             Self::Overloaded => (StatusCode::SERVICE_UNAVAILABLE, UPSTREAM, "overloaded"),
             Self::UpstreamTimeout => (StatusCode::GATEWAY_TIMEOUT, UPSTREAM, "upstream_timeout"),
         };

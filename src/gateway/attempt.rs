@@ -27,6 +27,10 @@ use crate::policy::plan::{Order, Plan, Step, Target, Verdict};
 /// The largest answer that is read whole: a chat answer with a few images inside fits.
 const ANSWER_LIMIT: usize = 64 * 1024 * 1024;
 
+/// The same of an error. What is longer, or does not come, is not needed: the status says enough.
+const ERROR_LIMIT: usize = 1024 * 1024;
+const ERROR_IDLE: Duration = Duration::from_secs(5);
+
 /// The longest that the head of a stream is held back for its first content.
 const HOLD: Duration = Duration::from_secs(15);
 
@@ -90,6 +94,7 @@ impl<P: Platform> Gateway<P> {
                 return Err(unreadable(fault));
             }
             let (now, meaning) = (self.platform.now(), outcome.meaning());
+            waiting_helps |= meaning.waiting_helps;
             if meaning.scope == Scope::StreamOptions
                 && call.streams()
                 && !health.lacks_stream_options(route, now)
@@ -104,9 +109,11 @@ impl<P: Platform> Gateway<P> {
             failure = Some(Failure::or_worse(failure, Failure::of(outcome, route)));
         }
         match failure {
-            Some(Failure::Answer(mut response, meaning)) => {
+            Some(Failure::Answer(mut response, mut meaning)) => {
                 let now = self.platform.now();
-                if meaning.waiting_helps
+                // One of its keys may have no quota, and another one have some soon.
+                meaning.waiting_helps = waiting_helps;
+                if waiting_helps
                     && !outcome::says_when(response.headers())
                     && let Some(wake) = plan.first_wake(now)
                 {
@@ -281,9 +288,15 @@ impl<P: Platform> Gateway<P> {
             return Outcome::Unusable(status);
         }
         let (head, stream) = response.into_parts();
-        let body = match self.platform.collect(stream, ANSWER_LIMIT, idle).await {
+        let (limit, idle) = if status.is_success() {
+            (ANSWER_LIMIT, idle)
+        } else {
+            (ERROR_LIMIT, idle.min(ERROR_IDLE))
+        };
+        let body = match self.platform.collect(stream, limit, idle).await {
             Ok(rest) if read.is_empty() => rest,
             Ok(rest) => [read, rest].concat().into(),
+            Err(_) if !status.is_success() => Bytes::new(),
             Err(fault) => return Outcome::Failed(fault),
         };
         if status.is_success() {

@@ -80,6 +80,10 @@ pub(super) fn unreachable() -> Error {
 }
 
 pub(super) fn unusable(status: StatusCode) -> Error {
+    if status == StatusCode::TOO_MANY_REQUESTS {
+        let message = "The upstream takes no more requests for now; try again later, or with another model.";
+        return Error::new(Kind::RateLimited, message);
+    }
     let what = if status.is_redirection() {
         "redirected the request, which is never followed"
     } else {
