@@ -39,6 +39,8 @@ mod life_cycle;
 mod log;
 #[path = "behaviour/models.rs"]
 mod models;
+#[path = "behaviour/oddities.rs"]
+mod oddities;
 #[path = "behaviour/only_native.rs"]
 mod only_native;
 #[path = "behaviour/only_worker.rs"]
@@ -190,6 +192,21 @@ behaviours! {
         a_list_outlives_its_upstream_for_a_while,
         an_upstream_without_a_list_gets_the_one_that_its_route_implies,
         a_model_with_slashes_is_found_in_the_list_where_it_has_no_page,
+    }
+    oddities {
+        a_stream_that_begins_with_an_error_of_any_shape_is_tried_elsewhere,
+        a_stream_of_unknown_type_that_begins_with_nothing_is_one,
+        an_error_that_says_nothing_is_none,
+        an_empty_reason_to_finish_is_none,
+        a_secret_that_comes_in_pieces_is_redacted,
+        what_may_be_an_error_is_held_back_no_longer_than_its_line,
+        a_message_that_breaks_ends_with_an_event_its_clients_know,
+        a_thing_that_failed_is_an_answer_like_any_other,
+        an_error_whose_words_do_not_come_is_still_that_error,
+        a_beginning_without_content_is_not_kept_for_ever,
+        when_a_fallback_is_limited_its_own_limit_is_told,
+        waiting_helps_where_it_helps_one_of_the_keys,
+        a_body_where_none_belongs_is_no_upstreams_fault,
     }
     passed {
         any_method_and_path_is_passed_on_as_it_is,

@@ -3,30 +3,32 @@
 //!
 //! Lines end as the event-stream specification says (CRLF, LF or CR; WHATWG HTML, section 9.2.6).
 
+mod ending;
 mod event;
 
 use std::collections::BTreeSet;
 use std::sync::LazyLock;
 
+use memchr::memchr2;
 use memchr::memmem::Finder;
-use memchr::{memchr2, memmem};
-use serde::Deserialize;
 
+pub use self::ending::Ending;
 use self::event::{Event, Response};
-use super::openai::{self, Usage};
-use crate::error::{Error, Kind};
+use super::openai::{Usage, is_json, is_listed_error, says_something};
 
 /// The most that is kept of a line that came in pieces. What is longer is passed on like everything else and not read.
 const LINE_LIMIT: usize = 256 * 1024;
 
-/// The events behind which a response says no more.
-const RESPONSE_ENDS: [&str; 4] = ["response.completed", "response.failed", "response.incomplete", "error"];
+/// How much of a line is searched for an error before its end has come.
+const TELLING: usize = 4 * 1024;
 
-/// The events that say that a response will come, and nothing of it, as JSON.
-const RESPONSE_BEGINS: [&str; 3] = [
+/// The events that say that an answer will come, and nothing of it, as JSON.
+const SILENT: [&str; 5] = [
     "\"response.created\"",
     "\"response.queued\"",
     "\"response.in_progress\"",
+    "\"message_start\"",
+    "\"ping\"",
 ];
 
 /// Searchers are made once: making one costs more than a search through an event.
@@ -49,18 +51,6 @@ pub enum Beginning {
     Empty,
 }
 
-/// How the streams of an endpoint end.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Ending {
-    /// With `[DONE]`, or when every choice said why it ended: Chat Completions, and the completions before them.
-    #[default]
-    Done,
-    /// With an event that says that the response is complete, failed or incomplete, or why there is none: Responses.
-    Response,
-    /// In a way that is not known. Only a break is told.
-    Unknown,
-}
-
 /// The observer of one stream. Feed it every byte in order.
 #[derive(Debug)]
 pub struct Observer {
@@ -76,11 +66,14 @@ pub struct Observer {
     last_named: bool,
     /// Its name is `error`.
     error_named: bool,
+    /// Its name is `ping`.
+    ping_named: bool,
     beginning: Beginning,
     ending: Ending,
     done: bool,
-    error: bool,
-    /// In a way that every client takes for the end.
+    /// Of an error, or of something that is not understood.
+    tells_error: bool,
+    /// An error, in a way that every client takes for the end.
     ends_in_error: bool,
     /// Choices that were begun, and those that said why they ended.
     choices: BTreeSet<u64>,
@@ -97,10 +90,11 @@ impl Default for Observer {
             in_event: false,
             last_named: false,
             error_named: false,
+            ping_named: false,
             beginning: Beginning::Nothing,
             ending: Ending::Done,
             done: false,
-            error: false,
+            tells_error: false,
             ends_in_error: false,
             choices: BTreeSet::from([0]),
             finished: BTreeSet::new(),
@@ -179,15 +173,22 @@ impl Observer {
     }
 
     fn read_line(&mut self, line: &[u8]) {
+        let line = line.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(line);
         self.in_event = !line.is_empty();
         self.last_named &= self.in_event;
         self.error_named &= self.in_event;
+        self.ping_named &= self.in_event;
         if let Some(data) = line.strip_prefix(b"data:") {
             self.read_data(data.trim_ascii());
         } else if let Some(event) = line.strip_prefix(b"event:") {
             let name = event.trim_ascii();
             self.error_named = name == b"error";
-            self.last_named = self.ending == Ending::Response && RESPONSE_ENDS.iter().any(|end| end.as_bytes() == name);
+            self.ping_named = name == b"ping";
+            self.last_named = self.ending.is_last_name(name);
+        } else {
+            // No event stream has it: an error that was written as it is, most likely.
+            let fields: [&[u8]; 4] = [b":", b"id", b"retry", b"data"];
+            self.tells_error |= self.in_event && !fields.iter().any(|field| line.starts_with(field));
         }
     }
 
@@ -197,10 +198,10 @@ impl Observer {
             self.begin(Beginning::Empty);
             return;
         }
-        if data.is_empty() {
+        if data.is_empty() || self.ping_named || data.eq_ignore_ascii_case(b"ping") {
             return;
         }
-        self.done |= self.ending == Ending::Response && (self.last_named || is_last(data));
+        self.done |= self.last_named || self.ending.is_last(data);
         // Most events are one choice's next words. Only what says more is parsed.
         let first = self.beginning == Beginning::Nothing;
         if first
@@ -215,10 +216,19 @@ impl Observer {
     }
 
     fn read_event(&mut self, data: &[u8], first: bool) {
-        let Ok(event) = serde_json::from_slice::<Event<'_>>(data) else {
+        let event = data
+            .starts_with(b"{")
+            .then(|| serde_json::from_slice::<Event<'_>>(data));
+        let Some(Ok(event)) = event else {
+            self.tells_error = true;
+            if self.error_named || is_listed_error(data) {
+                let text = serde_json::to_vec(&String::from_utf8_lossy(data)).unwrap_or_default();
+                let listed = is_json(data).then(|| data.to_vec());
+                self.begin(Beginning::Error(listed.unwrap_or_else(|| error_object(&text))));
+            }
             // Not ours to judge; it may be one line of several.
             self.begin(Beginning::Content);
-            if memmem::find(data, b"\"finish_reason\":\"").is_some() {
+            if says(data, &FINISH_REASON, b'n') {
                 self.finished.insert(0);
             }
             return;
@@ -226,35 +236,39 @@ impl Observer {
         let inside: Option<Response<'_>> = event
             .response
             .and_then(|response| serde_json::from_str(response.get()).ok());
-        if event.error.is_some() || event.object == Some("error") {
-            self.error = true;
+        if event.error.is_some_and(|error| says_something(error.get())) || event.object == Some("error") {
+            self.tells_error = true;
             self.ends_in_error = true;
             self.begin(Beginning::Error(data.to_vec()));
+        } else if first && self.ending == Ending::Done && event.is_bare_error() {
+            self.tells_error = true;
+            self.begin(Beginning::Error(data.to_vec()));
         } else if self.error_named || event.is("\"error\"") {
-            self.error = true;
+            self.tells_error = true;
             self.begin(Beginning::Error(error_object(data)));
         } else if event.is("\"response.failed\"")
             && let Some(error) = inside.as_ref().and_then(|response| response.error)
         {
-            self.error = true;
+            self.tells_error = true;
             self.begin(Beginning::Error(error_object(error.get().as_bytes())));
         }
         // Responses tell it inside the response.
         self.usage = event
-            .usage
+            .usage()
             .or_else(|| inside.and_then(|response| response.usage))
             .or(self.usage);
         let Some(choices) = event.choices else {
-            // That a response has been accepted is no part of it.
-            if !RESPONSE_BEGINS.iter().any(|kind| event.is(kind)) {
+            // That a request has been accepted is no part of its answer.
+            if !SILENT.iter().any(|kind| event.is(kind)) {
                 self.begin(Beginning::Content);
             }
             return;
         };
         for choice in &choices {
-            self.choices.insert(choice.index);
-            if choice.finish_reason.is_some() {
-                self.finished.insert(choice.index);
+            let index = choice.index.unwrap_or_default();
+            self.choices.insert(index);
+            if choice.is_finished() {
+                self.finished.insert(index);
             }
         }
         // Azure's first event has no choices, only what its filter thought of the prompt; OpenAI's names the role and says
@@ -277,10 +291,24 @@ impl Observer {
         &self.beginning
     }
 
-    /// Whether the stream has told of an error.
+    /// Whether the stream has told of an error, or of something that is not understood.
     #[must_use]
-    pub const fn has_error(&self) -> bool {
-        self.error
+    pub const fn tells_error(&self) -> bool {
+        self.tells_error
+    }
+
+    /// The length of the line that has begun, if it may become one that tells of an error.
+    #[must_use]
+    pub fn telling(&self) -> usize {
+        let begun = self.line.get(..TELLING).unwrap_or(&self.line);
+        let telling = self.tells_error || self.error_named || begun.starts_with(b"error") || says(begun, &ERROR, b'n');
+        if telling && !self.overlong { self.line.len() } else { 0 }
+    }
+
+    /// How the stream is to end.
+    #[must_use]
+    pub const fn ending(&self) -> Ending {
+        self.ending
     }
 
     /// Whether the end mark has come.
@@ -307,7 +335,7 @@ impl Observer {
         }
         let finished = match self.ending {
             Ending::Done => self.choices.iter().all(|choice| self.finished.contains(choice)),
-            Ending::Response => false,
+            Ending::Response | Ending::Message => false,
             Ending::Unknown => true,
         };
         // An error that the upstream told is an end, if a sad one.
@@ -319,35 +347,13 @@ impl Observer {
             (false, true) => "\n",
             (false, false) => "",
         };
-        Some([closing.as_bytes(), &truncated()].concat())
+        Some([closing.as_bytes(), &self.ending.truncated()].concat())
     }
-}
-
-/// The event that tells of a stream that was cut. There is no `[DONE]` behind it.
-#[must_use]
-pub fn truncated() -> Vec<u8> {
-    let message = "The upstream's stream ended before the answer was complete; what came before may be cut. Send the request again.";
-    let error = openai::refusal(&Error::new(Kind::UpstreamStreamTruncated, message));
-    [b"data: ", error.as_slice(), b"\n\n"].concat()
 }
 
 /// An error as other endpoints than Responses tell it: as a member of an object.
 fn error_object(error: &[u8]) -> Vec<u8> {
     [b"{\"error\":", error, b"}"].concat()
-}
-
-/// Whether this is the last event of a response, as it says itself: not every upstream names its events.
-fn is_last(data: &[u8]) -> bool {
-    #[derive(Deserialize)]
-    struct Typed<'a> {
-        #[serde(borrow, rename = "type")]
-        kind: &'a str,
-    }
-    // Few events hold such a word, and only they are parsed.
-    RESPONSE_ENDS
-        .iter()
-        .any(|end| memmem::find(data, end.as_bytes()).is_some())
-        && serde_json::from_slice::<Typed<'_>>(data).is_ok_and(|event| RESPONSE_ENDS.contains(&event.kind))
 }
 
 /// Whether a member called `name` (with its quotes) stands somewhere with a value that does not begin with `usual`.

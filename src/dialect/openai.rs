@@ -1,13 +1,14 @@
 //! OpenAI Chat Completions as far as the gateway reads and writes it itself.
 
 use std::borrow::Cow;
+use std::collections::HashMap;
 
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::patch::{Malformed, Members};
-use super::refusal::Refusal;
+use super::refusal::{self, Refusal};
 
 use crate::error::Error;
 
@@ -37,17 +38,19 @@ pub struct Usage {
 /// Usage as Chat Completions tell it, or as Responses and most other endpoints do.
 #[derive(Deserialize)]
 struct Told {
-    prompt_tokens: Option<u64>,
-    completion_tokens: Option<u64>,
-    input_tokens: Option<u64>,
-    output_tokens: Option<u64>,
+    prompt_tokens: Option<f64>,
+    completion_tokens: Option<f64>,
+    input_tokens: Option<f64>,
+    output_tokens: Option<f64>,
 }
 
 impl From<Told> for Usage {
     fn from(told: Told) -> Self {
+        // Not everyone counts in whole numbers.
+        let tokens = |one: Option<f64>, other: Option<f64>| one.or(other).unwrap_or_default() as u64;
         Self {
-            prompt_tokens: told.prompt_tokens.or(told.input_tokens).unwrap_or_default(),
-            completion_tokens: told.completion_tokens.or(told.output_tokens).unwrap_or_default(),
+            prompt_tokens: tokens(told.prompt_tokens, told.input_tokens),
+            completion_tokens: tokens(told.completion_tokens, told.output_tokens),
         }
     }
 }
@@ -59,6 +62,10 @@ pub struct Answer {
     pub usage: Option<Usage>,
     /// It is an error all the same, as some providers answer.
     pub is_error: bool,
+    /// It is a thing that has a kind or an id. It may have failed, and is no failure to answer then.
+    pub is_thing: bool,
+    /// It has no member of an answer, and one of those that errors have without being called one.
+    pub is_bare_error: bool,
     /// It is no JSON object, or a part of one.
     pub is_illegible: bool,
 }
@@ -68,8 +75,7 @@ impl Answer {
     #[must_use]
     pub fn read(body: &[u8]) -> Self {
         if body.trim_ascii_start().starts_with(b"[") {
-            // Google puts its errors into an array.
-            let is_error = Refusal::read(body).is_some();
+            let is_error = is_listed_error(body);
             return Self {
                 is_error,
                 is_illegible: !is_error,
@@ -88,13 +94,38 @@ impl Answer {
             }
         };
         let told = |name: &str| members.last(name).filter(|value| *value != "null");
-        let is_error = told("choices").is_none() && (told("error").is_some() || told("object") == Some("\"error\""));
+        let is_empty = |list: &&str| list.strip_prefix('[').is_some_and(|rest| rest.trim_start() == "]");
+        let choices = told("choices").filter(|choices| !is_empty(choices));
+        let object = told("object");
+        let says_error = object == Some("\"error\"") || told("error").is_some_and(says_something);
         Self {
             usage: told("usage").and_then(|usage| serde_json::from_str(usage).ok()),
-            is_error,
+            is_error: choices.is_none() && says_error,
+            is_bare_error: ["object", "id", "choices", "data", "model"]
+                .iter()
+                .all(|name| told(name).is_none())
+                && Refusal::read(body).is_some(),
+            is_thing: told("id").is_some() || object.is_some_and(|object| object != "\"error\""),
             is_illegible: false,
         }
     }
+}
+
+/// Whether a value is not empty: some have an `error` that says that there is none.
+pub(super) fn says_something(value: &str) -> bool {
+    let members: Result<HashMap<Cow<'_, str>, Option<IgnoredAny>>, _> = serde_json::from_str(value);
+    members.map_or(value != "\"\"" && value != "false", |members| {
+        members.values().any(Option::is_some)
+    })
+}
+
+/// Whether this is an error in an array, as Google writes it.
+#[must_use]
+pub fn is_listed_error(body: &[u8]) -> bool {
+    let begun = body.get(..refusal::PREFIX).unwrap_or(body);
+    let list: Result<Vec<HashMap<Cow<'_, str>, Option<IgnoredAny>>>, _> = serde_json::from_slice(begun);
+    let is_error = |first: &HashMap<_, Option<_>>| first.get("error").is_some_and(Option::is_some);
+    list.is_ok_and(|list| list.first().is_some_and(is_error))
 }
 
 /// Whether a body that should be JSON is plainly something else: nothing at all, or a web page.
@@ -180,15 +211,17 @@ mod tests {
             ),
             (r#"{"usage":{"input_tokens":3,"output_tokens":4}}"#, usage(3, 4), false),
             ("{}", None, false),
+            (r#"{"error":{}}"#, None, false),
+            (r#"{"error":{"code":null,"message":null}}"#, None, false),
+            (r#"{"choices":[ ],"error":{"message":"m"}}"#, None, true),
+            (r#"["error"]"#, None, false),
+            (r#"[["error"]]"#, None, false),
+            (r#"[{"message":"m"}]"#, None, false),
             (r#"{"error":{"message":"m"}}"#, None, true),
             (r#"[{"error":{"message":"m"}}]"#, None, true),
         ] {
-            let read = Answer {
-                usage,
-                is_error,
-                is_illegible: false,
-            };
-            assert_eq!(Answer::read(body.as_bytes()), read, "{body}");
+            let read = Answer::read(body.as_bytes());
+            assert_eq!((read.usage, read.is_error), (usage, is_error), "{body}");
         }
         for body in ["<html>", "hello", "null", "[1]", r#"{"id":"x","#, ""] {
             assert!(Answer::read(body.as_bytes()).is_illegible, "{body}");

@@ -86,14 +86,14 @@ async fn pass(relay: &mut Relay<Stream>, writable: &WritableStream) -> Result<En
     }))
 }
 
-/// Passes on what was read before and every piece up to the first content, and until no piece is on its way that nobody
-/// else would get. The end, if it comes.
+/// Passes on what was read before and every piece up to the first content, and until no piece is on its way, or withheld, that
+/// nobody else would get. The end, if it comes.
 async fn begin(relay: &mut Relay<Stream>, writer: &WritableStreamDefaultWriter) -> Result<Option<End>, JsValue> {
     for bytes in std::mem::take(&mut relay.read) {
-        write(writer, &bytes).await?;
+        write(writer, &relay.passed(bytes)).await?;
     }
     let started = Date::now();
-    while relay.stream.is_waiting() || !relay.has_begun() {
+    while relay.stream.is_waiting() || relay.withholds() || !relay.has_begun() {
         let limit = if relay.has_begun() {
             relay.idle_timeout
         } else {
@@ -218,6 +218,9 @@ fn since(start: f64) -> Duration {
 }
 
 async fn write(writer: &WritableStreamDefaultWriter, bytes: &[u8]) -> Result<(), JsValue> {
+    if bytes.is_empty() {
+        return Ok(());
+    }
     runtime::done(|number| runtime::write(writer, bytes, number))
         .await
         .map(drop)

@@ -4,7 +4,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use futures_util::future::{Either, select};
 use http::{HeaderValue, Request, Response, StatusCode, header};
 
@@ -234,9 +234,10 @@ impl<P: Platform> Gateway<P> {
                 return Outcome::Raw(response.map(raw));
             }
             // Not every upstream says what its streams are.
-            if status.is_success() && call.streams() {
+            while status.is_success() && call.streams() && is_blank(&read) && read.len() < HELD {
                 match self.platform.read(response.body_mut()).await {
-                    Ok(begun) => read = begun.unwrap_or_default(),
+                    Ok(Some(begun)) => read = [read, begun].concat().into(),
+                    Ok(None) => break,
                     Err(fault) => return Outcome::Failed(fault),
                 }
             }
@@ -254,10 +255,10 @@ impl<P: Platform> Gateway<P> {
             first_within,
             idle_timeout: route.idle_timeout,
             watch: route.verify_end || route.idle_timeout < DEFAULT_TIMEOUT,
+            withheld: BytesMut::new(),
             config: Arc::clone(&self.config),
         });
-        let encoded = response.headers().contains_key(header::CONTENT_ENCODING);
-        if encoded {
+        if headers::is_encoded(response.headers()) {
             return Outcome::Stream(response.map(|relay| Relay {
                 observer: Observer::blind(),
                 ..relay
@@ -309,7 +310,12 @@ impl<P: Platform> Gateway<P> {
             if answer.is_illegible && call.endpoint.answers_json() {
                 return Outcome::Unusable(status);
             }
-            if !answer.is_error {
+            let is_error = if call.endpoint.answers_json() {
+                answer.is_error || answer.is_bare_error
+            } else {
+                answer.is_error && (!answer.is_thing || call.endpoint.is_stateless(&call.method))
+            };
+            if !is_error {
                 return Outcome::Whole(Response::from_parts(head, Body::Full(body)), answer.usage);
             }
         }
@@ -364,10 +370,19 @@ impl<P: Platform> Gateway<P> {
     }
 }
 
+/// A body without its byte order mark and blank lines at the beginning.
+fn without_blank(read: &[u8]) -> &[u8] {
+    read.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(read).trim_ascii_start()
+}
+
+fn is_blank(read: &[u8]) -> bool {
+    without_blank(read).is_empty()
+}
+
 /// Whether a body that has begun like this is an event stream (the fields of
 /// <https://html.spec.whatwg.org/multipage/server-sent-events.html>, section 9.2.5).
 fn begins_events(read: &[u8]) -> bool {
-    let read = read.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(read).trim_ascii_start();
+    let read = without_blank(read);
     let fields: [&[u8]; 5] = [b"data:", b"event:", b"id:", b"retry:", b":"];
     !read.is_empty()
         && fields

@@ -89,6 +89,7 @@ impl Endpoint {
         match self {
             Self::Passed(path) if path == "completions" => Ending::Done,
             Self::Passed(path) if path == "responses" || path.starts_with("responses/") => Ending::Response,
+            Self::Passed(path) if path == "messages" => Ending::Message,
             Self::Passed(_) => Ending::Unknown,
             _ => Ending::Done,
         }
@@ -117,13 +118,17 @@ impl Endpoint {
         matches!(self, Self::ChatCompletions | Self::SimpleChat | Self::Embeddings)
     }
 
+    /// Whether it asks for an answer, and for nothing that an account keeps.
+    pub(super) fn is_stateless(&self, method: &Method) -> bool {
+        match self {
+            Self::Passed(path) => surface::class(method, path) == Class::Stateless,
+            _ => true,
+        }
+    }
+
     /// Whether a good answer may have no body.
     pub(super) fn may_be_empty(&self, method: &Method, status: StatusCode) -> bool {
-        let passed = match self {
-            Self::Passed(path) => surface::class(method, path) != Class::Stateless,
-            _ => false,
-        };
-        status == StatusCode::NO_CONTENT || passed
+        status == StatusCode::NO_CONTENT || !self.is_stateless(method)
     }
 }
 

@@ -3,12 +3,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 
 use super::{Record, scrub};
 use crate::config::Config;
-use crate::dialect::observe::{Beginning, Observer, truncated};
+use crate::dialect::observe::{Beginning, Observer};
 use crate::error::Kind;
+
+/// The most that is withheld of a line.
+const WITHHELD: usize = 64 * 1024;
 
 /// A stream that has begun.
 #[derive(Debug)]
@@ -25,6 +28,8 @@ pub struct Relay<S> {
     pub idle_timeout: Duration,
     /// Tell a stall and an early end even where that costs something (Worker).
     pub watch: bool,
+    /// The beginning of a line that may tell of an error: half of it could hold half of a secret.
+    pub(super) withheld: BytesMut,
     /// Knows what must not be repeated.
     pub(super) config: Arc<Config>,
 }
@@ -54,15 +59,29 @@ impl<S> Relay<S> {
         *self.observer.beginning() != Beginning::Nothing
     }
 
-    /// What goes to the client of `bytes`, which the observer has seen last: the same, without secrets once the stream has
-    /// told of an error.
+    /// What goes to the client now of `bytes`, which the observer has seen: the same, and once the stream may tell of an
+    /// error only lines that are complete, without secrets.
     #[must_use]
-    pub fn passed(&self, bytes: Bytes) -> Bytes {
-        if self.observer.has_error() {
-            scrub::body(&self.config, bytes)
-        } else {
-            bytes
+    pub fn passed(&mut self, bytes: Bytes) -> Bytes {
+        let telling = self.observer.telling();
+        if telling == 0 && self.withheld.is_empty() && !self.observer.tells_error() {
+            return bytes;
         }
+        self.withheld.extend_from_slice(&bytes);
+        // A longer line is passed in pieces after all: as much as a stream may keep waits, and no more.
+        let begun = if telling > WITHHELD {
+            0
+        } else {
+            telling.min(self.withheld.len())
+        };
+        let complete = self.withheld.split_to(self.withheld.len() - begun);
+        scrub::body(&self.config, complete.freeze())
+    }
+
+    /// Whether the end of a line is awaited before its beginning goes out.
+    #[must_use]
+    pub fn withholds(&self) -> bool {
+        !self.withheld.is_empty()
     }
 
     /// To be called once, at the end: what is still to be written, and the facts for the log.
@@ -73,7 +92,15 @@ impl<S> Relay<S> {
             record.partial = true;
             record.error = Some(Kind::UpstreamStreamTruncated.facts().code);
         }
-        last_words.map(Bytes::from)
+        self.with_withheld(last_words)
+    }
+
+    fn with_withheld(&mut self, last_words: Option<Vec<u8>>) -> Option<Bytes> {
+        if self.withheld.is_empty() {
+            return last_words.map(Bytes::from);
+        }
+        let rest = scrub::body(&self.config, std::mem::take(&mut self.withheld).freeze());
+        Some([rest, last_words.unwrap_or_default().into()].concat().into())
     }
 
     /// The same for a stream whose bytes went by unseen: only that it broke is known, not where. A blank line in front of
@@ -85,12 +112,71 @@ impl<S> Relay<S> {
         }
         record.partial = true;
         record.error = Some(Kind::UpstreamStreamTruncated.facts().code);
-        Some([b"\n\n".as_slice(), &truncated()].concat().into())
+        Some(
+            [b"\n\n".as_slice(), &self.observer.ending().truncated()]
+                .concat()
+                .into(),
+        )
     }
 
     /// To be called instead when the client leaves: what is known by then.
     pub fn leave(&self, record: &mut Record) {
         record.usage = self.observer.usage();
         record.partial = !self.observer.is_done();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const EVENT: &str =
+        "data: {\"choices\":[{\"delta\":{\"content\":\"sk-one-1 in an answer is not looked for\"}}]}\n\n";
+
+    /// What the client gets of a stream that arrives in these pieces.
+    fn relayed<'a>(pieces: impl Iterator<Item = &'a [u8]>) -> String {
+        let json = r#"[{"token":"gw-token-1","base_url":"https://a.example","api_keys":["sk-one-1"]}]"#;
+        let config = Config::of_routes(json).unwrap();
+        let mut relay = Relay {
+            read: Vec::new(),
+            stream: (),
+            observer: Observer::default(),
+            first_within: Duration::ZERO,
+            idle_timeout: Duration::ZERO,
+            watch: false,
+            withheld: BytesMut::new(),
+            config: Arc::new(config),
+        };
+        let mut out = Vec::new();
+        for piece in pieces {
+            relay.observer.feed(piece);
+            out.extend_from_slice(&relay.passed(Bytes::copy_from_slice(piece)));
+        }
+        let mut record = Record::new(crate::platform::Millis(0), String::new());
+        out.extend(relay.finish(End::Closed, &mut record).unwrap_or_default());
+        String::from_utf8(out).unwrap()
+    }
+
+    proptest! {
+        #[test]
+        fn where_a_stream_is_cut_never_shows_a_secret(cuts in proptest::collection::vec(0..300_usize, 0..6)) {
+            for error in [
+                r#"data: {"error":{"message":"no sk-one-1, and not sk\u002done-1"}}"#,
+                r#"{"error":{"message":"no sk-one-1"}}"#,
+                "event: error\ndata: sk-one-1",
+            ] {
+                let stream = format!("{EVENT}{error}\n\n{EVENT}data: [DONE]\n\n");
+                let mut cuts: Vec<_> = cuts.iter().map(|cut| EVENT.len() + cut % (error.len() + 2)).collect();
+                cuts.extend([0, EVENT.len(), stream.len()]);
+                cuts.sort_unstable();
+                let text = relayed(cuts.windows(2).map(|cut| &stream.as_bytes()[cut[0]..cut[1]]));
+                let rest = text.strip_prefix(EVENT).unwrap();
+                let clean = error.replace("sk-one-1", "[redacted]").replace(r"sk\u002done-1", "[redacted]");
+                prop_assert!(rest.starts_with(&format!("{clean}\n\n")), "{}", rest);
+                prop_assert!(rest.ends_with("data: [DONE]\n\n"), "{}", rest);
+            }
+        }
     }
 }

@@ -157,16 +157,25 @@ impl Relaying {
     }
 
     fn poll_bytes(&mut self, context: &mut Context<'_>, record: &mut Record) -> Poll<Option<Bytes>> {
-        if let Some(bytes) = self.read.pop() {
-            return Poll::Ready(Some(bytes));
+        while let Some(bytes) = self.read.pop() {
+            let passed = self.relay.passed(bytes);
+            if !passed.is_empty() {
+                return Poll::Ready(Some(passed));
+            }
         }
         if self.ended {
             return Poll::Ready(None);
         }
-        let gathered = self.gather(context);
-        if !gathered.is_empty() {
+        loop {
+            let gathered = self.gather(context);
+            if gathered.is_empty() {
+                break;
+            }
             self.waiting_since = None;
-            return Poll::Ready(Some(gathered));
+            let passed = self.relay.passed(gathered);
+            if !passed.is_empty() {
+                return Poll::Ready(Some(passed));
+            }
         }
         if self.end.is_none() {
             // A client that reads slowly is not the upstream's silence: time counts from when the upstream is waited for.
@@ -195,7 +204,7 @@ impl Relaying {
                 Poll::Pending => break,
             }
         }
-        self.relay.passed(gathered.freeze())
+        gathered.freeze()
     }
 }
 

@@ -16,8 +16,12 @@ pub(super) struct Event<'a> {
     pub(super) error: Option<&'a RawValue>,
     #[serde(borrow, default)]
     pub(super) object: Option<&'a str>,
+    #[serde(borrow, default)]
+    usage: Option<&'a RawValue>,
     #[serde(default)]
-    pub(super) usage: Option<Usage>,
+    code: Option<IgnoredAny>,
+    #[serde(default)]
+    message: Option<IgnoredAny>,
     #[serde(borrow, default)]
     pub(super) response: Option<&'a RawValue>,
     #[serde(borrow, default)]
@@ -28,6 +32,16 @@ impl Event<'_> {
     /// Whether its `type` is `kind`, as JSON.
     pub(super) fn is(&self, kind: &str) -> bool {
         self.kind.is_some_and(|own| own.get() == kind)
+    }
+
+    /// Whether it is an error without a name for it: a code and a message, and no answer.
+    pub(super) const fn is_bare_error(&self) -> bool {
+        self.code.is_some() && self.message.is_some() && self.choices.is_none() && self.object.is_none()
+    }
+
+    /// The tokens it tells of, if it does so legibly.
+    pub(super) fn usage(&self) -> Option<Usage> {
+        self.usage.and_then(|usage| serde_json::from_str(usage.get()).ok())
     }
 }
 
@@ -43,9 +57,9 @@ pub(super) struct Response<'a> {
 #[derive(Deserialize)]
 pub(super) struct Choice<'a> {
     #[serde(default)]
-    pub(super) index: u64,
-    #[serde(default)]
-    pub(super) finish_reason: Option<IgnoredAny>,
+    pub(super) index: Option<u64>,
+    #[serde(borrow, default)]
+    finish_reason: Option<&'a RawValue>,
     #[serde(borrow, default)]
     pub(super) delta: Option<&'a RawValue>,
     /// In the completions before Chat Completions.
@@ -54,6 +68,11 @@ pub(super) struct Choice<'a> {
 }
 
 impl Choice<'_> {
+    /// Whether it says why it ended. Some say nothing in quotes until then.
+    pub(super) fn is_finished(&self) -> bool {
+        self.finish_reason.is_some_and(|reason| reason.get() != "\"\"")
+    }
+
     /// Whether nothing but the role is in it, or an empty text.
     pub(super) fn says_nothing(&self) -> bool {
         let empty = |value: &Value| match value {
@@ -70,6 +89,6 @@ impl Choice<'_> {
             Some(delta) => delta.iter().all(|(name, value)| name == "role" || empty(value)),
             None => self.text.is_some_and(|text| text.get() == "\"\""),
         };
-        self.finish_reason.is_none() && silent
+        !self.is_finished() && silent
     }
 }

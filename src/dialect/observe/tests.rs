@@ -34,6 +34,9 @@ fn a_stream_that_ends_as_it_should_gets_no_last_words() {
             "data: {\"choices\":[{\"index\":1,\"finish_reason\":\"stop\"},{\"finish_reason\":\"length\"}]}\r\n\r\n",
         ],
         &[CONTENT, "data: {\"error\":{\"message\":\"overloaded\"}}\n\n"],
+        &["data: {\"choices\":[{\"index\":null,\"finish_reason\":\"stop\"}],\"usage\":{\"prompt_tokens\":3.5}}\n\n"],
+        &["data: {\"choices\":\ndata: [{\"finish_reason\": \"stop\"}]}\n\n"],
+        &["\u{feff}data: {\"choices\":[{\"finish_reason\":\"stop\"}]}\n\n"],
     ] {
         assert_eq!(words(stream, false), None, "{stream:?}");
     }
@@ -46,7 +49,7 @@ fn a_stream_that_ends_as_it_should_gets_no_last_words() {
 
 #[test]
 fn a_cut_stream_is_closed_and_told() {
-    let error = String::from_utf8(truncated()).unwrap();
+    let error = String::from_utf8(Ending::Done.truncated()).unwrap();
     assert!(
         error.starts_with("data: {\"error\":{")
             && error.contains("\"upstream_stream_truncated\"")
