@@ -199,6 +199,7 @@ behaviours! {
         an_error_that_says_nothing_is_none,
         an_empty_reason_to_finish_is_none,
         a_secret_that_comes_in_pieces_is_redacted,
+        a_short_secret_is_left_in_a_stream_of_plain_text,
         what_may_be_an_error_is_held_back_no_longer_than_its_line,
         a_message_that_breaks_ends_with_an_event_its_clients_know,
         a_thing_that_failed_is_an_answer_like_any_other,

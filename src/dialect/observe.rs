@@ -9,8 +9,8 @@ mod event;
 use std::collections::BTreeSet;
 use std::sync::LazyLock;
 
-use memchr::memchr2;
 use memchr::memmem::Finder;
+use memchr::{memchr2, memmem};
 
 pub use self::ending::Ending;
 use self::event::{Event, Response};
@@ -71,7 +71,7 @@ pub struct Observer {
     beginning: Beginning,
     ending: Ending,
     done: bool,
-    /// Of an error, or of something that is not understood.
+    /// Of an error, or of what may be one.
     tells_error: bool,
     /// An error, in a way that every client takes for the end.
     ends_in_error: bool,
@@ -186,9 +186,7 @@ impl Observer {
             self.ping_named = name == b"ping";
             self.last_named = self.ending.is_last_name(name);
         } else {
-            // No event stream has it: an error that was written as it is, most likely.
-            let fields: [&[u8]; 4] = [b":", b"id", b"retry", b"data"];
-            self.tells_error |= self.in_event && !fields.iter().any(|field| line.starts_with(field));
+            self.tells_error |= !line.starts_with(b":") && speaks_of_error(line);
         }
     }
 
@@ -220,7 +218,7 @@ impl Observer {
             .starts_with(b"{")
             .then(|| serde_json::from_slice::<Event<'_>>(data));
         let Some(Ok(event)) = event else {
-            self.tells_error = true;
+            self.tells_error |= self.error_named || speaks_of_error(data);
             if self.error_named || is_listed_error(data) {
                 let text = serde_json::to_vec(&String::from_utf8_lossy(data)).unwrap_or_default();
                 let listed = is_json(data).then(|| data.to_vec());
@@ -291,7 +289,7 @@ impl Observer {
         &self.beginning
     }
 
-    /// Whether the stream has told of an error, or of something that is not understood.
+    /// Whether the stream has told of an error, or of what may be one.
     #[must_use]
     pub const fn tells_error(&self) -> bool {
         self.tells_error
@@ -354,6 +352,11 @@ impl Observer {
 /// An error as other endpoints than Responses tell it: as a member of an object.
 fn error_object(error: &[u8]) -> Vec<u8> {
     [b"{\"error\":", error, b"}"].concat()
+}
+
+/// Whether what is not understood may be an error all the same, written over several lines or as it is.
+fn speaks_of_error(text: &[u8]) -> bool {
+    memmem::find(text, b"error").is_some()
 }
 
 /// Whether a member called `name` (with its quotes) stands somewhere with a value that does not begin with `usual`.

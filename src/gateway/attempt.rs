@@ -339,7 +339,7 @@ impl<P: Platform> Gateway<P> {
         let (mut head, mut relay) = response.into_parts();
         let mut patience = pin!(self.platform.sleep(HOLD));
         let mut held: usize = relay.read.iter().map(Bytes::len).sum();
-        while held < HELD {
+        loop {
             match relay.observer.beginning() {
                 Beginning::Nothing => {}
                 Beginning::Content => break,
@@ -350,6 +350,9 @@ impl<P: Platform> Gateway<P> {
                         .insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
                     return self.refusal(Response::from_parts(head, body), route);
                 }
+            }
+            if held >= HELD {
+                break;
             }
             let next = pin!(self.platform.read(&mut relay.stream));
             match select(next, patience.as_mut()).await {

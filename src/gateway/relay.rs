@@ -75,6 +75,9 @@ impl<S> Relay<S> {
             telling.min(self.withheld.len())
         };
         let complete = self.withheld.split_to(self.withheld.len() - begun);
+        if complete.is_empty() {
+            return Bytes::new();
+        }
         scrub::body(&self.config, complete.freeze())
     }
 

@@ -93,7 +93,9 @@ impl Platform for Native {
                 0 => return Ok(body.freeze()),
                 _ if body.len() > limit => {
                     drop(body);
-                    discard(stream, idle.min(QUIET)).await;
+                    if stream.is_from_client() {
+                        discard(stream, idle.min(QUIET)).await;
+                    }
                     return Err(Fault::TooLarge);
                 }
                 _ => {}

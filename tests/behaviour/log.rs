@@ -131,10 +131,10 @@ fn a_line_tells_who_asked_whom_for_what_and_how_it_went() {
 #[test]
 fn the_times_of_a_line_are_the_first_bytes_and_the_last_ones() {
     let upstream = Upstream::start(|_, to| {
-        std::thread::sleep(std::time::Duration::from_millis(300));
+        std::thread::sleep(Duration::from_millis(300));
         to.head("200 OK", SSE);
         to.send(b"data: begun\n\n");
-        std::thread::sleep(std::time::Duration::from_millis(700));
+        std::thread::sleep(Duration::from_millis(700));
         to.send(b"data: [DONE]\n\n");
     });
     let gateway = gateway(&upstream, "json");

@@ -119,6 +119,13 @@ pub(crate) fn a_secret_that_comes_in_pieces_is_redacted(runtime: Runtime) {
     }
 }
 
+pub(crate) fn a_short_secret_is_left_in_a_stream_of_plain_text(runtime: Runtime) {
+    let text = "odd: none\ndata: none of this is an answer's JSON\n\ndata: none\n\n";
+    let upstream = Upstream::answering("200 OK", SSE, text);
+    let gateway = Gateway::to(runtime, &upstream, json!({"api_keys": ["none"]}));
+    assert_eq!(gateway.post("/v1/tell", STREAM).text(), text);
+}
+
 pub(crate) fn what_may_be_an_error_is_held_back_no_longer_than_its_line(runtime: Runtime) {
     let event = "data: {\"error\":{},\"choices\":[{\"delta\":{\"content\":\"hi\"}}]}\n\n";
     let (seen, next) = std::sync::mpsc::channel::<()>();
@@ -249,7 +256,6 @@ pub(crate) fn a_beginning_without_content_is_not_kept_for_ever(runtime: Runtime)
         for _ in 0..4000 {
             to.send(COMMENT.as_bytes());
         }
-        // The content comes when the client has the head, and not before.
         to.hang();
     });
     let late = Upstream::start(|_, to| to.hang());
