@@ -5,6 +5,7 @@
 
 mod ending;
 mod event;
+mod long;
 
 use std::collections::BTreeSet;
 use std::sync::LazyLock;
@@ -14,10 +15,11 @@ use memchr::{memchr2, memmem};
 
 pub use self::ending::Ending;
 use self::event::{Event, Response};
+use self::long::Long;
 use super::openai::{Usage, is_json, is_listed_error, says_something};
 
-/// The most that is kept of a line that came in pieces. What is longer is passed on like everything else and not read.
-const LINE_LIMIT: usize = 256 * 1024;
+/// The most that is kept of a line that comes in pieces. Of what is longer only both ends are read.
+const LINE_LIMIT: usize = 16 * 1024;
 
 /// How much of a line is searched for an error before its end has come.
 const TELLING: usize = 4 * 1024;
@@ -56,8 +58,8 @@ pub enum Beginning {
 pub struct Observer {
     /// The beginning of a line whose end has not come.
     line: Vec<u8>,
-    /// `line` grew too long and is not read.
-    overlong: bool,
+    /// The same of one that is too long.
+    long: Option<Box<Long>>,
     /// The last byte was a CR: an LF right behind it belongs to the same line end.
     after_cr: bool,
     /// The lines since the last blank one make an event that is not complete.
@@ -85,7 +87,7 @@ impl Default for Observer {
     fn default() -> Self {
         Self {
             line: Vec::new(),
-            overlong: false,
+            long: None,
             after_cr: false,
             in_event: false,
             last_named: false,
@@ -144,20 +146,20 @@ impl Observer {
         if bytes.is_empty() {
             return;
         }
-        if self.line.len() + bytes.len() > LINE_LIMIT {
-            self.overlong = true;
-        } else {
-            self.line.extend_from_slice(bytes);
+        if let Some(long) = &mut self.long {
+            long.extend(bytes);
+            return;
+        }
+        self.line.extend_from_slice(bytes);
+        if self.line.len() > LINE_LIMIT {
+            self.long = Some(Box::new(Long::of(std::mem::take(&mut self.line))));
         }
     }
 
     fn end_line(&mut self, rest: &[u8]) {
-        if self.overlong {
-            self.overlong = false;
-            self.line.clear();
-            self.in_event = true;
-            self.done |= self.last_named;
-            self.begin(Beginning::Content);
+        if let Some(mut long) = self.long.take() {
+            long.extend(rest);
+            self.read_long(&long);
         } else if self.line.is_empty() {
             self.read_line(rest);
         } else {
@@ -170,6 +172,17 @@ impl Observer {
                 self.line = line;
             }
         }
+    }
+
+    fn read_long(&mut self, line: &Long) {
+        self.in_event = true;
+        let is_last = |kind: &str| self.ending.is_last_name(kind.as_bytes());
+        self.done |= self.last_named || line.kind().is_some_and(is_last);
+        self.usage = line.usage().or(self.usage);
+        if line.is_finished() {
+            self.finished.insert(line.index());
+        }
+        self.begin(Beginning::Content);
     }
 
     fn read_line(&mut self, line: &[u8]) {
@@ -300,7 +313,7 @@ impl Observer {
     pub fn telling(&self) -> usize {
         let begun = self.line.get(..TELLING).unwrap_or(&self.line);
         let telling = self.tells_error || self.error_named || begun.starts_with(b"error") || says(begun, &ERROR, b'n');
-        if telling && !self.overlong { self.line.len() } else { 0 }
+        if telling { self.line.len() } else { 0 }
     }
 
     /// How the stream is to end.
@@ -325,10 +338,11 @@ impl Observer {
     /// that is not complete counts as it stands. An event that is cut is closed, so that the error is one of its own.
     #[must_use]
     pub fn last_words(&mut self, broken: bool) -> Option<Vec<u8>> {
-        let in_line = !self.line.is_empty() || self.overlong;
+        let in_line = !self.line.is_empty() || self.long.is_some();
         if in_line {
-            // What an event is called does not make half of its data whole.
+            // What an event is called does not make half of its data whole, nor do the ends of a long line.
             self.last_named = false;
+            self.long = None;
             self.end_line(b"");
         }
         let finished = match self.ending {

@@ -1,11 +1,11 @@
 //! OpenAI Chat Completions as far as the gateway reads and writes it itself.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
 
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
+use serde_json::value::RawValue;
 
 use super::patch::{Malformed, Members};
 use super::refusal::{self, Refusal};
@@ -113,19 +113,19 @@ impl Answer {
 
 /// Whether a value is not empty: some have an `error` that says that there is none.
 pub(super) fn says_something(value: &str) -> bool {
-    let members: Result<HashMap<Cow<'_, str>, Option<IgnoredAny>>, _> = serde_json::from_str(value);
-    members.map_or(value != "\"\"" && value != "false", |members| {
-        members.values().any(Option::is_some)
-    })
+    match Members::of(value.as_bytes()) {
+        Ok(members) => members.0.iter().any(|(_, value)| *value != "null"),
+        Err(_) => !matches!(value, "\"\"" | "false"),
+    }
 }
 
 /// Whether this is an error in an array, as Google writes it.
 #[must_use]
 pub fn is_listed_error(body: &[u8]) -> bool {
-    let begun = body.get(..refusal::PREFIX).unwrap_or(body);
-    let list: Result<Vec<HashMap<Cow<'_, str>, Option<IgnoredAny>>>, _> = serde_json::from_slice(begun);
-    let is_error = |first: &HashMap<_, Option<_>>| first.get("error").is_some_and(Option::is_some);
-    list.is_ok_and(|list| list.first().is_some_and(is_error))
+    let begun = str::from_utf8(body.get(..refusal::PREFIX).unwrap_or(body));
+    let list: Vec<&RawValue> = serde_json::from_str(begun.unwrap_or_default()).unwrap_or_default();
+    let first = list.first().and_then(|first| Members::of(first.get().as_bytes()).ok());
+    first.is_some_and(|first| first.last("error").is_some_and(|error| error != "null"))
 }
 
 /// Whether a body that should be JSON is plainly something else: nothing at all, or a web page.

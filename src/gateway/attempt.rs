@@ -34,8 +34,8 @@ const ERROR_IDLE: Duration = Duration::from_secs(5);
 /// The longest that the head of a stream is held back for its first content.
 const HOLD: Duration = Duration::from_secs(15);
 
-/// The most of a stream that is held back, in bytes.
-const HELD: usize = 64 * 1024;
+/// How much of a stream may be held back when more is asked for, in bytes.
+const HELD: usize = 32 * 1024;
 
 /// The longest that a body may be sent.
 const LONGEST_UPLOAD: Duration = Duration::from_secs(24 * 60 * 60);

@@ -10,9 +10,6 @@ use crate::config::Config;
 use crate::dialect::observe::{Beginning, Observer};
 use crate::error::Kind;
 
-/// The most that is withheld of a line.
-const WITHHELD: usize = 64 * 1024;
-
 /// A stream that has begun.
 #[derive(Debug)]
 pub struct Relay<S> {
@@ -60,7 +57,7 @@ impl<S> Relay<S> {
     }
 
     /// What goes to the client now of `bytes`, which the observer has seen: the same, and once the stream may tell of an
-    /// error only lines that are complete, without secrets.
+    /// error only lines that are complete, or too long to be kept, without secrets.
     #[must_use]
     pub fn passed(&mut self, bytes: Bytes) -> Bytes {
         let telling = self.observer.telling();
@@ -68,13 +65,8 @@ impl<S> Relay<S> {
             return bytes;
         }
         self.withheld.extend_from_slice(&bytes);
-        // A longer line is passed in pieces after all: as much as a stream may keep waits, and no more.
-        let begun = if telling > WITHHELD {
-            0
-        } else {
-            telling.min(self.withheld.len())
-        };
-        let complete = self.withheld.split_to(self.withheld.len() - begun);
+        let complete = self.withheld.len() - telling.min(self.withheld.len());
+        let complete = self.withheld.split_to(complete);
         if complete.is_empty() {
             return Bytes::new();
         }

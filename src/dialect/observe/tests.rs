@@ -195,11 +195,44 @@ fn a_line_without_end_takes_bounded_memory_and_is_content() {
     for _ in 0..64 {
         observer.feed(&[b'x'; 64 * 1024]);
     }
-    assert!(observer.line.capacity() <= 2 * LINE_LIMIT);
+    assert_eq!(observer.line.capacity(), 0);
+    assert!(observer.long.as_ref().unwrap().capacity() <= 2 * LINE_LIMIT);
     observer.feed(b"\n\n");
     assert_eq!(*observer.beginning(), Beginning::Content);
     observer.feed(DONE.as_bytes());
     assert_eq!(observer.last_words(false), None);
+}
+
+#[test]
+fn both_ends_of_a_long_line_are_read() {
+    let text = "x".repeat(4 * LINE_LIMIT);
+    let usage = "\"usage\":{\"prompt_tokens\":3,\"completion_tokens\":4,\"details\":{\"usage_type\":1}}";
+    let told = Some(Usage {
+        prompt_tokens: 3,
+        completion_tokens: 4,
+    });
+    let observed = |ending, data: &str, size: usize| {
+        let mut observer = Observer::of(ending);
+        let stream = format!("data: {data}\n\n");
+        stream.as_bytes().chunks(size).for_each(|piece| observer.feed(piece));
+        (observer.usage(), observer.last_words(false).is_none())
+    };
+    for size in [1, 1000, 20_000, 1 << 20] {
+        let choice = |reason: &str| {
+            format!("{{\"choices\":[{{\"delta\":{{\"content\":\"{text}\"}},\"finish_reason\":{reason}}}],{usage}}}")
+        };
+        assert_eq!(
+            observed(Ending::Done, &choice("\"stop\""), size),
+            (told, true),
+            "{size}"
+        );
+        assert_eq!(observed(Ending::Done, &choice("null"), size), (told, false), "{size}");
+        assert_eq!(observed(Ending::Done, &choice("\"\""), size), (told, false), "{size}");
+        let spoken = choice("null").replace("xxxx", "\\\"finish_reason\\\":\\\"x\\\"");
+        assert_eq!(observed(Ending::Done, &spoken, size), (told, false), "{size}");
+        let completed = format!("{{\"type\":\"response.completed\",\"response\":{{\"output\":\"{text}\",{usage}}}}}");
+        assert_eq!(observed(Ending::Response, &completed, size), (told, true), "{size}");
+    }
 }
 
 proptest! {
