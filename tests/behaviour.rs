@@ -9,6 +9,8 @@
     reason = "a test that cannot set up fails"
 )]
 
+#[path = "behaviour/admission.rs"]
+mod admission;
 #[path = "behaviour/bodies.rs"]
 mod bodies;
 #[path = "behaviour/browser.rs"]
@@ -23,6 +25,8 @@ mod clients;
 mod compression;
 #[path = "behaviour/connections.rs"]
 mod connections;
+#[path = "behaviour/cuts.rs"]
+mod cuts;
 #[path = "behaviour/endpoints.rs"]
 mod endpoints;
 #[path = "behaviour/failover.rs"]
@@ -33,6 +37,8 @@ mod faults;
 mod headers;
 #[path = "behaviour/http2.rs"]
 mod http2;
+#[path = "behaviour/keys.rs"]
+mod keys;
 #[path = "behaviour/life_cycle.rs"]
 mod life_cycle;
 #[path = "behaviour/log.rs"]
@@ -144,6 +150,14 @@ behaviours! {
         an_error_is_read_and_cleaned_even_where_it_came_compressed,
         an_error_that_stays_compressed_is_told_in_the_gateways_words,
     }
+    cuts {
+        an_early_end_is_told_byte_for_byte_where_the_route_verifies_it,
+        behind_the_news_of_a_cut_the_answer_is_over,
+        a_stream_whose_choices_all_say_why_they_end_is_complete,
+        a_break_is_told_behind_the_event_that_it_cut,
+        a_break_is_told_whatever_was_asked_for_and_whatever_has_come,
+        a_stall_is_told_and_ends_the_request_upstream,
+    }
     endpoints {
         health_and_home_need_no_token_and_tell_nothing,
         the_list_of_models_passes_unchanged,
@@ -158,16 +172,13 @@ behaviours! {
         failing_keys_are_stepped_over_unnoticed,
         a_connection_that_breaks_or_is_refused_moves_on_to_the_fallback,
         a_whole_answer_that_breaks_is_tried_elsewhere,
-        the_same_request_id_starts_with_the_same_key,
-        sticky_rotation_keeps_a_conversation_on_its_key,
-        no_key_is_tried_twice_for_one_request,
         the_clients_own_mistakes_come_back_untouched_after_one_attempt,
+        the_clients_own_mistakes_need_not_be_told_in_json,
         when_everything_failed_the_cause_is_told,
         when_everything_failed_the_last_answer_of_an_upstream_is_told,
         a_rate_limit_on_every_key_keeps_its_retry_after,
         attempts_end_at_their_maximum,
         a_fallback_is_spared_an_attempt_where_no_maximum_is_set,
-        a_thousand_requests_with_two_of_three_keys_dead_see_no_error,
         an_upstream_that_does_not_know_stream_options_is_asked_without_them,
         an_upstream_that_failed_is_left_alone_while_its_fallback_serves,
         an_accounts_limit_burns_no_further_key,
@@ -185,6 +196,12 @@ behaviours! {
         a_safe_request_id_is_kept_and_another_replaced,
         every_answer_has_the_request_id_and_every_proxied_one_its_attempts,
         azure_gets_its_key_in_its_own_header,
+    }
+    keys {
+        the_same_request_id_starts_with_the_same_key,
+        sticky_rotation_keeps_a_conversation_on_its_key,
+        no_key_is_tried_twice_for_one_request,
+        a_thousand_requests_with_two_of_three_keys_dead_see_no_error,
     }
     models {
         the_lists_of_all_upstreams_are_one,
@@ -248,6 +265,7 @@ behaviours! {
         a_limited_key_is_passed_over_until_its_time_is_up,
         a_limit_holds_for_its_model_and_an_empty_quota_for_all,
         a_key_that_serves_again_is_the_first_again,
+        a_limited_key_that_serves_again_is_the_first_again,
         when_every_key_rests_the_one_that_wakes_first_is_tried,
         what_recovers_is_served_again_at_once_where_nothing_else_is_awake,
         a_failed_upstream_rests_and_is_then_asked_by_one_request_at_a_time,
@@ -279,15 +297,12 @@ behaviours! {
         a_stream_passes_byte_for_byte,
         every_event_arrives_before_the_next_is_sent,
         a_long_stream_in_odd_pieces_is_the_same_stream,
-        an_early_end_is_told_byte_for_byte_where_the_route_verifies_it,
-        a_stream_whose_choices_all_say_why_they_end_is_complete,
-        a_break_is_told_behind_the_event_that_it_cut,
         a_stream_that_fails_behind_what_is_no_content_is_tried_elsewhere,
         a_response_that_fails_before_its_first_item_is_tried_elsewhere,
         a_stream_that_does_not_say_what_it_is_is_one,
+        the_first_event_is_not_held_back_for_another_one,
         the_last_possible_attempts_head_goes_out_before_its_first_content,
         a_head_is_not_held_back_for_much_longer_than_15_seconds,
-        a_stall_is_told_and_ends_the_request_upstream,
         a_lively_stream_is_not_bounded_by_any_timeout,
         usage_is_read_on_the_way_and_goes_into_the_log,
         a_client_that_leaves_a_stream_ends_it_upstream,

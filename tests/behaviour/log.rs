@@ -2,14 +2,14 @@
 
 use std::io::{BufRead, BufReader};
 use std::net::TcpStream;
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use serde_json::{Value, json};
 
 use crate::support::client::Exchange;
 use crate::support::upstream::{JSON, SSE, Upstream};
-use crate::support::{Gateway, Runtime, TOKEN, chat, free_port, request, route};
+use crate::support::{Gateway, Runtime, TOKEN, free_port, request, route};
 
 const STREAM: &str = r#"{"model":"m","stream":true,"messages":"prompt-SECRET"}"#;
 const EVENTS: &str = "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"answer-SECRET\"},\"finish_reason\":\"stop\"}]}\n\ndata: {\"choices\":[],\"usage\":{\"prompt_tokens\":3,\"completion_tokens\":4,\"total_tokens\":7}}\n\ndata: [DONE]\n\n";
@@ -52,18 +52,28 @@ fn now() -> String {
     String::from_utf8(date.stdout).unwrap().trim().to_owned()
 }
 
+/// Ends with its test, however that ends.
+struct Process(Child);
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
 #[test]
 fn a_log_that_nobody_reads_holds_nobody_up() {
     const REQUESTS: usize = 600;
     let port = free_port();
-    let mut process = Command::new(env!("CARGO_BIN_EXE_ai-gateway"))
+    let process = Command::new(env!("CARGO_BIN_EXE_ai-gateway"))
         .arg("demo")
         .env_clear()
         .env("PORT", port.to_string())
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
+        .spawn();
+    let mut process = Process(process.unwrap());
     let address = format!("127.0.0.1:{port}");
     while TcpStream::connect(&address).is_err() {
         std::thread::sleep(Duration::from_millis(25));
@@ -77,10 +87,8 @@ fn a_log_that_nobody_reads_holds_nobody_up() {
             "{number}"
         );
     }
-    let mut lines = BufReader::new(process.stdout.take().unwrap()).lines();
+    let mut lines = BufReader::new(process.0.stdout.take().unwrap()).lines();
     assert!((0..REQUESTS).all(|_| lines.next().unwrap().unwrap().contains("\"status\":200")));
-    process.kill().unwrap();
-    process.wait().unwrap();
 }
 
 #[test]
@@ -126,6 +134,9 @@ fn a_line_tells_who_asked_whom_for_what_and_how_it_went() {
     }
     let failures = line(&gateway, "failed")["failures"].as_array().unwrap().len();
     assert_eq!(failures, 2);
+    // Not even of an error.
+    let log = gateway.log();
+    assert!(!log.contains("answer-SECRET"), "{log}");
 }
 
 #[test]
@@ -145,14 +156,22 @@ fn the_times_of_a_line_are_the_first_bytes_and_the_last_ones() {
         line["total_ms"].as_u64().unwrap(),
     );
     assert!(first >= 300 && total >= first + 600, "{line}");
+    // All of it counts, and not what came first.
+    assert_eq!(line["bytes"], "data: begun\n\ndata: [DONE]\n\n".len());
 }
 
 #[test]
 fn every_request_leaves_one_line_and_none_tells_what_was_said() {
     let (upstream, silent) = (upstream(), Upstream::start(|_, to| to.hang()));
+    let begins = Upstream::start(|_, to| {
+        to.head("200 OK", SSE);
+        to.send(b"data: begun\n\n");
+        to.hang();
+    });
     let routes = json!([
         route(TOKEN, &upstream, json!({})),
-        route("gw-SECRET-b", &silent, json!({}))
+        route("gw-SECRET-b", &silent, json!({})),
+        route("gw-SECRET-c", &begins, json!({}))
     ]);
     let gateway = Gateway::with_routes(Runtime::Native, &routes);
     let fields = |id: &str| format!("x-request-id: {id}\r\n");
@@ -168,8 +187,8 @@ fn every_request_leaves_one_line_and_none_tells_what_was_said() {
     let early = gateway.open(request("POST", path, "gw-SECRET-b", &fields("early"), STREAM));
     silent.wait_for_request();
     early.leave();
-    let mut leaver = gateway.open(chat(&fields("left"), STREAM));
-    leaver.wait_for("\r\n\r\n");
+    let mut leaver = gateway.open(request("POST", path, "gw-SECRET-c", &fields("left"), STREAM));
+    leaver.wait_for("data: begun\n\n");
     leaver.leave();
     for (id, status) in [
         ("stream", 200),
@@ -183,6 +202,7 @@ fn every_request_leaves_one_line_and_none_tells_what_was_said() {
     ] {
         assert_eq!(line(&gateway, id)["status"], status, "{id}");
     }
+    assert_eq!(line(&gateway, "left")["complete"], false);
     gateway.wait_for_log("malformed_request");
     let log = gateway.log();
     assert_eq!(gateway.stdout().lines().count(), 9, "{log}");
@@ -205,6 +225,7 @@ fn people_get_words() {
         "provider=custom",
         "model=m",
         "attempts=1",
+        &format!("bytes={}", WHOLE.len()),
     ] {
         assert!(line.contains(words), "{words} in {line}");
     }

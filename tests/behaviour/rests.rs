@@ -168,6 +168,28 @@ pub(crate) fn a_key_that_serves_again_is_the_first_again(runtime: Runtime) {
     assert_eq!(keys(&upstream).pop().unwrap(), FIRST);
 }
 
+pub(crate) fn a_limited_key_that_serves_again_is_the_first_again(runtime: Runtime) {
+    let bad = Arc::new(Mutex::new(""));
+    let worse = Arc::clone(&bad);
+    let upstream = Upstream::start(move |received, to| {
+        let is_bad = received.one("authorization") == Some(*worse.lock().unwrap()) && received.text() == BODY;
+        match received.one("authorization") {
+            Some(FIRST) if is_bad => to.answer("429 Slow", &format!("{JSON}retry-after: 600\r\n"), "{}"),
+            Some(SECOND) if is_bad => to.answer("401 No", JSON, "{}"),
+            _ => to.answer("200 OK", JSON, FINE),
+        }
+    });
+    let gateway = Gateway::to(runtime, &upstream, json!({}));
+    let id = format!("x-request-id: {}\r\n", id_of_the_first_key(&gateway, &upstream));
+    for key in [FIRST, SECOND] {
+        *bad.lock().unwrap() = key;
+        assert_eq!(attempts(&gateway.chat_with(&id, BODY)), 2, "{key}");
+    }
+    // The first key has rested for this model, and has served meanwhile; the second would wake before that rest is over.
+    assert_eq!(attempts(&gateway.chat_with(&id, BODY)), 1);
+    assert_eq!(keys(&upstream).pop().unwrap(), FIRST);
+}
+
 pub(crate) fn when_every_key_rests_the_one_that_wakes_first_is_tried(runtime: Runtime) {
     let upstream = Upstream::start(|received, to| {
         let seconds = if received.one("authorization") == Some(FIRST) {
@@ -260,24 +282,40 @@ pub(crate) fn a_failed_upstream_rests_and_is_then_asked_by_one_request_at_a_time
 }
 
 pub(crate) fn a_failed_probe_doubles_an_upstreams_rest(runtime: Runtime) {
-    let asked = AtomicUsize::new(0);
-    let broken = Upstream::start(move |_, to| {
-        if asked.fetch_add(1, Ordering::Relaxed) < 2 {
-            to.answer("503 Busy", JSON, "{}");
-        } else {
-            to.answer("200 OK", JSON, r#"{"again":1}"#);
-        }
-    });
+    let slow = Upstream::start(|_, to| to.hang());
     let second = Upstream::answering("200 OK", JSON, FINE);
-    let fields = json!({"fallbacks": ["second"], "api_keys": ["up-SECRET-1"]});
-    let gateway = with_fallback(runtime, (&broken, fields), &second);
-    let begin = Instant::now();
-    while gateway.chat(BODY).text() == FINE {
-        assert!(begin.elapsed() < Duration::from_secs(60), "it is never asked again");
-        thread::sleep(Duration::from_millis(50));
-    }
-    let rested = begin.elapsed();
-    assert!(rested >= Duration::from_secs(5 + 10), "{rested:?}");
+    let in_time = |_| {
+        let asked = AtomicUsize::new(0);
+        let broken = Upstream::start(move |_, to| {
+            if asked.fetch_add(1, Ordering::Relaxed) < 2 {
+                to.answer("503 Busy", JSON, "{}");
+            } else {
+                to.answer("200 OK", JSON, r#"{"again":1}"#);
+            }
+        });
+        // The last one has somewhat more than both rests take.
+        let routes = json!([
+            route(
+                TOKEN,
+                &broken,
+                json!({"fallbacks": ["second"], "api_keys": ["up-SECRET-1"]})
+            ),
+            route("gw-SECRET-other", &second, json!({"name": "second"})),
+            route("gw-SECRET-late", &slow, json!({"timeout": 20})),
+        ]);
+        let gateway = Gateway::with_routes(runtime, &routes);
+        let begin = Instant::now();
+        let late = gateway.open(request("POST", "/v1/chat/completions", "gw-SECRET-late", JSON, BODY));
+        while gateway.chat(BODY).text() == FINE {
+            assert!(begin.elapsed() < Duration::from_secs(60), "it is never asked again");
+            thread::sleep(Duration::from_millis(50));
+        }
+        let rested = begin.elapsed();
+        assert!(rested >= Duration::from_secs(5 + 10), "{rested:?}");
+        !late.has_come()
+    };
+    // A machine that stands still lets everything happen at once.
+    assert!((0..3).any(in_time), "it rests for longer");
 }
 
 pub(crate) fn a_timeout_lets_nobody_rest(runtime: Runtime) {
@@ -305,4 +343,6 @@ pub(crate) fn an_accounts_limit_falls_back_and_lets_all_its_keys_rest(runtime: R
         .collect();
     assert_eq!(asked, [2, 1, 1, 1, 1, 1]);
     assert_eq!((limited.received().len(), second.received().len()), (1, 6));
+    // Whatever the model.
+    assert_eq!(attempts(&gateway.chat(r#"{"model":"other"}"#)), 1);
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use crate::cuts::{EVENT, STOP};
 use crate::support::upstream::{SSE, Upstream};
 use crate::support::{Gateway, Runtime, chat, request, route};
 
@@ -89,94 +90,6 @@ pub(crate) fn a_long_stream_in_odd_pieces_is_the_same_stream(runtime: Runtime) {
     );
 }
 
-const EVENT: &str = "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"hi\"},\"finish_reason\":null}]}\n\n";
-
-const STOP: &str = "data: {\"choices\":[{\"index\":0,\"delta\":{},\"finish_reason\":\"stop\"}]}\n\n";
-
-/// What the gateway says of a stream that was cut.
-fn told(rest: &str) -> bool {
-    let error: Value = rest
-        .strip_prefix("data: ")
-        .and_then(|rest| serde_json::from_str(rest).ok())
-        .unwrap_or_default();
-    let members = error["error"].as_object().map(|error| error.keys().collect::<Vec<_>>());
-    members.is_some_and(|members| members == ["code", "message", "param", "type"])
-        && error["error"]["message"].is_string()
-        && error["error"]["code"] == "upstream_stream_truncated"
-        && error["error"]["type"] == "upstream_error"
-        && error["error"]["param"].is_null()
-        && rest.ends_with("\n\n")
-}
-
-pub(crate) fn an_early_end_is_told_byte_for_byte_where_the_route_verifies_it(runtime: Runtime) {
-    for (stream, closing) in [
-        (EVENT.repeat(3), ""),
-        (format!("{EVENT}data: {{\"choices\":[{{\"del"), "\n\n"),
-        (format!("{EVENT}data: {{}}\n"), "\n"),
-        (format!("{EVENT}: waiting\n\n"), ""),
-        (EVENT.replace('\n', "\r\n"), ""),
-        // Of two choices only one has said why it ended.
-        (format!("{}{EVENT}", STOP.replace("\"index\":0", "\"index\":1")), ""),
-    ] {
-        let sent = stream.clone();
-        let upstream = Upstream::start(move |_, to| {
-            to.head("200 OK", SSE);
-            to.send(sent.as_bytes());
-        });
-        let answer = Gateway::to(runtime, &upstream, json!({"verify_end": true})).chat(BODY);
-        let text = answer.text();
-        let rest = text
-            .strip_prefix(&(stream + closing))
-            .unwrap_or_else(|| panic!("{text}"));
-        assert!(answer.status == 200 && told(rest), "{text}");
-    }
-}
-
-pub(crate) fn a_stream_whose_choices_all_say_why_they_end_is_complete(runtime: Runtime) {
-    let both = [STOP, &STOP.replace("\"index\":0", "\"index\":1")].concat();
-    for stream in [STOP.to_owned(), both, format!("{EVENT}data: [DONE]\n\n")] {
-        let sent = stream.clone();
-        let upstream = Upstream::start(move |_, to| {
-            to.head("200 OK", SSE);
-            to.send(sent.as_bytes());
-        });
-        let answer = Gateway::to(runtime, &upstream, json!({"verify_end": true})).chat(BODY);
-        assert_eq!(answer.text(), stream, "nothing is added, not even a [DONE]");
-    }
-}
-
-pub(crate) fn a_break_is_told_behind_the_event_that_it_cut(runtime: Runtime) {
-    let cuts = [
-        (format!("{EVENT}data: {{\"choices\":[{{\"del"), "\n\n"),
-        // Why the choice has ended was said, and what was to come behind it was not.
-        ([EVENT, STOP].concat(), ""),
-    ];
-    for (fields, (cut, closing)) in [json!({}), json!({"verify_end": true})]
-        .iter()
-        .flat_map(|fields| cuts.iter().map(move |cut| (fields.clone(), cut)))
-    {
-        let sent = cut.clone();
-        let upstream = Upstream::start(move |_, to| {
-            // More is announced than comes.
-            to.head("200 OK", &format!("{SSE}content-length: 5000\r\n"));
-            to.send(sent.as_bytes());
-        });
-        let gateway = Gateway::to(runtime, &upstream, fields);
-        for _ in 0..2 {
-            let answer = gateway.chat(BODY);
-            let text = answer.text();
-            // Who has not watched the bytes does not know that there is nothing to close.
-            let told = [*closing, "\n\n"]
-                .iter()
-                .filter_map(|closing| text.strip_prefix(&format!("{cut}{closing}")))
-                .any(told);
-            assert!(answer.status == 200 && told, "{text}");
-            assert_eq!(answer.field("content-length"), None);
-        }
-        assert_eq!(upstream.received().len(), 2, "nothing is asked for again");
-    }
-}
-
 pub(crate) fn a_stream_that_fails_behind_what_is_no_content_is_tried_elsewhere(runtime: Runtime) {
     const ROLE: &str = "data: {\"choices\":[{\"index\":0,\"delta\":{\"role\":\"assistant\",\"content\":\"\"}}]}\n\n";
     const ERROR: &str = "data: {\"error\":{\"message\":\"overloaded\"}}\n\n";
@@ -253,6 +166,29 @@ pub(crate) fn a_stream_that_does_not_say_what_it_is_is_one(runtime: Runtime) {
     assert_eq!((answer.status, answer.text().as_str()), (200, " {\"choices\":[]}"));
 }
 
+pub(crate) fn the_first_event_is_not_held_back_for_another_one(runtime: Runtime) {
+    let slow = Upstream::start(|_, to| to.hang());
+    let upstream = Upstream::start(|_, to| {
+        to.head("200 OK", SSE);
+        to.send(EVENT.as_bytes());
+        to.hang();
+    });
+    // The time is the gateway's own: what it gives another request, which is sent before.
+    let was_first = |_| {
+        let (asked, late) = (
+            route("gw-SECRET-a", &upstream, json!({})),
+            route("gw-SECRET-b", &slow, json!({"timeout": 5})),
+        );
+        let gateway = Gateway::with_routes(runtime, &json!([asked, late]));
+        let late = gateway.open(request("POST", "/v1/chat/completions", "gw-SECRET-b", "", BODY));
+        let mut exchange = gateway.open(request("POST", "/v1/chat/completions", "gw-SECRET-a", "", BODY));
+        exchange.wait_for(EVENT);
+        !late.has_come()
+    };
+    // A machine that stands still lets both come at once.
+    assert!((0..3).any(was_first));
+}
+
 /// Whether the head of a stream comes before its first content, and in time. The time is the gateway's own: what it gives
 /// another request, which is sent before.
 fn head_comes_within(seconds: u32, runtime: Runtime, fields: Value) -> bool {
@@ -292,17 +228,6 @@ pub(crate) fn the_last_possible_attempts_head_goes_out_before_its_first_content(
 pub(crate) fn a_head_is_not_held_back_for_much_longer_than_15_seconds(runtime: Runtime) {
     let in_time = |_| head_comes_within(20, runtime, json!({}));
     assert!((0..3).any(in_time));
-}
-
-pub(crate) fn a_stall_is_told_and_ends_the_request_upstream(runtime: Runtime) {
-    let upstream = Upstream::start(|_, to| {
-        to.head("200 OK", SSE);
-        to.send(EVENT.as_bytes());
-        to.hang();
-    });
-    let answer = Gateway::to(runtime, &upstream, json!({"idle_timeout": 1})).chat(BODY);
-    assert!(told(answer.text().strip_prefix(EVENT).unwrap()), "{}", answer.text());
-    upstream.wait_for_leaver();
 }
 
 pub(crate) fn a_lively_stream_is_not_bounded_by_any_timeout(runtime: Runtime) {

@@ -122,16 +122,16 @@ impl Sim {
         ask(gateway, request.unwrap()).await
     }
 
-    /// A request with the token `t` whose body comes in these pieces.
+    /// A request with the token `t` whose body comes of a kind comes in these pieces.
     pub(crate) async fn post(
         &self,
         gateway: &Gateway<Self>,
-        path: &str,
+        (path, kind): (&str, &str),
         pieces: &[(u64, &'static str)],
     ) -> Answer<Pieces> {
         let request = Request::post(path)
             .header("authorization", "Bearer t")
-            .header("content-type", "application/json")
+            .header("content-type", kind)
             .body(Pieces {
                 left: pieces.iter().copied().collect(),
                 _open: None,
