@@ -100,12 +100,14 @@ impl Client {
                         .map_err(|error| reset(&error));
                 }
                 Some(Ready::Http2(Shared { mut sender, crowd })) => {
-                    // One that is refused was not sent: its connection is closing.
+                    let again = body.again().map(|body| (head.clone(), body));
                     match boxed(|| sender.try_send_request(Request::from_parts(head, Frames(body)))).await {
                         Ok(answer) => return Ok(answer.map(|body| Stream::from_crowd(body, crowd))),
-                        Err(mut error) => match error.take_message() {
-                            Some(request) => (head, Frames(body)) = request.into_parts(),
-                            None => return Err(reset(error.error())),
+                        // Its connection is closing: it was not sent, or surely not processed.
+                        Err(mut error) => match (error.take_message(), again) {
+                            (Some(request), _) => (head, Frames(body)) = request.into_parts(),
+                            (None, Some(again)) if is_unprocessed(error.error()) => (head, body) = again,
+                            (None, _) => return Err(reset(error.error())),
                         },
                     }
                 }
@@ -148,6 +150,15 @@ async fn http2(io: Io, request: Request<Frames<Sent>>, home: &Home, streams: boo
     home.share(shared, streams);
     let answer = sender.send_request(request).await.map_err(|error| reset(&error))?;
     Ok(answer.map(|body| Stream::from_crowd(body, crowd)))
+}
+
+/// Whether an upstream says that it has not begun with a request (RFC 9113 section 8.7).
+fn is_unprocessed(error: &hyper::Error) -> bool {
+    let error = error.source().and_then(|source| source.downcast_ref::<h2::Error>());
+    error.is_some_and(|error| {
+        let leaves = error.is_go_away() && error.reason() == Some(h2::Reason::NO_ERROR);
+        error.is_remote() && (leaves || error.reason() == Some(h2::Reason::REFUSED_STREAM))
+    })
 }
 
 fn reset(error: &(dyn StdError + 'static)) -> Fault {

@@ -77,6 +77,14 @@ impl Progress {
 }
 
 impl Sent {
+    /// The same once more, where all of it is here.
+    pub(super) fn again(&self) -> Option<Self> {
+        match self {
+            Self::Full(pieces) => Some(Self::Full(pieces.clone())),
+            Self::Stream { .. } => None,
+        }
+    }
+
     /// The body, and its progress where it is streamed.
     pub(super) fn new(payload: Payload<Stream>) -> (Self, Option<Progress>) {
         match payload {

@@ -1,6 +1,7 @@
 //! Upstreams behind TLS, which speak HTTP/2 where they like, as the binary reaches them.
 
 use std::collections::VecDeque;
+use std::error::Error;
 use std::io::Read;
 use std::net::TcpListener;
 use std::pin::Pin;
@@ -175,18 +176,19 @@ const EVENT: &str = "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"x
 const STOP: &str = "data: {\"choices\":[{\"index\":0,\"delta\":{},\"finish_reason\":\"stop\"}]}\n\n";
 
 /// Says what it was asked. What the model names goes wrong; what can be tried again does so every other time.
-async fn reply(request: Request<Incoming>, seen: Arc<Seen>) -> Result<Response<Play>, &'static str> {
+async fn reply(request: Request<Incoming>, seen: Arc<Seen>) -> Result<Response<Play>, Box<dyn Error + Send + Sync>> {
     let (head, body) = request.into_parts();
     let Ok(body) = body.collect().await else {
         seen.abandoned.fetch_add(1, Ordering::SeqCst);
-        return Err("the client has left");
+        return Err("the client has left".into());
     };
     let body = body.to_bytes();
     let asked: Value = serde_json::from_slice(&body).unwrap_or_default();
     let first = seen.asked.fetch_add(1, Ordering::SeqCst).is_multiple_of(2);
     let long = format!("data: {}\n\n", "x".repeat(8000));
     let (kind, pieces, end) = match asked["model"].as_str() {
-        Some("no head") if first => return Err("reset"),
+        Some("no head") if first => return Err("reset".into()),
+        Some("refused") if first => return Err(Box::new(h2::Error::from(h2::Reason::REFUSED_STREAM))),
         Some("no event") if first => ("text/event-stream", vec![": wait\n\n"], End::Reset),
         Some("half") if first => ("application/json", vec!["{\"half\":1}"], End::Reset),
         Some("cut") => ("text/event-stream", vec![EVENT], End::Reset),
@@ -337,6 +339,22 @@ fn what_breaks_over_http_2_is_tried_elsewhere_or_told() {
     assert!(body.read_to_end(&mut Vec::new()).is_err(), "half a file looks whole");
     // One for streams, of which little is read ahead, and one for the rest.
     assert_eq!(upstream.seen.connections.load(Ordering::SeqCst), 2);
+}
+
+#[test]
+fn what_an_upstream_of_http_2_has_not_begun_with_is_sent_again() {
+    let upstream = Secure::start("h2");
+    let gateway = upstream.gateway(&json!({"api_keys": ["up-SECRET-1"]}), &[]);
+    // A connection that is used already may be closing. The second one is to be refused.
+    for model in ["other", "other", "refused"] {
+        let answer = gateway.chat(&json!({"model": model}).to_string());
+        assert_eq!(
+            (answer.status, answer.field("x-gateway-attempts")),
+            (200, Some("1")),
+            "{model}"
+        );
+    }
+    assert_eq!(upstream.seen.asked.load(Ordering::SeqCst), 4);
 }
 
 #[test]
