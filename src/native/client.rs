@@ -13,7 +13,7 @@ use super::boxed;
 use super::connect::{Connector, Io};
 use super::frames::Frames;
 use super::h1::Exchange;
-use super::pool::{Crowd, Home, Pool, Ready, Shared};
+use super::pool::{Crowd, Home, MOST, Pool, Ready, Shared};
 use super::sent::Sent;
 use super::stream::Stream;
 use crate::platform::{Fault, Limits, Payload};
@@ -25,7 +25,8 @@ const STREAM_WINDOW: u32 = 28 * 1024;
 /// The same of any other answer: it is read whole, or downloaded.
 const WINDOW: u32 = 256 * 1024;
 
-const CONNECTION_WINDOW: u32 = 16 * 1024 * 1024;
+/// All of a connection's requests may read as far ahead as one of them: no slow client is in another one's way.
+const CONNECTION_WINDOW: u32 = MOST as u32 * WINDOW;
 
 /// How often an upstream that owes an answer over HTTP/2 is asked whether it is there, and how long it may take to say so.
 const PING: Duration = Duration::from_secs(15);

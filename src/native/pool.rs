@@ -19,7 +19,7 @@ const SWEEP: Duration = Duration::from_secs(5);
 
 /// The most requests that share one connection. Servers are advised to take no fewer (RFC 9113 section 6.5.2); where one does, those
 /// beyond its limit wait for the others.
-const MOST: usize = 100;
+pub(super) const MOST: usize = 100;
 
 /// Whom a connection leads to.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
