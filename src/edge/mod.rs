@@ -36,12 +36,17 @@ use crate::platform::{Fault, Limits, Millis, Payload, Platform};
 pub fn fetch(request: web_sys::Request, env: JsValue, context: Context) -> Promise {
     task::begin();
     task::promise(async move {
-        let answered = answer(request, env, context).await;
-        answered.map_or_else(|error| failed(&error), JsValue::from)
+        let (id, answered) = answer(request, env, context).await;
+        answered.map_or_else(|error| failed(&error, &id), JsValue::from)
     })
 }
 
-async fn answer(request: web_sys::Request, env: JsValue, context: Context) -> Result<web_sys::Response, JsValue> {
+/// The answer to a request, and the request's id.
+async fn answer(
+    request: web_sys::Request,
+    env: JsValue,
+    context: Context,
+) -> (String, Result<web_sys::Response, JsValue>) {
     let platform = Edge {
         client: request.signal(),
     };
@@ -60,18 +65,19 @@ async fn answer(request: web_sys::Request, env: JsValue, context: Context) -> Re
         None => gateway.handle(request, &mut record).await,
         Some(error) => gateway.refuse(request.headers(), error, &mut record),
     };
-    answer::outgoing(response, record, &context)
+    let id = record.request_id.clone();
+    (id, answer::outgoing(response, record, &context))
 }
 
 /// The answer when the runtime refuses to make one.
-fn failed(error: &JsValue) -> JsValue {
+fn failed(error: &JsValue, id: &str) -> JsValue {
     runtime::log_error(&format!("{error:?}"));
     let error = Error::new(
         Kind::Internal,
         "The gateway could not answer; try again later. Its operator finds the reason in its log.",
     );
-    let headers = "content-type\napplication/json\n";
-    runtime::answer(error.status().as_u16(), headers, &openai::refusal(&error), None, None)
+    let headers = format!("content-type\napplication/json\nx-request-id\n{id}\n");
+    runtime::answer(error.status().as_u16(), &headers, &openai::refusal(&error), None, None)
         .map_or_else(|error| error, JsValue::from)
 }
 
