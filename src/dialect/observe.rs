@@ -6,16 +6,18 @@
 mod ending;
 mod event;
 mod long;
+mod words;
 
 use std::collections::BTreeSet;
-use std::sync::LazyLock;
 
-use memchr::memmem::Finder;
-use memchr::{memchr2, memmem};
+use memchr::memchr2;
 
 pub use self::ending::Ending;
 use self::event::{Event, Response};
 use self::long::Long;
+use self::words::{
+    CHOICES, FINISH_REASON, INDEX, USAGE, error_object, is_bare_error, names_error, says, speaks_of_error,
+};
 use super::openai::{Usage, is_json, is_listed_error, says_something};
 
 /// The most that is kept of a line that comes in pieces. Of what is longer only both ends are read.
@@ -32,12 +34,6 @@ const SILENT: [&str; 5] = [
     "\"message_start\"",
     "\"ping\"",
 ];
-
-/// Searchers are made once: making one costs more than a search through an event.
-static FINISH_REASON: LazyLock<Finder<'_>> = LazyLock::new(|| Finder::new("\"finish_reason\""));
-static USAGE: LazyLock<Finder<'_>> = LazyLock::new(|| Finder::new("\"usage\""));
-static ERROR: LazyLock<Finder<'_>> = LazyLock::new(|| Finder::new("\"error\""));
-static INDEX: LazyLock<Finder<'_>> = LazyLock::new(|| Finder::new("\"index\""));
 
 /// How a stream has begun.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -73,7 +69,7 @@ pub struct Observer {
     beginning: Beginning,
     ending: Ending,
     done: bool,
-    /// Of an error, or of what may be one.
+    /// What came last tells of an error, or of what may be one.
     tells_error: bool,
     /// An error, in a way that every client takes for the end.
     ends_in_error: bool,
@@ -191,19 +187,40 @@ impl Observer {
         self.last_named &= self.in_event;
         self.error_named &= self.in_event;
         self.ping_named &= self.in_event;
+        let tells = self.tells(line);
+        self.tells_error |= tells;
         if let Some(data) = line.strip_prefix(b"data:") {
-            self.read_data(data.trim_ascii());
+            self.read_data(data.trim_ascii(), tells);
         } else if let Some(event) = line.strip_prefix(b"event:") {
             let name = event.trim_ascii();
             self.error_named = name == b"error";
             self.ping_named = name == b"ping";
             self.last_named = self.ending.is_last_name(name);
-        } else {
-            self.tells_error |= !line.starts_with(b":") && speaks_of_error(line);
         }
     }
 
-    fn read_data(&mut self, data: &[u8]) {
+    /// Whether a line, or what has come of it, may tell of an error: where none is named, by what only errors say.
+    fn tells(&self, line: &[u8]) -> bool {
+        let Some(data) = line.strip_prefix(b"data:").map(<[u8]>::trim_ascii_start) else {
+            let fields: [&[u8]; 4] = [b":", b"event", b"id", b"retry"];
+            // An error that was written as it is, most likely.
+            return !line.is_empty()
+                && !b"data".starts_with(line)
+                && !fields
+                    .iter()
+                    .any(|field| line.starts_with(field) || field.starts_with(line));
+        };
+        if self.error_named || names_error(data) {
+            return true;
+        }
+        if self.ending != Ending::Done {
+            return false;
+        }
+        let is_text = !data.is_empty() && !data.starts_with(b"{") && !data.starts_with(b"[DONE]");
+        is_text || CHOICES.find(data).is_none() && speaks_of_error(data)
+    }
+
+    fn read_data(&mut self, data: &[u8], tells: bool) {
         if data.starts_with(b"[DONE]") {
             self.done = true;
             self.begin(Beginning::Empty);
@@ -215,13 +232,7 @@ impl Observer {
         self.done |= self.last_named || self.ending.is_last(data);
         // Most events are one choice's next words. Only what says more is parsed.
         let first = self.beginning == Beginning::Nothing;
-        if first
-            || self.error_named
-            || says(data, &FINISH_REASON, b'n')
-            || says(data, &USAGE, b'n')
-            || says(data, &ERROR, b'n')
-            || says(data, &INDEX, b'0')
-        {
+        if first || tells || says(data, &FINISH_REASON, b'n') || says(data, &USAGE, b'n') || says(data, &INDEX, b'0') {
             self.read_event(data, first);
         }
     }
@@ -231,7 +242,6 @@ impl Observer {
             .starts_with(b"{")
             .then(|| serde_json::from_slice::<Event<'_>>(data));
         let Some(Ok(event)) = event else {
-            self.tells_error |= self.error_named || speaks_of_error(data);
             if self.error_named || is_listed_error(data) {
                 let text = serde_json::to_vec(&String::from_utf8_lossy(data)).unwrap_or_default();
                 let listed = is_json(data).then(|| data.to_vec());
@@ -248,19 +258,15 @@ impl Observer {
             .response
             .and_then(|response| serde_json::from_str(response.get()).ok());
         if event.error.is_some_and(|error| says_something(error.get())) || event.object == Some("error") {
-            self.tells_error = true;
             self.ends_in_error = true;
             self.begin(Beginning::Error(data.to_vec()));
-        } else if first && self.ending == Ending::Done && event.is_bare_error() {
-            self.tells_error = true;
+        } else if first && event.choices.is_none() && self.ending == Ending::Done && is_bare_error(data) {
             self.begin(Beginning::Error(data.to_vec()));
         } else if self.error_named || event.is("\"error\"") {
-            self.tells_error = true;
             self.begin(Beginning::Error(error_object(data)));
         } else if event.is("\"response.failed\"")
             && let Some(error) = inside.as_ref().and_then(|response| response.error)
         {
-            self.tells_error = true;
             self.begin(Beginning::Error(error_object(error.get().as_bytes())));
         }
         // Responses tell it inside the response.
@@ -302,18 +308,22 @@ impl Observer {
         &self.beginning
     }
 
-    /// Whether the stream has told of an error, or of what may be one.
-    #[must_use]
-    pub const fn tells_error(&self) -> bool {
-        self.tells_error
+    /// Whether an event that has come since this was asked last may tell of an error. One that is not complete goes on.
+    pub fn takes_error(&mut self) -> bool {
+        let tells = self.tells_error;
+        self.tells_error &= self.in_event;
+        tells
     }
 
     /// The length of the line that has begun, if it may become one that tells of an error.
     #[must_use]
     pub fn telling(&self) -> usize {
         let begun = self.line.get(..TELLING).unwrap_or(&self.line);
-        let telling = self.tells_error || self.error_named || begun.starts_with(b"error") || says(begun, &ERROR, b'n');
-        if telling { self.line.len() } else { 0 }
+        if self.tells_error || self.tells(begun) {
+            self.line.len()
+        } else {
+            0
+        }
     }
 
     /// How the stream is to end.
@@ -343,7 +353,11 @@ impl Observer {
             // What an event is called does not make half of its data whole, nor do the ends of a long line.
             self.last_named = false;
             self.long = None;
-            self.end_line(b"");
+            let line = std::mem::take(&mut self.line);
+            let data = line.strip_prefix(b"data:").unwrap_or_default().trim_ascii();
+            if data.starts_with(b"[DONE]") || is_json(data) {
+                self.read_line(&line);
+            }
         }
         let finished = match self.ending {
             Ending::Done => self.choices.iter().all(|choice| self.finished.contains(choice)),
@@ -356,34 +370,13 @@ impl Observer {
         }
         let closing = match (in_line, self.in_event) {
             (true, _) => "\n\n",
+            // The LF behind a CR ends the same line.
+            (false, true) if self.after_cr => "\n\n",
             (false, true) => "\n",
             (false, false) => "",
         };
         Some([closing.as_bytes(), &self.ending.truncated()].concat())
     }
-}
-
-/// An error as other endpoints than Responses tell it: as a member of an object.
-fn error_object(error: &[u8]) -> Vec<u8> {
-    [b"{\"error\":", error, b"}"].concat()
-}
-
-/// Whether what is not understood may be an error all the same, written over several lines or as it is.
-fn speaks_of_error(text: &[u8]) -> bool {
-    memmem::find(text, b"error").is_some()
-}
-
-/// Whether a member called `name` (with its quotes) stands somewhere with a value that does not begin with `usual`.
-fn says(mut data: &[u8], name: &Finder<'_>, usual: u8) -> bool {
-    // Not `find_iter`: it copies the searcher, which costs as much as to search.
-    while let Some(at) = name.find(data) {
-        data = data[at + name.needle().len()..].trim_ascii_start();
-        let value = data.strip_prefix(b":").map(<[u8]>::trim_ascii_start);
-        if value.is_some_and(|value| value.first() != Some(&usual)) {
-            return true;
-        }
-    }
-    false
 }
 
 #[cfg(test)]

@@ -113,9 +113,10 @@ impl Answer {
 
 /// Whether a value is not empty: some have an `error` that says that there is none.
 pub(super) fn says_something(value: &str) -> bool {
+    let says = |value: &str| !matches!(value, "null" | "\"\"" | "0" | "false" | "[]" | "{}");
     match Members::of(value.as_bytes()) {
-        Ok(members) => members.0.iter().any(|(_, value)| *value != "null"),
-        Err(_) => !matches!(value, "\"\"" | "false"),
+        Ok(members) => members.0.iter().any(|(_, value)| says(value)),
+        Err(_) => says(value),
     }
 }
 
@@ -212,7 +213,8 @@ mod tests {
             (r#"{"usage":{"input_tokens":3,"output_tokens":4}}"#, usage(3, 4), false),
             ("{}", None, false),
             (r#"{"error":{}}"#, None, false),
-            (r#"{"error":{"code":null,"message":null}}"#, None, false),
+            (r#"{"error":{"code":0,"message":""}}"#, None, false),
+            (r#"{"error":0}"#, None, false),
             (r#"{"choices":[ ],"error":{"message":"m"}}"#, None, true),
             (r#"["error"]"#, None, false),
             (r#"[["error"]]"#, None, false),

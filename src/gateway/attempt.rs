@@ -4,7 +4,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use futures_util::future::{Either, select};
 use http::{HeaderValue, Request, Response, StatusCode, header};
 
@@ -15,7 +15,7 @@ use super::failure::Failure;
 use super::outcome::Outcome;
 use super::{Body, Gateway, Raw, Record, Relay, echo, headers};
 use crate::config::{DEFAULT_TIMEOUT, Rotation, Route, Upstream};
-use crate::dialect::observe::{Beginning, Observer};
+use crate::dialect::observe::Observer;
 use crate::dialect::patch::whole;
 use crate::dialect::refusal::Refusal;
 use crate::dialect::{cut, openai};
@@ -23,19 +23,6 @@ use crate::error::{Error, Kind};
 use crate::platform::{Fault, Limits, Payload, Platform};
 use crate::policy::outcome::{self, Scope};
 use crate::policy::plan::{Order, Plan, Step, Target, Verdict};
-
-/// The largest answer that is read whole: a chat answer with a few images inside fits.
-const ANSWER_LIMIT: usize = 64 * 1024 * 1024;
-
-/// The same of an error. What is longer, or does not come, is not needed: the status says enough.
-const ERROR_LIMIT: usize = 1024 * 1024;
-const ERROR_IDLE: Duration = Duration::from_secs(5);
-
-/// The longest that the head of a stream is held back for its first content.
-const HOLD: Duration = Duration::from_secs(15);
-
-/// How much of a stream may be held back when more is asked for, in bytes.
-const HELD: usize = 32 * 1024;
 
 /// The longest that a body may be sent.
 const LONGEST_UPLOAD: Duration = Duration::from_secs(24 * 60 * 60);
@@ -234,15 +221,16 @@ impl<P: Platform> Gateway<P> {
                 return Outcome::Raw(response.map(raw));
             }
             // Not every upstream says what its streams are.
-            while status.is_success() && call.streams() && is_blank(&read) && read.len() < HELD {
-                match self.platform.read(response.body_mut()).await {
-                    Ok(Some(begun)) => read = [read, begun].concat().into(),
-                    Ok(None) => break,
-                    Err(fault) => return Outcome::Failed(fault),
-                }
-            }
-            if !begins_events(&read) {
-                return self.whole(response, read, call, route, idle).await;
+            let may_stream = status.is_success() && call.streams();
+            let begins = if may_stream {
+                self.begins_stream(&mut response, &mut read).await
+            } else {
+                Ok(false)
+            };
+            match begins {
+                Ok(true) => {}
+                Ok(false) => return self.whole(response, read, call, route, idle).await,
+                Err(fault) => return Outcome::Failed(fault),
             }
         }
         let mut observer = Observer::of(call.endpoint.ending());
@@ -255,7 +243,7 @@ impl<P: Platform> Gateway<P> {
             first_within,
             idle_timeout: route.idle_timeout,
             watch: route.verify_end || route.idle_timeout < DEFAULT_TIMEOUT,
-            withheld: BytesMut::new(),
+            withheld: Bytes::new(),
             config: Arc::clone(&self.config),
         });
         if headers::is_encoded(response.headers()) {
@@ -270,127 +258,6 @@ impl<P: Platform> Gateway<P> {
             Outcome::Stream(response)
         }
     }
-
-    /// Reads an answer that is no stream, behind what was `read` of it. `idle`: the longest that nothing of it may come.
-    async fn whole(
-        &self,
-        response: Response<P::Stream>,
-        read: Bytes,
-        call: &Call<'_>,
-        route: &Route,
-        idle: Duration,
-    ) -> Outcome<P::Stream> {
-        let status = response.status();
-        let unchanged = status == StatusCode::NOT_MODIFIED && matches!(call.endpoint, Endpoint::Passed(_));
-        if unchanged {
-            return Outcome::Whole(response.map(|_| Body::Full(Bytes::new())), None);
-        }
-        if status.is_redirection() || status.is_informational() || status.as_u16() > 599 {
-            return Outcome::Unusable(status);
-        }
-        let (head, stream) = response.into_parts();
-        let (limit, idle) = if status.is_success() {
-            (ANSWER_LIMIT, idle)
-        } else {
-            (ERROR_LIMIT, idle.min(ERROR_IDLE))
-        };
-        let body = match self.platform.collect(stream, limit, idle).await {
-            Ok(rest) if read.is_empty() => rest,
-            Ok(rest) => [read, rest].concat().into(),
-            Err(_) if !status.is_success() => Bytes::new(),
-            Err(fault) => return Outcome::Failed(fault),
-        };
-        if status.is_success() {
-            if !(body.is_empty() && call.endpoint.may_be_empty(&call.method, status))
-                && openai::is_no_answer(headers::content_type(&head.headers), &body)
-            {
-                return Outcome::Unusable(status);
-            }
-            let answer = openai::Answer::read(&body);
-            if answer.is_illegible && call.endpoint.answers_json() {
-                return Outcome::Unusable(status);
-            }
-            let is_error = if call.endpoint.answers_json() {
-                answer.is_error || answer.is_bare_error
-            } else {
-                answer.is_error && (!answer.is_thing || call.endpoint.is_stateless(&call.method))
-            };
-            if !is_error {
-                return Outcome::Whole(Response::from_parts(head, Body::Full(body)), answer.usage);
-            }
-        }
-        self.refusal(Response::from_parts(head, body), route)
-    }
-
-    fn refusal(&self, response: Response<Bytes>, route: &Route) -> Outcome<P::Stream> {
-        let now = self.platform.now();
-        let meaning = outcome::of_answer(
-            response.status().as_u16(),
-            response.headers(),
-            response.body(),
-            route.account_limits,
-            now,
-        );
-        Outcome::Refused(response, meaning)
-    }
-
-    /// Reads a stream up to its first content, so that one that fails before is a failed attempt like any other.
-    async fn held(&self, response: Response<Relay<P::Stream>>, route: &Route) -> Outcome<P::Stream> {
-        let (mut head, mut relay) = response.into_parts();
-        let mut patience = pin!(self.platform.sleep(HOLD));
-        let mut held: usize = relay.read.iter().map(Bytes::len).sum();
-        loop {
-            match relay.observer.beginning() {
-                Beginning::Nothing => {}
-                Beginning::Content => break,
-                Beginning::Empty => return Outcome::Unusable(head.status),
-                Beginning::Error(event) => {
-                    let body = Bytes::copy_from_slice(event);
-                    head.headers
-                        .insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-                    return self.refusal(Response::from_parts(head, body), route);
-                }
-            }
-            if held >= HELD {
-                break;
-            }
-            let next = pin!(self.platform.read(&mut relay.stream));
-            match select(next, patience.as_mut()).await {
-                Either::Left((Ok(Some(bytes)), _)) => {
-                    relay.observer.feed(&bytes);
-                    held += bytes.len();
-                    relay.read.push(bytes);
-                }
-                Either::Left((Ok(None), _)) => return Outcome::Unusable(head.status),
-                Either::Left((Err(fault), _)) => return Outcome::Failed(fault),
-                Either::Right(((), _)) => {
-                    relay.first_within = relay.first_within.saturating_sub(HOLD);
-                    break;
-                }
-            }
-        }
-        Outcome::Stream(Response::from_parts(head, relay))
-    }
-}
-
-/// A body without its byte order mark and blank lines at the beginning.
-fn without_blank(read: &[u8]) -> &[u8] {
-    read.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(read).trim_ascii_start()
-}
-
-fn is_blank(read: &[u8]) -> bool {
-    without_blank(read).is_empty()
-}
-
-/// Whether a body that has begun like this is an event stream (the fields of
-/// <https://html.spec.whatwg.org/multipage/server-sent-events.html>, section 9.2.5).
-fn begins_events(read: &[u8]) -> bool {
-    let read = without_blank(read);
-    let fields: [&[u8]; 5] = [b"data:", b"event:", b"id:", b"retry:", b":"];
-    !read.is_empty()
-        && fields
-            .iter()
-            .any(|field| read.starts_with(field) || field.starts_with(read))
 }
 
 fn is_unreadable_error<S>(response: &Response<S>) -> bool {

@@ -1,6 +1,7 @@
 //! The life of a request, once for both runtimes. Read [`Gateway::handle`] first.
 
 mod address;
+mod answer;
 mod attempt;
 mod body;
 mod call;

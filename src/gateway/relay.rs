@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 
 use super::{Record, scrub};
 use crate::config::Config;
@@ -26,7 +26,7 @@ pub struct Relay<S> {
     /// Tell a stall and an early end even where that costs something (Worker).
     pub watch: bool,
     /// The beginning of a line that may tell of an error: half of it could hold half of a secret.
-    pub(super) withheld: BytesMut,
+    pub(super) withheld: Bytes,
     /// Knows what must not be repeated.
     pub(super) config: Arc<Config>,
 }
@@ -56,21 +56,25 @@ impl<S> Relay<S> {
         *self.observer.beginning() != Beginning::Nothing
     }
 
-    /// What goes to the client now of `bytes`, which the observer has seen: the same, and once the stream may tell of an
+    /// What goes to the client now of `bytes`, which the observer has seen: the same, and while the stream may tell of an
     /// error only lines that are complete, or too long to be kept, without secrets.
     #[must_use]
     pub fn passed(&mut self, bytes: Bytes) -> Bytes {
         let telling = self.observer.telling();
-        if telling == 0 && self.withheld.is_empty() && !self.observer.tells_error() {
+        let tells = self.observer.takes_error();
+        if telling == 0 && !tells && self.withheld.is_empty() {
             return bytes;
         }
-        self.withheld.extend_from_slice(&bytes);
-        let complete = self.withheld.len() - telling.min(self.withheld.len());
-        let complete = self.withheld.split_to(complete);
-        if complete.is_empty() {
-            return Bytes::new();
+        let mut bytes = self.with_withheld(bytes);
+        self.withheld = bytes.split_off(bytes.len() - telling.min(bytes.len()));
+        scrub::event(&self.config, bytes)
+    }
+
+    fn with_withheld(&mut self, bytes: Bytes) -> Bytes {
+        match std::mem::take(&mut self.withheld) {
+            withheld if withheld.is_empty() => bytes,
+            withheld => [withheld, bytes].concat().into(),
         }
-        scrub::body(&self.config, complete.freeze())
     }
 
     /// Whether the end of a line is awaited before its beginning goes out.
@@ -87,15 +91,9 @@ impl<S> Relay<S> {
             record.partial = true;
             record.error = Some(Kind::UpstreamStreamTruncated.facts().code);
         }
-        self.with_withheld(last_words)
-    }
-
-    fn with_withheld(&mut self, last_words: Option<Vec<u8>>) -> Option<Bytes> {
-        if self.withheld.is_empty() {
-            return last_words.map(Bytes::from);
-        }
-        let rest = scrub::body(&self.config, std::mem::take(&mut self.withheld).freeze());
-        Some([rest, last_words.unwrap_or_default().into()].concat().into())
+        let withheld = scrub::event(&self.config, std::mem::take(&mut self.withheld));
+        let words = [withheld, last_words.unwrap_or_default().into()].concat();
+        Some(words.into()).filter(|words: &Bytes| !words.is_empty())
     }
 
     /// The same for a stream whose bytes went by unseen: only that it broke is known, not where. A blank line in front of
@@ -141,7 +139,7 @@ mod tests {
             first_within: Duration::ZERO,
             idle_timeout: Duration::ZERO,
             watch: false,
-            withheld: BytesMut::new(),
+            withheld: Bytes::new(),
             config: Arc::new(config),
         };
         let mut out = Vec::new();

@@ -14,14 +14,17 @@ const REDACTED: &[u8] = b"[redacted]";
 /// Shorter ones are words, and taking words out would garble the message.
 const SHORTEST: usize = 4;
 
+/// The same in a stream, where good text may stand beside an error. Local servers have short keys, which are no secrets.
+const SHORTEST_IN_STREAM: usize = 8;
+
 /// What the name of an operator's header says when its value is a secret.
 const TELLING: [&str; 5] = ["auth", "key", "token", "secret", "cookie"];
 
-/// Every configured secret.
-fn secrets(config: &Config) -> Vec<&[u8]> {
+/// Every configured secret that is not shorter than that.
+fn secrets(config: &Config, shortest: usize) -> Vec<&[u8]> {
     let headers = config.routes.iter().flat_map(secret_headers);
     let keys = config.secrets().map(|secret| secret.expose().as_bytes());
-    keys.chain(headers).filter(|secret| secret.len() >= SHORTEST).collect()
+    keys.chain(headers).filter(|secret| secret.len() >= shortest).collect()
 }
 
 /// What the operator's own headers of a route hold of secrets.
@@ -39,7 +42,16 @@ fn behind_scheme(value: &HeaderValue) -> &[u8] {
 
 /// `body` without any configured secret; the same bytes where it holds none.
 pub(super) fn body(config: &Config, body: Bytes) -> Bytes {
-    let mut found: Vec<Range<usize>> = Text::of(&body).all(&secrets(config));
+    without(&secrets(config, SHORTEST), body)
+}
+
+/// The same of events, one of which at least may tell of an error.
+pub(super) fn event(config: &Config, event: Bytes) -> Bytes {
+    without(&secrets(config, SHORTEST_IN_STREAM), event)
+}
+
+fn without(secrets: &[&[u8]], body: Bytes) -> Bytes {
+    let mut found: Vec<Range<usize>> = Text::of(&body).all(secrets);
     if found.is_empty() {
         return body;
     }
@@ -131,7 +143,7 @@ fn unescaped(text: &[u8]) -> (u8, usize) {
 
 /// Drops every header whose value holds a configured secret.
 pub(super) fn headers(config: &Config, headers: &mut HeaderMap) {
-    drop_telling(&secrets(config), headers);
+    drop_telling(&secrets(config, SHORTEST), headers);
 }
 
 /// Drops every header whose value holds what the upstream was sent as a secret: `key`, and the operator's own headers.

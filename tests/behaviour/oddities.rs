@@ -22,6 +22,8 @@ pub(crate) fn a_stream_that_begins_with_an_error_of_any_shape_is_tried_elsewhere
         "data: {\"error\":{\"message\":\"no\"}}\n\n",
         "data: [{\"error\":{\"code\":503,\"message\":\"no\"}}]\n\n",
         "data: {\"code\":20012,\"message\":\"no\"}\n\n",
+        "data: {\"detail\":\"no\"}\n\n",
+        "data: {\"success\":false,\"errors\":[{\"message\":\"no\"}]}\n\n",
         "event: error\ndata: no\n\n",
         "\u{feff}data: {\"error\":{\"message\":\"no\"}}\n\n",
         "event: ping\ndata: {}\n\ndata: {\"error\":{\"message\":\"no\"}}\n\n",
@@ -98,6 +100,10 @@ pub(crate) fn a_secret_that_comes_in_pieces_is_redacted(runtime: Runtime) {
             ("data: {\"error\":\ndata: {\"message\":\"no ", "\"}}\n\n"),
             ("{\"error\":{\"message\":\"no ", "\"}}\n\n"),
             ("error: {\"message\":\"no ", "\"}\n\n"),
+            ("data: {\"code\":401,\"message\":\"no ", "\"}\n\n"),
+            ("data: {\"type\":\"error\",\"message\":\"no ", "\"}\n\n"),
+            ("data: {\"detail\":\"no ", "\"}\n\n"),
+            ("no ", "\n\n"),
             ("event: error\ndata: no ", "\n\n"),
         ] {
             for keys in [json!(["up-SECRET-1"]), json!(["up-SECRET-1", "up-SECRET-2"])] {

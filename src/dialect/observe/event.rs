@@ -1,7 +1,6 @@
 //! What the data of an event may hold, as far as the observer reads it.
 
 use serde::Deserialize;
-use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
@@ -18,10 +17,6 @@ pub(super) struct Event<'a> {
     pub(super) object: Option<&'a str>,
     #[serde(borrow, default)]
     usage: Option<&'a RawValue>,
-    #[serde(default)]
-    code: Option<IgnoredAny>,
-    #[serde(default)]
-    message: Option<IgnoredAny>,
     #[serde(borrow, default)]
     pub(super) response: Option<&'a RawValue>,
     #[serde(borrow, default)]
@@ -32,11 +27,6 @@ impl Event<'_> {
     /// Whether its `type` is `kind`, as JSON.
     pub(super) fn is(&self, kind: &str) -> bool {
         self.kind.is_some_and(|own| own.get() == kind)
-    }
-
-    /// Whether it is an error without a name for it: a code and a message, and no answer.
-    pub(super) const fn is_bare_error(&self) -> bool {
-        self.code.is_some() && self.message.is_some() && self.choices.is_none() && self.object.is_none()
     }
 
     /// The tokens it tells of, if it does so legibly.

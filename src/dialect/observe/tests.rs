@@ -62,6 +62,10 @@ fn a_cut_stream_is_closed_and_told() {
         (&[CONTENT, "data: {}\n"], "\n"),
         (&[CONTENT, "data: {}\r\n"], "\n"),
         (&[CONTENT, "data: {}\r\n\r\n"], ""),
+        (&[CONTENT, "data: {}\r"], "\n\n"),
+        (&[CONTENT, "data: {}\r\n\r"], ""),
+        (&[CONTENT, "data: {\"choices\":[{\"finish_reason\": \"le"], "\n\n"),
+        (&[CONTENT, "data: [DON"], "\n\n"),
         (&[CONTENT, ": waiting\n"], "\n"),
         (&["data: {\"choices\":[{\"index\":1}]}\n\n", STOP], ""),
         (

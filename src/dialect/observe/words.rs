@@ -1,0 +1,56 @@
+//! What is looked for in an event without parsing it: most events are one choice's next words.
+
+use std::sync::LazyLock;
+
+use memchr::memmem::{self, Finder};
+
+use crate::dialect::openai;
+
+/// Searchers are made once: making one costs more than a search through an event.
+pub(super) static FINISH_REASON: LazyLock<Finder<'_>> = LazyLock::new(|| Finder::new("\"finish_reason\""));
+pub(super) static USAGE: LazyLock<Finder<'_>> = LazyLock::new(|| Finder::new("\"usage\""));
+pub(super) static INDEX: LazyLock<Finder<'_>> = LazyLock::new(|| Finder::new("\"index\""));
+pub(super) static CHOICES: LazyLock<Finder<'_>> = LazyLock::new(|| Finder::new("\"choices\""));
+static ERROR: LazyLock<Finder<'_>> = LazyLock::new(|| Finder::new("\"error\""));
+
+/// Whether a member called `name` (with its quotes) stands somewhere with a value that does not begin with `usual`.
+pub(super) fn says(data: &[u8], name: &Finder<'_>, usual: u8) -> bool {
+    any(data, name, |value| {
+        value.is_some_and(|value| value.first() != Some(&usual))
+    })
+}
+
+/// Whether an error is named: as a member that is not null, or as the value of one.
+pub(super) fn names_error(data: &[u8]) -> bool {
+    any(data, &ERROR, |value| {
+        value.is_none_or(|value| value.first() != Some(&b'n'))
+    })
+}
+
+/// Whether one of the places where `word` stands is such a one; what follows it is the value if it names a member.
+fn any(mut data: &[u8], word: &Finder<'_>, is: impl Fn(Option<&[u8]>) -> bool) -> bool {
+    // Not `find_iter`: it copies the searcher, which costs as much as to search.
+    while let Some(at) = word.find(data) {
+        data = data[at + word.needle().len()..].trim_ascii_start();
+        if is(data.strip_prefix(b":").map(<[u8]>::trim_ascii_start)) {
+            return true;
+        }
+    }
+    false
+}
+
+/// Whether it has a member that errors have without being called one.
+pub(super) fn speaks_of_error(data: &[u8]) -> bool {
+    let words: [&[u8]; 4] = [b"\"message\"", b"\"detail\"", b"\"msg\"", b"\"errors\""];
+    words.iter().any(|word| memmem::find(data, word).is_some())
+}
+
+/// Whether it is an error that is not called one.
+pub(super) fn is_bare_error(data: &[u8]) -> bool {
+    speaks_of_error(data) && openai::Answer::read(data).is_bare_error
+}
+
+/// An error as other endpoints than Responses tell it: as a member of an object.
+pub(super) fn error_object(error: &[u8]) -> Vec<u8> {
+    [b"{\"error\":", error, b"}"].concat()
+}

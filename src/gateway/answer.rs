@@ -1,0 +1,178 @@
+//! Reading an upstream's answer as far as it takes to know what it means.
+
+use std::pin::pin;
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::future::{Either, select};
+use http::{HeaderValue, Response, StatusCode, header};
+
+use super::call::Call;
+use super::endpoint::Endpoint;
+use super::outcome::Outcome;
+use super::{Body, Gateway, Relay, headers};
+use crate::config::Route;
+use crate::dialect::observe::Beginning;
+use crate::dialect::openai;
+use crate::platform::{Fault, Platform};
+use crate::policy::outcome;
+
+/// The largest answer that is read whole: a chat answer with a few images inside fits.
+const ANSWER_LIMIT: usize = 64 * 1024 * 1024;
+
+/// The same of an error, and how long it may take. What is longer, or does not come, is not needed: the status says enough.
+const ERROR_LIMIT: usize = 1024 * 1024;
+const ERROR_TIME: Duration = Duration::from_secs(5);
+
+/// The longest that the head of a stream is held back for its first content.
+const HOLD: Duration = Duration::from_secs(15);
+
+/// How much of a stream may be held back when more is asked for, in bytes.
+const HELD: usize = 32 * 1024;
+
+impl<P: Platform> Gateway<P> {
+    /// Whether an answer that does not say so begins like an event stream, or like nothing for as long as a head is held back. What
+    /// had to be `read` for that.
+    pub(super) async fn begins_stream(
+        &self,
+        response: &mut Response<P::Stream>,
+        read: &mut Bytes,
+    ) -> Result<bool, Fault> {
+        let mut patience = pin!(self.platform.sleep(HOLD));
+        while without_blank(read).is_empty() && read.len() < HELD {
+            let next = pin!(self.platform.read(response.body_mut()));
+            let begun = if read.is_empty() {
+                next.await?
+            } else {
+                match select(next, patience.as_mut()).await {
+                    Either::Left((begun, _)) => begun?,
+                    Either::Right(((), _)) => return Ok(true),
+                }
+            };
+            match begun {
+                Some(begun) => *read = [&read[..], &begun].concat().into(),
+                None => return Ok(false),
+            }
+        }
+        Ok(begins_events(read))
+    }
+
+    /// Reads an answer that is no stream, behind what was `read` of it. `idle`: the longest that nothing of it may come.
+    pub(super) async fn whole(
+        &self,
+        response: Response<P::Stream>,
+        read: Bytes,
+        call: &Call<'_>,
+        route: &Route,
+        idle: Duration,
+    ) -> Outcome<P::Stream> {
+        let status = response.status();
+        let unchanged = status == StatusCode::NOT_MODIFIED && matches!(call.endpoint, Endpoint::Passed(_));
+        if unchanged {
+            return Outcome::Whole(response.map(|_| Body::Full(Bytes::new())), None);
+        }
+        if status.is_redirection() || status.is_informational() || status.as_u16() > 599 {
+            return Outcome::Unusable(status);
+        }
+        let (head, stream) = response.into_parts();
+        if !status.is_success() {
+            let collecting = pin!(self.platform.collect(stream, ERROR_LIMIT, idle));
+            // Less than what ends the whole attempt.
+            let patience = pin!(self.platform.sleep(ERROR_TIME.min(route.timeout / 2)));
+            let body = match select(collecting, patience).await {
+                Either::Left((body, _)) => body.unwrap_or_default(),
+                Either::Right(((), _)) => Bytes::new(),
+            };
+            return self.refusal(Response::from_parts(head, body), route);
+        }
+        let body = match self.platform.collect(stream, ANSWER_LIMIT, idle).await {
+            Ok(rest) if read.is_empty() => rest,
+            Ok(rest) => [read, rest].concat().into(),
+            Err(fault) => return Outcome::Failed(fault),
+        };
+        if !(body.is_empty() && call.endpoint.may_be_empty(&call.method, status))
+            && openai::is_no_answer(headers::content_type(&head.headers), &body)
+        {
+            return Outcome::Unusable(status);
+        }
+        let answer = openai::Answer::read(&body);
+        if answer.is_illegible && call.endpoint.answers_json() {
+            return Outcome::Unusable(status);
+        }
+        let is_error = if call.endpoint.answers_json() {
+            answer.is_error || answer.is_bare_error
+        } else {
+            answer.is_error && (!answer.is_thing || call.endpoint.is_stateless(&call.method))
+        };
+        if !is_error {
+            return Outcome::Whole(Response::from_parts(head, Body::Full(body)), answer.usage);
+        }
+        self.refusal(Response::from_parts(head, body), route)
+    }
+
+    fn refusal(&self, response: Response<Bytes>, route: &Route) -> Outcome<P::Stream> {
+        let now = self.platform.now();
+        let meaning = outcome::of_answer(
+            response.status().as_u16(),
+            response.headers(),
+            response.body(),
+            route.account_limits,
+            now,
+        );
+        Outcome::Refused(response, meaning)
+    }
+
+    /// Reads a stream up to its first content, so that one that fails before is a failed attempt like any other.
+    pub(super) async fn held(&self, response: Response<Relay<P::Stream>>, route: &Route) -> Outcome<P::Stream> {
+        let (mut head, mut relay) = response.into_parts();
+        let mut patience = pin!(self.platform.sleep(HOLD));
+        let mut held: usize = relay.read.iter().map(Bytes::len).sum();
+        loop {
+            match relay.observer.beginning() {
+                Beginning::Nothing => {}
+                Beginning::Content => break,
+                Beginning::Empty => return Outcome::Unusable(head.status),
+                Beginning::Error(event) => {
+                    let body = Bytes::copy_from_slice(event);
+                    head.headers
+                        .insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+                    return self.refusal(Response::from_parts(head, body), route);
+                }
+            }
+            if held >= HELD {
+                break;
+            }
+            let next = pin!(self.platform.read(&mut relay.stream));
+            match select(next, patience.as_mut()).await {
+                Either::Left((Ok(Some(bytes)), _)) => {
+                    relay.observer.feed(&bytes);
+                    held += bytes.len();
+                    relay.read.push(bytes);
+                }
+                Either::Left((Ok(None), _)) => return Outcome::Unusable(head.status),
+                Either::Left((Err(fault), _)) => return Outcome::Failed(fault),
+                Either::Right(((), _)) => {
+                    relay.first_within = relay.first_within.saturating_sub(HOLD);
+                    break;
+                }
+            }
+        }
+        Outcome::Stream(Response::from_parts(head, relay))
+    }
+}
+
+/// A body without its byte order mark and blank lines at the beginning.
+fn without_blank(read: &[u8]) -> &[u8] {
+    read.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(read).trim_ascii_start()
+}
+
+/// Whether a body that has begun like this is an event stream (the fields of
+/// <https://html.spec.whatwg.org/multipage/server-sent-events.html>, section 9.2.5).
+fn begins_events(read: &[u8]) -> bool {
+    let read = without_blank(read);
+    let fields: [&[u8]; 5] = [b"data:", b"event:", b"id:", b"retry:", b":"];
+    !read.is_empty()
+        && fields
+            .iter()
+            .any(|field| read.starts_with(field) || field.starts_with(read))
+}
