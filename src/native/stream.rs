@@ -95,7 +95,9 @@ fn poll_http2(body: &mut Incoming, context: &mut Context<'_>) -> Poll<io::Result
                 }
             }
             Some(Err(error)) => return Poll::Ready(Err(io::Error::other(error))),
-            None => return Poll::Ready(Ok(None)),
+            None if body.is_end_stream() || body.size_hint().exact() == Some(0) => return Poll::Ready(Ok(None)),
+            // Cancelled, or reset without an error: hyper takes that for an end, which it is where all of it had come.
+            None => return Poll::Ready(Err(io::ErrorKind::ConnectionReset.into())),
         }
     }
 }

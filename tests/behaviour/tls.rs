@@ -6,11 +6,12 @@ use std::io::Read;
 use std::net::TcpListener;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
+use h2::Reason;
 use http::{Request, Response};
 use http_body_util::BodyExt;
 use hyper::body::{Body, Frame, Incoming};
@@ -43,6 +44,8 @@ pub(crate) struct Seen {
     asked: AtomicUsize,
     /// Requests whose client left before the answer was complete.
     abandoned: AtomicUsize,
+    /// What resets give as their reason.
+    reason: AtomicU32,
     /// Bytes of endless streams.
     pub(crate) sent: AtomicUsize,
 }
@@ -122,7 +125,7 @@ fn pem(certificate: &[u8]) -> String {
 #[derive(Clone, Copy)]
 enum End {
     Whole,
-    Reset,
+    Reset(Reason),
     /// Nothing more comes.
     Stall,
     /// The same again and again, as fast as it is taken.
@@ -139,19 +142,19 @@ struct Play {
 
 impl Body for Play {
     type Data = Bytes;
-    type Error = &'static str;
+    type Error = h2::Error;
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, &'static str>>> {
+    ) -> Poll<Option<Result<Frame<Bytes>, h2::Error>>> {
         let Some(piece) = self.pieces.pop_front() else {
             return match self.end {
                 End::Whole | End::Endless => Poll::Ready(None),
-                End::Reset => {
+                End::Reset(reason) => {
                     let pause = || Box::pin(sleep(Duration::from_millis(200)));
                     let pause = self.pause.get_or_insert_with(pause);
-                    pause.as_mut().poll(context).map(|()| Some(Err("reset")))
+                    pause.as_mut().poll(context).map(|()| Some(Err(reason.into())))
                 }
                 End::Stall => Poll::Pending,
             };
@@ -186,17 +189,18 @@ async fn reply(request: Request<Incoming>, seen: Arc<Seen>) -> Result<Response<P
     let asked: Value = serde_json::from_slice(&body).unwrap_or_default();
     let first = seen.asked.fetch_add(1, Ordering::SeqCst).is_multiple_of(2);
     let long = format!("data: {}\n\n", "x".repeat(8000));
+    let reason = Reason::from(seen.reason.load(Ordering::SeqCst));
     let (kind, pieces, end) = match asked["model"].as_str() {
         Some("no head") if first => return Err("reset".into()),
-        Some("refused") if first => return Err(Box::new(h2::Error::from(h2::Reason::REFUSED_STREAM))),
-        Some("no event") if first => ("text/event-stream", vec![": wait\n\n"], End::Reset),
-        Some("half") if first => ("application/json", vec!["{\"half\":1}"], End::Reset),
-        Some("cut") => ("text/event-stream", vec![EVENT], End::Reset),
-        Some("cut behind stop") => ("text/event-stream", vec![EVENT, STOP], End::Reset),
+        Some("refused") if first => return Err(Box::new(h2::Error::from(Reason::REFUSED_STREAM))),
+        Some("no event") if first => ("text/event-stream", vec![": wait\n\n"], End::Reset(reason)),
+        Some("half") if first => ("application/json", vec!["{\"half\":1}"], End::Reset(reason)),
+        Some("cut") => ("text/event-stream", vec![EVENT], End::Reset(reason)),
+        Some("cut behind stop") => ("text/event-stream", vec![EVENT, STOP], End::Reset(reason)),
         Some("stall") => ("text/event-stream", vec![EVENT], End::Stall),
         Some("endless") => ("text/event-stream", vec![&*long], End::Endless),
         Some("long") => ("text/event-stream", vec![&*long, "data: [DONE]\n\n"], End::Whole),
-        _ if head.uri.path().ends_with("/content") => ("application/octet-stream", vec!["half"], End::Reset),
+        _ if head.uri.path().ends_with("/content") => ("application/octet-stream", vec!["half"], End::Reset(reason)),
         _ => ("application/json", vec![], End::Whole),
     };
     let mut play = Play {
@@ -309,7 +313,15 @@ fn a_client_that_leaves_in_the_middle_of_an_upload_ends_it_over_http_2() {
 
 #[test]
 fn what_breaks_over_http_2_is_tried_elsewhere_or_told() {
+    // What is no error to HTTP/2 is one to whoever has half of an answer.
+    for reason in [Reason::INTERNAL_ERROR, Reason::NO_ERROR, Reason::CANCEL] {
+        assert_breaks_are_noticed(reason);
+    }
+}
+
+fn assert_breaks_are_noticed(reason: Reason) {
     let upstream = Secure::start("h2");
+    upstream.seen.reason.store(reason.into(), Ordering::SeqCst);
     let gateway = upstream.gateway(&json!({"idle_timeout": 1}), &[]);
     // On a new connection, and on one that others use.
     for model in ["no head", "no head", "no event", "half"] {
