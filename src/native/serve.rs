@@ -36,6 +36,11 @@ const CUT_OFF: Duration = Duration::from_millis(500);
 /// How much of a stream may wait for a slow HTTP/2 client, in bytes, when the next piece is asked for: as good as nothing.
 const SEND_BUFFER: usize = 1;
 
+/// The most requests of one HTTP/2 connection, and how much of each one's body may wait for a slow upstream, in bytes: no upload is in
+/// another one's way.
+const MOST: u32 = 200;
+const WINDOW: u32 = 256 * 1024;
+
 /// The largest head that is read over HTTP/2, in bytes. Beyond it hyper refuses by itself, in fewer words.
 const FIELDS: u32 = 256 * 1024;
 
@@ -198,6 +203,9 @@ impl Serving {
                 .timer(TokioTimer::new())
                 .max_header_list_size(FIELDS)
                 .max_send_buf_size(SEND_BUFFER)
+                .max_concurrent_streams(MOST)
+                .initial_stream_window_size(WINDOW)
+                .initial_connection_window_size(MOST * WINDOW)
                 // A client that never asks for anything, or never finishes to ask, does not answer this either.
                 .keep_alive_interval(PING)
                 .keep_alive_timeout(PONG)
