@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use http::request::Parts;
-use http::{HeaderMap, Method, Response, header};
+use http::{HeaderMap, HeaderValue, Method, Response, header};
 
 use super::address::value;
 use super::call::{Call, Content, Keys, default_model};
@@ -50,7 +50,7 @@ impl<P: Platform> Gateway<P> {
                 call.body = self.whole_body(head, stream).await?;
                 call.content = Content::Form(form(kind, &call.body)?);
             }
-            Kinds::Other if must_read => {
+            Kinds::Other if must_read || hides_json(&head.headers, route) => {
                 let message = "This token's models have to be read in the request body; send it as JSON or as multipart/form-data, without Content-Encoding.";
                 return Err(Error::new(Kind::UnsupportedMediaType, message));
             }
@@ -127,6 +127,12 @@ impl<'a> Kinds<'a> {
             None | Some(_) => Self::Other,
         }
     }
+}
+
+/// Whether a body is JSON that cannot be read, and may name a model that the token may not use.
+fn hides_json(headers: &HeaderMap, route: &Route) -> bool {
+    let kind = headers.get(header::CONTENT_TYPE).map(HeaderValue::as_bytes);
+    !route.models.is_empty() && headers::is_encoded(headers) && kind.is_some_and(headers::is_json)
 }
 
 /// Whether the model of a request matters to the gateway.

@@ -264,6 +264,12 @@ pub(crate) fn a_body_that_hides_its_model_is_refused(runtime: Runtime) {
         ),
         (
             "assistants",
+            &zipped("gzip"),
+            hidden.clone(),
+            (415, "unsupported_media_type"),
+        ),
+        (
+            "assistants",
             JSON_BODY,
             r#"{"model":"other","top_p":NaN}"#.to_owned(),
             (400, "invalid_json"),
