@@ -16,15 +16,13 @@ pub use self::ending::Ending;
 use self::event::{Event, Response};
 use self::long::Long;
 use self::words::{
-    CHOICES, FINISH_REASON, INDEX, USAGE, error_object, is_bare_error, names_error, says, speaks_of_error,
+    CHOICES, FINISH_REASON, INDEX, USAGE, error_object, is_bare_error, is_no_field, names_error, says, speaks_of_error,
+    told,
 };
 use super::openai::{Usage, is_json, is_listed_error, says_something};
 
 /// The most that is kept of a line that comes in pieces. Of what is longer only both ends are read.
 const LINE_LIMIT: usize = 16 * 1024;
-
-/// How much of a line is searched for an error before its end has come.
-const TELLING: usize = 4 * 1024;
 
 /// The events that say that an answer will come, and nothing of it, as JSON.
 const SILENT: [&str; 5] = [
@@ -184,43 +182,23 @@ impl Observer {
     fn read_line(&mut self, line: &[u8]) {
         let line = line.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(line);
         self.in_event = !line.is_empty();
-        self.last_named &= self.in_event;
-        self.error_named &= self.in_event;
-        self.ping_named &= self.in_event;
-        let tells = self.tells(line);
-        self.tells_error |= tells;
+        if !self.in_event {
+            (self.last_named, self.error_named, self.ping_named) = (false, false, false);
+            return;
+        }
         if let Some(data) = line.strip_prefix(b"data:") {
-            self.read_data(data.trim_ascii(), tells);
+            self.read_data(data.trim_ascii());
         } else if let Some(event) = line.strip_prefix(b"event:") {
             let name = event.trim_ascii();
             self.error_named = name == b"error";
             self.ping_named = name == b"ping";
             self.last_named = self.ending.is_last_name(name);
+        } else {
+            self.tells_error |= is_no_field(line);
         }
     }
 
-    /// Whether a line, or what has come of it, may tell of an error: where none is named, by what only errors say.
-    fn tells(&self, line: &[u8]) -> bool {
-        let Some(data) = line.strip_prefix(b"data:").map(<[u8]>::trim_ascii_start) else {
-            let fields: [&[u8]; 4] = [b":", b"event", b"id", b"retry"];
-            // An error that was written as it is, most likely.
-            return !line.is_empty()
-                && !b"data".starts_with(line)
-                && !fields
-                    .iter()
-                    .any(|field| line.starts_with(field) || field.starts_with(line));
-        };
-        if self.error_named || names_error(data) {
-            return true;
-        }
-        if self.ending != Ending::Done {
-            return false;
-        }
-        let is_text = !data.is_empty() && !data.starts_with(b"{") && !data.starts_with(b"[DONE]");
-        is_text || CHOICES.find(data).is_none() && speaks_of_error(data)
-    }
-
-    fn read_data(&mut self, data: &[u8], tells: bool) {
+    fn read_data(&mut self, data: &[u8]) {
         if data.starts_with(b"[DONE]") {
             self.done = true;
             self.begin(Beginning::Empty);
@@ -232,9 +210,20 @@ impl Observer {
         self.done |= self.last_named || self.ending.is_last(data);
         // Most events are one choice's next words. Only what says more is parsed.
         let first = self.beginning == Beginning::Nothing;
-        if first || tells || says(data, &FINISH_REASON, b'n') || says(data, &USAGE, b'n') || says(data, &INDEX, b'0') {
+        let reason = told(data, &FINISH_REASON, b'n');
+        let tells = self.tells(data, reason.is_some());
+        self.tells_error |= tells;
+        if first || tells || reason == Some(true) || says(data, &USAGE, b'n') || says(data, &INDEX, b'0') {
             self.read_event(data, first);
         }
+    }
+
+    /// Whether data, or what has come of it, may tell of an error: where none is named, by what only errors say.
+    #[inline]
+    fn tells(&self, data: &[u8], is_choice: bool) -> bool {
+        let is_text = || !matches!(data.first(), None | Some(b'{' | b'['));
+        let is_bare = || !is_choice && CHOICES.find(data).is_none() && speaks_of_error(data);
+        self.error_named || names_error(data) || self.ending == Ending::Done && (is_text() || is_bare())
     }
 
     fn read_event(&mut self, data: &[u8], first: bool) {
@@ -318,12 +307,11 @@ impl Observer {
     /// The length of the line that has begun, if it may become one that tells of an error.
     #[must_use]
     pub fn telling(&self) -> usize {
-        let begun = self.line.get(..TELLING).unwrap_or(&self.line);
-        if self.tells_error || self.tells(begun) {
-            self.line.len()
-        } else {
-            0
-        }
+        let tells = match self.line.strip_prefix(b"data:").map(<[u8]>::trim_ascii_start) {
+            Some(data) => self.tells(data, FINISH_REASON.find(data).is_some()),
+            None => is_no_field(&self.line),
+        };
+        if self.tells_error || tells { self.line.len() } else { 0 }
     }
 
     /// How the stream is to end.

@@ -15,28 +15,43 @@ static ERROR: LazyLock<Finder<'_>> = LazyLock::new(|| Finder::new("\"error\""));
 
 /// Whether a member called `name` (with its quotes) stands somewhere with a value that does not begin with `usual`.
 pub(super) fn says(data: &[u8], name: &Finder<'_>, usual: u8) -> bool {
-    any(data, name, |value| {
-        value.is_some_and(|value| value.first() != Some(&usual))
-    })
+    told(data, name, usual) == Some(true)
+}
+
+/// The same; nothing if there is no such word.
+#[inline]
+pub(super) fn told(mut data: &[u8], name: &Finder<'_>, usual: u8) -> Option<bool> {
+    let mut told = None;
+    // Not `find_iter`: it copies the searcher, which costs as much as to search.
+    while let Some(at) = name.find(data) {
+        data = data[at + name.needle().len()..].trim_ascii_start();
+        let value = data.strip_prefix(b":").map(<[u8]>::trim_ascii_start);
+        told = Some(value.is_some_and(|value| value.first() != Some(&usual)));
+        if told == Some(true) {
+            break;
+        }
+    }
+    told
 }
 
 /// Whether an error is named: as a member that is not null, or as the value of one.
-pub(super) fn names_error(data: &[u8]) -> bool {
-    any(data, &ERROR, |value| {
-        value.is_none_or(|value| value.first() != Some(&b'n'))
-    })
-}
-
-/// Whether one of the places where `word` stands is such a one; what follows it is the value if it names a member.
-fn any(mut data: &[u8], word: &Finder<'_>, is: impl Fn(Option<&[u8]>) -> bool) -> bool {
-    // Not `find_iter`: it copies the searcher, which costs as much as to search.
-    while let Some(at) = word.find(data) {
-        data = data[at + word.needle().len()..].trim_ascii_start();
-        if is(data.strip_prefix(b":").map(<[u8]>::trim_ascii_start)) {
+#[inline]
+pub(super) fn names_error(mut data: &[u8]) -> bool {
+    while let Some(at) = ERROR.find(data) {
+        data = data[at + ERROR.needle().len()..].trim_ascii_start();
+        let value = data.strip_prefix(b":").map(<[u8]>::trim_ascii_start);
+        if value.is_none_or(|value| value.first() != Some(&b'n')) {
             return true;
         }
     }
     false
+}
+
+/// Whether a line, or what has come of it, is none of an event stream: an error that was written as it is, most likely.
+pub(super) fn is_no_field(line: &[u8]) -> bool {
+    let fields: [&[u8]; 5] = [b"data:", b":", b"event", b"id", b"retry"];
+    let is = |field: &&[u8]| line.starts_with(field) || field.starts_with(line);
+    !fields.iter().any(is)
 }
 
 /// Whether it has a member that errors have without being called one.
