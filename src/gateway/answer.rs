@@ -3,7 +3,7 @@
 use std::pin::pin;
 use std::time::Duration;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use futures_util::future::{Either, select};
 use http::{HeaderValue, Response, StatusCode, header};
 
@@ -126,7 +126,7 @@ impl<P: Platform> Gateway<P> {
     pub(super) async fn held(&self, response: Response<Relay<P::Stream>>, route: &Route) -> Outcome<P::Stream> {
         let (mut head, mut relay) = response.into_parts();
         let mut patience = pin!(self.platform.sleep(HOLD));
-        let mut held: usize = relay.read.iter().map(Bytes::len).sum();
+        let mut held = BytesMut::from(relay.read);
         loop {
             match relay.observer.beginning() {
                 Beginning::Nothing => {}
@@ -139,15 +139,14 @@ impl<P: Platform> Gateway<P> {
                     return self.refusal(Response::from_parts(head, body), route);
                 }
             }
-            if held >= HELD {
+            if held.len() >= HELD {
                 break;
             }
             let next = pin!(self.platform.read(&mut relay.stream));
             match select(next, patience.as_mut()).await {
                 Either::Left((Ok(Some(bytes)), _)) => {
                     relay.observer.feed(&bytes);
-                    held += bytes.len();
-                    relay.read.push(bytes);
+                    held.extend_from_slice(&bytes);
                 }
                 Either::Left((Ok(None), _)) => return Outcome::Unusable(head.status),
                 Either::Left((Err(fault), _)) => return Outcome::Failed(fault),
@@ -157,6 +156,7 @@ impl<P: Platform> Gateway<P> {
                 }
             }
         }
+        relay.read = held.freeze();
         Outcome::Stream(Response::from_parts(head, relay))
     }
 }

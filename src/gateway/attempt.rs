@@ -237,7 +237,7 @@ impl<P: Platform> Gateway<P> {
         observer.feed(&read);
         let first_within = limit.saturating_sub(start.until(self.platform.now()));
         let response = response.map(|stream| Relay {
-            read: Some(read).filter(|read| !read.is_empty()).into_iter().collect(),
+            read,
             stream,
             observer,
             first_within,

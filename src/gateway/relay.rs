@@ -13,8 +13,8 @@ use crate::error::Kind;
 /// A stream that has begun.
 #[derive(Debug)]
 pub struct Relay<S> {
-    /// What was read before the stream was handed on, in order.
-    pub read: Vec<Bytes>,
+    /// What was read before the stream was handed on.
+    pub read: Bytes,
     /// The rest. Dropping it ends the request upstream.
     pub stream: S,
     /// Has seen `read`; is to see the rest.
@@ -133,7 +133,7 @@ mod tests {
         let json = r#"[{"token":"gw-token-1","base_url":"https://a.example","api_keys":["sk-one-1"]}]"#;
         let config = Config::of_routes(json).unwrap();
         let mut relay = Relay {
-            read: Vec::new(),
+            read: Bytes::new(),
             stream: (),
             observer: Observer::default(),
             first_within: Duration::ZERO,

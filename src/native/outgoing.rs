@@ -129,8 +129,6 @@ impl Sending for Outgoing {
 /// A stream that is passed on: watched, and told of when it is cut.
 struct Relaying {
     relay: Relay<Stream>,
-    /// What was read before, last first.
-    read: Vec<Bytes>,
     alarm: Alarm,
     started: Instant,
     /// Since when the upstream is waited for.
@@ -142,14 +140,11 @@ struct Relaying {
 }
 
 impl Relaying {
-    fn new(mut relay: Relay<Stream>) -> Self {
-        let mut read = std::mem::take(&mut relay.read);
-        read.reverse();
+    fn new(relay: Relay<Stream>) -> Self {
         Self {
             alarm: Alarm::new(relay.idle_timeout.min(relay.first_within)),
             started: Instant::now(),
             relay,
-            read,
             waiting_since: None,
             end: None,
             ended: false,
@@ -157,8 +152,9 @@ impl Relaying {
     }
 
     fn poll_bytes(&mut self, context: &mut Context<'_>, record: &mut Record) -> Poll<Option<Bytes>> {
-        while let Some(bytes) = self.read.pop() {
-            let passed = self.relay.passed(bytes);
+        let read = std::mem::take(&mut self.relay.read);
+        if !read.is_empty() {
+            let passed = self.relay.passed(read);
             if !passed.is_empty() {
                 return Poll::Ready(Some(passed));
             }

@@ -111,15 +111,25 @@ pub(crate) fn a_secret_that_comes_in_pieces_is_redacted(runtime: Runtime) {
                     let key = received.one("authorization").unwrap();
                     let (half, rest) = key.split_at(key.len() - 4);
                     to.head("200 OK", SSE);
+                    if received.text().contains("waits") {
+                        to.send(b": wait\n\n");
+                        pause();
+                        return to.send(format!("{CONTENT}{before}{key}{after}").as_bytes());
+                    }
                     to.send(format!("{beginning}{before}{half}").as_bytes());
                     pause();
                     to.send(format!("{rest}{after}").as_bytes());
                 });
-                let text = Gateway::to(runtime, &upstream, json!({"api_keys": keys}))
-                    .chat(STREAM)
-                    .text();
+                let gateway = Gateway::to(runtime, &upstream, json!({"api_keys": keys}));
+                let text = gateway.chat(STREAM).text();
                 assert!(text.contains("[redacted]") || beginning.is_empty(), "{before}: {text}");
                 assert!(!text.contains("up-SEC"), "{before}: {text}");
+                // Behind the first content, but in the same piece.
+                let text = gateway.chat(r#"{"model":"waits","stream":true}"#).text();
+                assert!(
+                    text.contains("[redacted]") && !text.contains("up-SEC"),
+                    "{before}: {text}"
+                );
             }
         }
     }

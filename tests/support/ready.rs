@@ -89,7 +89,7 @@ impl Ready {
         match answer.response.into_body() {
             Body::Full(body) => body.len(),
             Body::Stream(mut relay) => {
-                let mut passed: usize = relay.read.iter().map(Bytes::len).sum();
+                let mut passed = relay.read.len();
                 while let Some(bytes) = self.read(&mut relay.stream).now_or_never().unwrap().unwrap() {
                     relay.observer.feed(&bytes);
                     passed += bytes.len();

@@ -158,7 +158,7 @@ impl Sim {
             Body::Raw(raw) | Body::Socket(raw) => self.collect(raw.stream, usize::MAX, Duration::MAX).await?,
             Body::Stream(relay) => {
                 let rest = self.collect(relay.stream, usize::MAX, Duration::MAX).await?;
-                [relay.read.concat(), rest.to_vec()].concat().into()
+                [relay.read, rest].concat().into()
             }
         };
         Ok(String::from_utf8(bytes.to_vec()).unwrap())
