@@ -156,8 +156,8 @@ pub(super) fn keep_writing() {
 
 /// Waits until every line is out, for `limit` at most.
 pub(super) fn flush(limit: Duration) {
-    let is_out = |waiting: &mut Waiting| !waiting.lines.is_empty() || waiting.is_writing;
-    drop(WRITTEN.wait_timeout_while(waiting(), limit, is_out));
+    let is_left = |waiting: &mut Waiting| !waiting.lines.is_empty() || waiting.is_writing;
+    drop(WRITTEN.wait_timeout_while(waiting(), limit, is_left));
 }
 
 fn text(line: &Line<'_>) -> String {
