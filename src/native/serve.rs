@@ -14,14 +14,14 @@ use hyper_util::client::proxy::matcher::Matcher;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, watch};
 
 use super::Native;
 use super::begun::Begun;
 use super::cli::{runtime, say, variable};
 use super::client::Client;
 use super::frames::Frames;
-use super::h1;
+use super::h1::{self, HEAD_TIMEOUT};
 use super::log::{self, Entry};
 use super::outgoing::Outgoing;
 use super::reload::keep_reading;
@@ -187,7 +187,9 @@ impl Serving {
     /// Serves a connection on which HTTP/2 has begun.
     pub(super) async fn serve_http2(&self, io: TcpStream, begun: Bytes) {
         let mut stopping = self.stopping.subscribe();
+        let asks = Notify::new();
         let service = service_fn(|request: Request<Incoming>| {
+            asks.notify_one();
             let serving = self.clone();
             async move {
                 let is_head = request.method() == Method::HEAD;
@@ -211,6 +213,12 @@ impl Serving {
                 .keep_alive_timeout(PONG)
                 .serve_connection(TokioIo::new(Begun::new(io, begun)), service)
         );
+        // The head of its first request has as long as one over HTTP/1.1; later ones are looked after by the pings.
+        tokio::select! {
+            _ = connection.as_mut() => return,
+            begun = tokio::time::timeout(HEAD_TIMEOUT, asks.notified()) => if begun.is_err() { return },
+            _ = stopping.wait_for(|stopping| *stopping) => {}
+        }
         tokio::select! {
             _ = connection.as_mut() => return,
             _ = stopping.wait_for(|stopping| *stopping) => connection.as_mut().graceful_shutdown(),

@@ -19,7 +19,7 @@ use tokio::io::{AsyncRead, ReadBuf};
 
 pub(super) use self::client::{Answer, Exchange};
 pub(super) use self::connection::RequestBody;
-pub(super) use self::server::serve;
+pub(super) use self::server::{HEAD_TIMEOUT, serve};
 
 /// The largest head that is read. The core has a limit of its own below it, and can say what is wrong.
 pub(super) const HEAD_BUFFER: usize = 64 * 1024;

@@ -25,7 +25,7 @@ use crate::native::socket;
 use crate::native::stream::Stream;
 
 /// How long a head may take.
-const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
+pub(in crate::native) const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// How long a connection is kept for another request.
 const KEPT: Duration = Duration::from_secs(75);
