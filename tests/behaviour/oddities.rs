@@ -135,6 +135,25 @@ pub(crate) fn a_secret_that_comes_in_pieces_is_redacted(runtime: Runtime) {
     }
 }
 
+pub(crate) fn a_line_that_is_cut_passes_without_secrets(runtime: Runtime) {
+    for keys in [json!(["up-SECRET-1"]), json!(["up-SECRET-1", "up-SECRET-2"])] {
+        let upstream = Upstream::start(|received, to| {
+            let key = received.one("authorization").unwrap();
+            to.head("200 OK", SSE);
+            to.send(b": wait\n\n");
+            pause();
+            to.send(format!("{CONTENT}data: {{\"error\":{{\"message\":\"no {key} fits").as_bytes());
+        });
+        let gateway = Gateway::to(runtime, &upstream, json!({"api_keys": keys, "verify_end": true}));
+        let text = gateway.chat(STREAM).text();
+        let cut = format!(": wait\n\n{CONTENT}data: {{\"error\":{{\"message\":\"no Bearer [redacted] fits\n\ndata: {{");
+        assert!(
+            text.starts_with(&cut) && text.contains("\"upstream_stream_truncated\""),
+            "{text}"
+        );
+    }
+}
+
 pub(crate) fn a_short_secret_is_left_in_a_stream_of_plain_text(runtime: Runtime) {
     let text = "odd: none\ndata: none of this is an answer's JSON\n\ndata: none\n\n";
     let upstream = Upstream::answering("200 OK", SSE, text);
@@ -265,6 +284,18 @@ pub(crate) fn an_error_whose_words_do_not_come_is_still_that_error(runtime: Runt
     }
 }
 
+pub(crate) fn an_error_that_breaks_is_still_that_error(runtime: Runtime) {
+    let upstream = Upstream::start(|_, to| {
+        to.head(
+            "429 Slow",
+            &format!("{JSON}content-length: 100\r\nretry-after: 600\r\n"),
+        );
+        to.send(b"{\"error\"");
+    });
+    let answer = Gateway::to(runtime, &upstream, json!({})).chat(CHAT);
+    assert_eq!(answer.error(), (429, "rate_limit_exceeded".into()));
+}
+
 pub(crate) fn a_beginning_without_content_is_not_kept_for_ever(runtime: Runtime) {
     const COMMENT: &str = ": this is no content and never ends in any\n";
     let upstream = Upstream::start(|_, to| {
@@ -323,4 +354,32 @@ pub(crate) fn a_body_where_none_belongs_is_no_upstreams_fault(runtime: Runtime) 
     let gateway = Gateway::to(runtime, &upstream, json!({}));
     let answer = gateway.raw(request("GET", "/v1/files", TOKEN, JSON, CHAT));
     assert_eq!((answer.status, answer.text().as_str()), (200, r#"{"fine":1}"#));
+}
+
+pub(crate) fn a_long_event_is_read_at_both_ends(runtime: Runtime) {
+    let long = "x".repeat(200_000);
+    let chat = format!(
+        "data: {{\"choices\":[{{\"index\":0,\"delta\":{{\"content\":\"{long}\"}},\"finish_reason\":\"stop\"}}],\"usage\":{{\"prompt_tokens\":31,\"completion_tokens\":41}}}}\n\n"
+    );
+    let typed = format!(
+        "data: {{\"type\":\"response.completed\",\"response\":{{\"output\":\"{long}\",\"usage\":{{\"input_tokens\":31,\"output_tokens\":41}}}}}}\n\n"
+    );
+    let named = format!(
+        "event: response.completed\n{}",
+        typed.replace("\"type\":\"response.completed\",", "")
+    );
+    for (path, event) in [("chat/completions", chat), ("responses", typed), ("responses", named)] {
+        let sent = event.clone();
+        let upstream = Upstream::start(move |_, to| {
+            to.head("200 OK", SSE);
+            let (half, rest) = sent.split_at(100_000);
+            to.send(half.as_bytes());
+            pause();
+            to.send(rest.as_bytes());
+        });
+        let gateway = Gateway::to(runtime, &upstream, json!({"verify_end": true}));
+        let text = gateway.post(&format!("/v1/{path}"), STREAM).text();
+        assert!(text == event, "{}", text.replace(&long, "..."));
+        gateway.wait_for_log("\"prompt_tokens\":31,\"completion_tokens\":41");
+    }
 }

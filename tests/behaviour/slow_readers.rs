@@ -68,8 +68,10 @@ fn endless() -> (Upstream, Arc<AtomicUsize>) {
         let event = format!("data: {}\n\n", "x".repeat(200_000));
         to.send(event.as_bytes());
         while received.text().contains("endless") && to.is_open() {
-            to.send(event.as_bytes());
-            counted.fetch_add(event.len(), Ordering::Relaxed);
+            for piece in event.as_bytes().chunks(8000) {
+                to.send(piece);
+                counted.fetch_add(piece.len(), Ordering::Relaxed);
+            }
         }
         to.hang();
     });
