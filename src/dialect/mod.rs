@@ -1,6 +1,7 @@
 //! Wire formats: how requests are read and patched, how answers and errors are written. No await, no
 //! configuration, no platform.
 
+pub mod conversation;
 pub mod cut;
 pub mod form;
 pub mod observe;

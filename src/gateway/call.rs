@@ -7,8 +7,9 @@ use super::address::{below, with_query, with_value, within};
 use super::echo;
 use super::endpoint::Endpoint;
 use crate::config::{Addresses, Route, Upstream};
+use crate::dialect::conversation::conversation;
 use crate::dialect::form::Form;
-use crate::dialect::patch::{Peek, Pieces, conversation, whole};
+use crate::dialect::patch::{Peek, Pieces, whole};
 use crate::dialect::surface;
 
 /// One client request, read as far as the gateway needs it.
