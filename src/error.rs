@@ -43,6 +43,8 @@ pub enum Kind {
     UpstreamUnreachable,
     /// Every key was refused.
     UpstreamAuthFailed,
+    /// Every key is dead, and not all of them because they were refused: quota or credit is used up.
+    NoKeyAvailable,
     /// The answer is none that the endpoint can have: HTML, nothing, a redirect.
     UpstreamInvalidResponse,
     /// A stream that had begun was cut (told in an event: the status went out before).
@@ -99,6 +101,7 @@ impl Kind {
             Self::UpstreamInvalidResponse => (StatusCode::BAD_GATEWAY, UPSTREAM, "upstream_invalid_response"),
             Self::UpstreamStreamTruncated => (StatusCode::BAD_GATEWAY, UPSTREAM, "upstream_stream_truncated"),
             Self::RateLimited => (StatusCode::TOO_MANY_REQUESTS, "rate_limit_error", "rate_limit_exceeded"),
+            Self::NoKeyAvailable => (StatusCode::SERVICE_UNAVAILABLE, UPSTREAM, "no_key_available"),
             Self::Overloaded => (StatusCode::SERVICE_UNAVAILABLE, UPSTREAM, "overloaded"),
             Self::UpstreamTimeout => (StatusCode::GATEWAY_TIMEOUT, UPSTREAM, "upstream_timeout"),
         };
@@ -120,6 +123,10 @@ pub struct Error {
     pub allow: Option<&'static str>,
     /// The status to answer with where it is the upstream's own and not the kind's.
     pub status: Option<StatusCode>,
+    /// Seconds until the first of the keys wakes, where all of them rest.
+    pub retry_after: Option<u64>,
+    /// Of a failed upstream: whether the same request may succeed later without anyone doing anything.
+    pub waiting_helps: bool,
 }
 
 impl Error {
@@ -131,6 +138,8 @@ impl Error {
             param: None,
             allow: None,
             status: None,
+            retry_after: None,
+            waiting_helps: false,
         }
     }
 

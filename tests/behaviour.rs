@@ -202,6 +202,7 @@ behaviours! {
         sticky_rotation_keeps_a_conversation_on_its_key,
         no_key_is_tried_twice_for_one_request,
         a_thousand_requests_with_two_of_three_keys_dead_see_no_error,
+        keys_without_credit_are_no_keys_and_the_first_that_wakes_is_told,
     }
     models {
         the_lists_of_all_upstreams_are_one,

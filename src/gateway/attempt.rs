@@ -95,21 +95,27 @@ impl<P: Platform> Gateway<P> {
             record.failures.push(outcome.told(target, route));
             failure = Some(Failure::or_worse(failure, Failure::of(outcome, route)));
         }
+        let now = self.platform.now();
+        let wakes_after = || Some(now.until(plan.first_wake(now)?).as_millis().div_ceil(1000) as u64);
+        // One of the keys may have no quota, and another one have some soon.
         match failure {
             Some(Failure::Answer(mut response, mut meaning)) => {
-                let now = self.platform.now();
-                // One of its keys may have no quota, and another one have some soon.
                 meaning.waiting_helps = waiting_helps;
                 if waiting_helps
                     && !outcome::says_when(response.headers())
-                    && let Some(wake) = plan.first_wake(now)
+                    && let Some(seconds) = wakes_after()
                 {
-                    let seconds = now.until(wake).as_millis().div_ceil(1000) as u64;
                     response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
                 }
                 Ok(self.refused(response, &meaning, record))
             }
-            Some(Failure::Error(error)) => Err(error),
+            Some(Failure::Error(mut error)) => {
+                if error.kind == Kind::NoKeyAvailable {
+                    error.waiting_helps = waiting_helps;
+                    error.retry_after = wakes_after();
+                }
+                Err(error)
+            }
             None => Err(Error::new(Kind::Internal, "No upstream was tried; please report this.")),
         }
     }

@@ -21,8 +21,9 @@ impl Failure {
     pub(super) fn of<S>(outcome: Outcome<S>, route: &Route) -> Self {
         match outcome {
             Outcome::Refused(response, meaning) => match meaning.scope {
-                Scope::Key if response.status() != StatusCode::TOO_MANY_REQUESTS => {
-                    Self::Error(rejected(response.status()))
+                Scope::Key => Self::Error(rejected(response.status())),
+                Scope::Quota if response.status() != StatusCode::TOO_MANY_REQUESTS => {
+                    Self::Error(exhausted(response.status()))
                 }
                 _ => Self::Answer(response, meaning),
             },
@@ -47,19 +48,24 @@ impl Failure {
         }
     }
 
-    /// Of two failures, the one that tells the client more: an answer of the upstream or a timeout before the
-    /// gateway's own words, and else the later one.
+    /// Of two failures, the one that tells the client more, and of two that tell as much the later one.
     pub(super) fn or_worse(before: Option<Self>, after: Self) -> Self {
         match before {
-            Some(before) if before.tells_more() && !after.tells_more() => before,
+            Some(before) if before.worth() > after.worth() => before,
             _ => after,
         }
     }
 
-    fn tells_more(&self) -> bool {
+    /// How much it tells: an answer of the upstream or a timeout before the gateway's own words. Of keys of which some were
+    /// refused and others are used up, none is available.
+    fn worth(&self) -> u8 {
         match self {
-            Self::Answer(..) => true,
-            Self::Error(error) => error.kind == Kind::UpstreamTimeout,
+            Self::Answer(..) => 2,
+            Self::Error(error) => match error.kind {
+                Kind::UpstreamTimeout => 2,
+                Kind::NoKeyAvailable => 1,
+                _ => 0,
+            },
         }
     }
 }
@@ -70,6 +76,14 @@ fn rejected(status: StatusCode) -> Error {
         status.as_u16()
     );
     Error::new(Kind::UpstreamAuthFailed, message)
+}
+
+fn exhausted(status: StatusCode) -> Error {
+    let message = format!(
+        "The gateway's own keys have no quota or credit left at the upstream (status {}). Your token is fine: the operator has to top up the account, or add `api_keys` to the route.",
+        status.as_u16()
+    );
+    Error::new(Kind::NoKeyAvailable, message)
 }
 
 pub(super) fn unreachable() -> Error {

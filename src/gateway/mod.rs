@@ -233,10 +233,16 @@ fn refusal<S>(error: &Error) -> Response<Body<S>> {
         Kind::UpstreamAuthFailed
         | Kind::UpstreamInvalidResponse
         | Kind::UpstreamTimeout
-        | Kind::UpstreamUnreachable => {
+        | Kind::UpstreamUnreachable
+        | Kind::NoKeyAvailable
+            if !error.waiting_helps =>
+        {
             headers.insert(headers::SHOULD_RETRY, HeaderValue::from_static("false"));
         }
         _ => {}
+    }
+    if let Some(seconds) = error.retry_after {
+        headers.insert(header::RETRY_AFTER, seconds.into());
     }
     if let Some(allow) = error.allow {
         headers.insert(header::ALLOW, HeaderValue::from_static(allow));

@@ -25,8 +25,10 @@ pub enum Scope {
     Request,
     /// The upstream does not know `stream_options`: the same again without it.
     StreamOptions,
-    /// The key was refused, or has no quota left: another one may do.
+    /// The key was refused: another one may do.
     Key,
+    /// The key has no quota or credit left: another one may do.
+    Quota,
     /// The key has no rate left for this model.
     KeyAndModel,
     /// Every key of the account has no rate left: other keys would only be burnt.
@@ -86,19 +88,24 @@ pub fn of_answer(status: u16, headers: &HeaderMap, body: &[u8], account_limits: 
         "exceeded_current_quota_error",
         "Arrearage",
         "1113",
+        "30001",
     ]);
     match status {
         400..=499 if region => Meaning::of(Scope::Region, Duration::ZERO),
         400 | 401 | 403 if refusal.is(&["API_KEY_INVALID"]) => Meaning::of(Scope::Key, REFUSED),
-        400 | 402 | 403 | 429 if exhausted => Meaning::of(Scope::Key, EXHAUSTED),
+        400 | 402 | 403 | 429 if exhausted => Meaning::of(Scope::Quota, EXHAUSTED),
         400 | 422 if says("stream_options") => Meaning::of(Scope::StreamOptions, Duration::ZERO),
         401 | 403 => Meaning::of(Scope::Key, REFUSED),
-        402 => Meaning::of(
-            Scope::Key,
-            wait(headers, &refusal, now).unwrap_or(EXHAUSTED).min(LONGEST),
-        ),
+        402 => {
+            let said = wait(headers, &refusal, now);
+            Meaning {
+                waiting_helps: said.is_some(),
+                ..Meaning::of(Scope::Quota, said.unwrap_or(EXHAUSTED).min(LONGEST))
+            }
+        }
         429 => {
-            let unsaid = if refusal.daily { LONGEST } else { LIMITED };
+            let daily = refusal.daily || refusal.is(&["1304", "3036"]);
+            let unsaid = if daily { LONGEST } else { LIMITED };
             let rest = wait(headers, &refusal, now).unwrap_or(unsaid).min(LONGEST);
             Meaning::of(
                 if account_limits {
@@ -195,7 +202,7 @@ mod tests {
         for (scope, rest, statuses) in [
             (Scope::Request, 0, &[400, 404, 405, 408, 409, 413, 415, 422, 418][..]),
             (Scope::Key, 300_000, &[401, 403]),
-            (Scope::Key, 600_000, &[402]),
+            (Scope::Quota, 600_000, &[402]),
             (Scope::KeyAndModel, 20_000, &[429]),
             (Scope::Upstream, 0, &[500, 502, 503, 504, 520, 529, 599]),
         ] {
@@ -245,14 +252,21 @@ mod tests {
     #[test]
     fn bodies_decide_where_the_status_does_not() {
         for (status, body, scope, rest) in [
-            (429, r#"{"error":{"code":"insufficient_quota"}}"#, Scope::Key, 600_000),
+            (429, r#"{"error":{"code":"insufficient_quota"}}"#, Scope::Quota, 600_000),
             (
                 429,
                 r#"{"error":{"code":"1113","message":"余额不足"}}"#,
-                Scope::Key,
+                Scope::Quota,
                 600_000,
             ),
-            (400, r#"{"error":{"code":"Arrearage"}}"#, Scope::Key, 600_000),
+            (400, r#"{"error":{"code":"Arrearage"}}"#, Scope::Quota, 600_000),
+            (
+                403,
+                r#"{"code":30001,"message":"Sorry, your account balance is insufficient","data":null}"#,
+                Scope::Quota,
+                600_000,
+            ),
+            (429, r#"{"error":{"code":"1304"}}"#, Scope::KeyAndModel, 3_600_000),
             (
                 400,
                 r#"[{"error":{"code":400,"details":[{"reason":"API_KEY_INVALID"}]}}]"#,
@@ -310,6 +324,7 @@ mod tests {
             of_answer(status, &headers(fields), body.as_bytes(), false, Millis(0)).waiting_helps
         };
         assert!(helps(429, &[], "") && helps(503, &[("retry-after", "1")], ""));
+        assert!(helps(402, &[("retry-after", "5")], "") && !helps(402, &[], ""));
         assert!(
             !helps(429, &[], r#"{"error":{"type":"insufficient_quota"}}"#)
                 && !helps(503, &[], "")

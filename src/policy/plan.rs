@@ -287,7 +287,7 @@ impl<'a> Plan<'a> {
                     health.recover(Subject::key(route, key));
                     health.recover(Subject::key_and_model(route, key, model));
                 }
-                Scope::Key | Scope::Account => health.rest(Subject::key(route, key), until, now),
+                Scope::Key | Scope::Quota | Scope::Account => health.rest(Subject::key(route, key), until, now),
                 Scope::KeyAndModel => health.rest(Subject::key_and_model(route, key, model), until, now),
                 Scope::Request | Scope::StreamOptions | Scope::Region | Scope::Upstream | Scope::Time => {}
             }
@@ -298,6 +298,7 @@ impl<'a> Plan<'a> {
             | Scope::Request
             | Scope::StreamOptions
             | Scope::Key
+            | Scope::Quota
             | Scope::KeyAndModel
             | Scope::Account => {
                 health.recover(Subject::upstream(route));
@@ -307,7 +308,7 @@ impl<'a> Plan<'a> {
         }
         match meaning.scope {
             Scope::Success | Scope::Request | Scope::StreamOptions => Verdict::Deliver,
-            Scope::Key | Scope::KeyAndModel | Scope::Upstream => Verdict::Continue,
+            Scope::Key | Scope::Quota | Scope::KeyAndModel | Scope::Upstream => Verdict::Continue,
             Scope::Account | Scope::Region | Scope::Time => {
                 self.left.retain(|other| other.route != target.route);
                 Verdict::Continue

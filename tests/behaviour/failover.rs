@@ -144,7 +144,7 @@ pub(crate) fn the_clients_own_mistakes_need_not_be_told_in_json(runtime: Runtime
 pub(crate) fn when_everything_failed_the_cause_is_told(runtime: Runtime) {
     let cases: [(&str, &str, &str, u16, &str); 9] = [
         ("401 No", JSON, "{}", 502, "upstream_auth_failed"),
-        ("402 Pay", JSON, "{}", 502, "upstream_auth_failed"),
+        ("402 Pay", JSON, "{}", 503, "no_key_available"),
         ("403 No", JSON, "{}", 502, "upstream_auth_failed"),
         (
             "302 Go",

@@ -1,4 +1,4 @@
-//! Which key a request begins with, and which it goes on with.
+//! Which key a request begins with, which it goes on with, and what is told when none is left.
 
 use serde_json::json;
 
@@ -73,4 +73,41 @@ pub(crate) fn a_thousand_requests_with_two_of_three_keys_dead_see_no_error(runti
     // What is dead is asked when nobody knows, and then no more.
     let asked = upstream.received().len();
     assert!((1002..1040).contains(&asked), "{asked} requests upstream for 1000");
+}
+
+pub(crate) fn keys_without_credit_are_no_keys_and_the_first_that_wakes_is_told(runtime: Runtime) {
+    const BALANCE: &str = r#"{"code":30001,"message":"Sorry, your account balance is insufficient","data":null}"#;
+    const CREDIT: &str = r#"{"error":{"code":402,"message":"Insufficient credits"}}"#;
+    let refused = ("401 No", "", "{}");
+    let spent = ("402 Pay", "", CREDIT);
+    let soon = ("402 Pay", "retry-after: 5\r\n", CREDIT);
+    for (first, second, seconds, retried) in [
+        (spent, spent, 301..=600, false),
+        (("403 No", "", BALANCE), spent, 301..=600, false),
+        (
+            ("400 Bad", "", r#"{"error":{"code":"Arrearage"}}"#),
+            spent,
+            301..=600,
+            false,
+        ),
+        (refused, spent, 6..=300, false),
+        (spent, refused, 6..=300, false),
+        (soon, spent, 1..=5, true),
+        (spent, soon, 1..=5, true),
+    ] {
+        let upstream = Upstream::start(move |received, to| {
+            let is_first = received.one("authorization") == Some("Bearer up-SECRET-1");
+            let (status, fields, body) = if is_first { first } else { second };
+            to.answer(status, &format!("{JSON}{fields}"), body);
+        });
+        let gateway = Gateway::to(runtime, &upstream, json!({}));
+        let answer = gateway.chat(BODY);
+        let told = (first, second);
+        assert_eq!(answer.error(), (503, "no_key_available".into()), "{told:?}");
+        assert!(answer.text().contains("\"type\":\"upstream_error\"") && answer.text().contains("top up"));
+        assert_eq!(answer.field("x-gateway-attempts"), Some("2"), "{told:?}");
+        assert_eq!(answer.field("x-should-retry").is_none(), retried, "{told:?}");
+        let wakes: u64 = answer.field("retry-after").unwrap().parse().unwrap();
+        assert!(seconds.contains(&wakes), "{wakes} {told:?}");
+    }
 }
