@@ -203,6 +203,7 @@ behaviours! {
         no_key_is_tried_twice_for_one_request,
         a_thousand_requests_with_two_of_three_keys_dead_see_no_error,
         keys_without_credit_are_no_keys_and_the_first_that_wakes_is_told,
+        what_a_moderation_finds_in_a_request_costs_no_key_its_rest,
     }
     models {
         the_lists_of_all_upstreams_are_one,

@@ -21,6 +21,8 @@ pub struct Refusal {
     pub retry_after: Option<Duration>,
     /// Google's `QuotaFailure` of a daily quota.
     pub daily: bool,
+    /// OpenRouter's moderation: what the request says is not allowed.
+    pub flagged: bool,
 }
 
 impl Refusal {
@@ -80,6 +82,11 @@ impl Refusal {
         for name in ["code", "type", "status"] {
             self.label(error.get(name));
         }
+        self.flagged = error.get("metadata").is_some_and(|metadata| {
+            ["flagged_input", "reasons"]
+                .iter()
+                .any(|name| metadata.get(name).is_some())
+        });
         for detail in error.get("details").and_then(Value::as_array).into_iter().flatten() {
             self.label(detail.get("reason"));
             if let Some(delay) = detail.get("retryDelay").and_then(Value::as_str) {

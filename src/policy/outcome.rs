@@ -94,6 +94,7 @@ pub fn of_answer(status: u16, headers: &HeaderMap, body: &[u8], account_limits: 
         400..=499 if region => Meaning::of(Scope::Region, Duration::ZERO),
         400 | 401 | 403 if refusal.is(&["API_KEY_INVALID"]) => Meaning::of(Scope::Key, REFUSED),
         400 | 402 | 403 | 429 if exhausted => Meaning::of(Scope::Quota, EXHAUSTED),
+        403 if refusal.flagged => Meaning::of(Scope::Request, Duration::ZERO),
         400 | 422 if says("stream_options") => Meaning::of(Scope::StreamOptions, Duration::ZERO),
         401 | 403 => Meaning::of(Scope::Key, REFUSED),
         402 => {
@@ -266,6 +267,13 @@ mod tests {
                 Scope::Quota,
                 600_000,
             ),
+            (
+                403,
+                r#"{"error":{"code":403,"message":"flagged","metadata":{"reasons":["violence"],"flagged_input":"..."}}}"#,
+                Scope::Request,
+                0,
+            ),
+            (403, r#"{"error":{"code":403,"metadata":{}}}"#, Scope::Key, 300_000),
             (429, r#"{"error":{"code":"1304"}}"#, Scope::KeyAndModel, 3_600_000),
             (
                 400,

@@ -111,3 +111,26 @@ pub(crate) fn keys_without_credit_are_no_keys_and_the_first_that_wakes_is_told(r
         assert!(seconds.contains(&wakes), "{wakes} {told:?}");
     }
 }
+
+pub(crate) fn what_a_moderation_finds_in_a_request_costs_no_key_its_rest(runtime: Runtime) {
+    const FLAGGED: &str =
+        r#"{"error":{"code":403,"message":"flagged","metadata":{"reasons":["violence"],"flagged_input":"a text"}}}"#;
+    let upstream = Upstream::start(|received, to| {
+        if received.text().contains("a text") {
+            to.answer("403 Forbidden", JSON, FLAGGED);
+        } else {
+            to.answer("200 OK", JSON, "{}");
+        }
+    });
+    let gateway = Gateway::to(runtime, &upstream, json!({}));
+    let with = |body: &str| gateway.chat_with("x-request-id: same\r\n", body);
+    let answer = with(r#"{"model":"m","messages":[{"role":"user","content":"a text"}]}"#);
+    assert_eq!((answer.status, answer.text().as_str()), (403, FLAGGED));
+    assert_eq!(
+        (answer.field("x-gateway-attempts"), answer.field("x-should-retry")),
+        (Some("1"), None)
+    );
+    assert_eq!(with(BODY).status, 200);
+    let received = upstream.received();
+    assert_eq!(received[0].one("authorization"), received[1].one("authorization"));
+}
