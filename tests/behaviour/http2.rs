@@ -2,8 +2,9 @@
 
 use std::convert::Infallible;
 use std::io::{Read, Write};
-use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::channel;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -202,6 +203,46 @@ fn a_client_that_leaves_in_the_middle_of_an_upload_ends_it_upstream() {
     });
     assert_eq!(client.ask(chat(CHAT)).unwrap().status(), StatusCode::OK);
     upstream.wait_for_leaver();
+}
+
+#[test]
+fn uploads_that_nobody_takes_are_in_no_other_ones_way() {
+    let (_until, end) = channel::<()>();
+    let end = Mutex::new(end);
+    let stuck = Upstream::reading(move |_, _| assert!(end.lock().unwrap().recv().is_err()));
+    let other = Upstream::answering("200 OK", JSON, "{}");
+    let routes = json!([
+        route(TOKEN, &stuck, json!({})),
+        route("gw-SECRET-other", &other, json!({})),
+    ]);
+    let gateway = Gateway::with_routes(Runtime::Native, &routes);
+    let mut client = Client::of(&gateway);
+    let sent = Arc::new(AtomicUsize::new(0));
+    // More than a connection lets wait by default.
+    for _ in 0..8 {
+        let (mut sender, body) = unfinished();
+        client
+            .runtime
+            .spawn(client.sender.send_request(post("/v1/files", TOKEN, body)));
+        let sent = Arc::clone(&sent);
+        client.runtime.spawn(async move {
+            while sender.send_data(vec![b'x'; 1 << 16].into()).await.is_ok() {
+                sent.fetch_add(1, Ordering::Relaxed);
+            }
+        });
+    }
+    let moved = async {
+        let mut last = usize::MAX;
+        while sent.load(Ordering::Relaxed) != last {
+            last = sent.load(Ordering::Relaxed);
+            tokio::time::sleep(Duration::from_millis(500)).await;
+        }
+        last
+    };
+    assert!(client.wait(moved) > 0);
+    let body = Full::from(CHAT).boxed();
+    let answer = client.ask(post("/v1/chat/completions", "gw-SECRET-other", body));
+    assert_eq!(answer.unwrap().status(), StatusCode::OK);
 }
 
 #[test]

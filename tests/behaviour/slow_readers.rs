@@ -12,7 +12,7 @@ use serde_json::json;
 use crate::http2::{self, Client};
 use crate::support::client::Exchange;
 use crate::support::upstream::{SSE, Upstream};
-use crate::support::{Gateway, Runtime, chat};
+use crate::support::{Gateway, Runtime, TOKEN, chat, request};
 use crate::tls::{self, Secure};
 
 const CLIENTS: usize = 24;
@@ -59,6 +59,34 @@ fn a_client_of_http_2_that_does_not_read_slows_an_upstream_of_http_2_down() {
 
 /// An upstream whose streams do not end where they are asked not to and else say no more than one event, and how much of the
 /// endless ones it has sent.
+#[test]
+fn downloads_that_nobody_reads_are_in_nobodys_way_over_http_2() {
+    let upstream = Secure::start("h2");
+    let gateway = upstream.gateway(&json!({}), &[]);
+    let download = request("GET", "/v1/files/endless/content", TOKEN, "", "");
+    // More than a connection lets wait by default.
+    let _clients: Vec<Exchange> = (0..CLIENTS)
+        .map(|_| {
+            let mut exchange = gateway.open(&download);
+            exchange.wait_for("data: ");
+            exchange
+        })
+        .collect();
+    until_nothing_moves(&upstream.seen.sent);
+    assert_eq!(gateway.chat(r#"{"model":"m"}"#).json()["version"], "HTTP/2.0");
+    assert_eq!(upstream.seen.connections.load(Ordering::SeqCst), 1);
+}
+
+/// Until the socket buffers of four ends are full.
+fn until_nothing_moves(sent: &AtomicUsize) {
+    let mut last = usize::MAX;
+    while sent.load(Ordering::Relaxed) != last {
+        last = sent.load(Ordering::Relaxed);
+        assert!(last < CLIENTS * IN_SOCKETS, "the upstream sends on and on");
+        thread::sleep(Duration::from_millis(500));
+    }
+}
+
 fn endless() -> (Upstream, Arc<AtomicUsize>) {
     let sent = Arc::new(AtomicUsize::new(0));
     let counted = Arc::clone(&sent);
@@ -101,13 +129,7 @@ fn assert_bounded<C>(runtime: Runtime, gateway: &Gateway, begin: impl Fn(&str) -
     let mut growth = |model: &str| {
         let before = gateway.resident_kilobytes();
         clients.extend((0..CLIENTS).map(|_| begin(model)));
-        // Until nothing moves any more: the socket buffers of four ends are full.
-        let mut last = usize::MAX;
-        while sent.load(Ordering::Relaxed) != last {
-            last = sent.load(Ordering::Relaxed);
-            assert!(last < CLIENTS * IN_SOCKETS, "the upstream sends on and on");
-            thread::sleep(Duration::from_millis(500));
-        }
+        until_nothing_moves(sent);
         gateway.resident_kilobytes().saturating_sub(before)
     };
     // The first ones find a gateway that has nothing yet of what it keeps.

@@ -40,7 +40,7 @@ pub(crate) struct Secure {
 
 #[derive(Default)]
 pub(crate) struct Seen {
-    connections: AtomicUsize,
+    pub(crate) connections: AtomicUsize,
     asked: AtomicUsize,
     /// Requests whose client left before the answer was complete.
     abandoned: AtomicUsize,
@@ -200,6 +200,7 @@ async fn reply(request: Request<Incoming>, seen: Arc<Seen>) -> Result<Response<P
         Some("stall") => ("text/event-stream", vec![EVENT], End::Stall),
         Some("endless") => ("text/event-stream", vec![&*long], End::Endless),
         Some("long") => ("text/event-stream", vec![&*long, "data: [DONE]\n\n"], End::Whole),
+        _ if head.uri.path().ends_with("/endless/content") => ("application/octet-stream", vec![&*long], End::Endless),
         _ if head.uri.path().ends_with("/content") => ("application/octet-stream", vec!["half"], End::Reset(reason)),
         _ => ("application/json", vec![], End::Whole),
     };
