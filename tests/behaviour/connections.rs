@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use serde_json::json;
 
+use crate::support::upstream::JSON;
 use crate::support::{Gateway, Runtime, TOKEN, chat, request};
 use crate::tls::{Secure, stream};
 
@@ -157,6 +158,25 @@ fn requests_on_one_connection_are_answered_in_their_order() {
     assert!(order.map(place).is_sorted(), "{answers}");
     assert_eq!(answers.matches("HTTP/1.1 200 OK\r\n").count(), 3);
     assert_eq!(answers.matches("connection: close").count(), 1);
+}
+
+#[test]
+fn a_body_that_was_refused_unread_ends_no_connection() {
+    let gateway = Gateway::echo(Runtime::Native);
+    let refused = request("POST", "/v1/chat/completions", "unknown", JSON, &"x".repeat(100_000));
+    let last = request("GET", "/health", TOKEN, "", "");
+    let answers = exchange(
+        &gateway,
+        &[&*refused.replace("connection: close\r\n", ""), &*last].concat(),
+    );
+    let places = [
+        "HTTP/1.1 401",
+        "invalid_api_key",
+        "HTTP/1.1 200 OK",
+        "\"status\":\"ok\"",
+    ]
+    .map(|text| answers.find(text));
+    assert!(places[0].is_some() && places.is_sorted(), "{answers}");
 }
 
 #[test]

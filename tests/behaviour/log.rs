@@ -1,6 +1,6 @@
 //! What the binary writes down about each request.
 
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
@@ -55,6 +55,13 @@ fn now() -> String {
 /// Ends with its test, however that ends.
 struct Process(Child);
 
+impl Process {
+    fn terminate(&self) {
+        let killed = Command::new("kill").arg(self.0.id().to_string()).status();
+        assert!(killed.unwrap().success());
+    }
+}
+
 impl Drop for Process {
     fn drop(&mut self) {
         let _ = self.0.kill();
@@ -62,22 +69,63 @@ impl Drop for Process {
     }
 }
 
-#[test]
-fn a_log_that_nobody_reads_holds_nobody_up() {
-    const REQUESTS: usize = 600;
+/// A gateway whose log nobody reads, and its address.
+fn unread() -> (Process, String) {
     let port = free_port();
     let process = Command::new(env!("CARGO_BIN_EXE_ai-gateway"))
         .arg("demo")
         .env_clear()
         .env("PORT", port.to_string())
         .stdout(Stdio::piped())
-        .stderr(Stdio::null())
+        .stderr(Stdio::piped())
         .spawn();
-    let mut process = Process(process.unwrap());
+    let process = Process(process.unwrap());
     let address = format!("127.0.0.1:{port}");
     while TcpStream::connect(&address).is_err() {
         std::thread::sleep(Duration::from_millis(25));
     }
+    (process, address)
+}
+
+#[test]
+fn lines_for_which_there_is_no_room_are_counted() {
+    const REQUESTS: usize = 200;
+    let (mut process, address) = unread();
+    let mut connection = TcpStream::connect(&address).unwrap();
+    let asked = request(
+        "GET",
+        "/health",
+        "",
+        &format!("x-request-id: {}\r\n", "x".repeat(128)),
+        "",
+    );
+    let asked = asked.replace("connection: close\r\n", "").repeat(REQUESTS);
+    let mut sent = 0;
+    // Until more has been said than waits.
+    while sent * 300 < 8 << 20 {
+        connection.write_all(asked.as_bytes()).unwrap();
+        let mut answers = Vec::new();
+        while memchr::memmem::find_iter(&answers, "\"status\":\"ok\"").count() < REQUESTS {
+            let mut buffer = [0; 65_536];
+            let read = connection.read(&mut buffer).unwrap();
+            assert!(read > 0, "the connection ended");
+            answers.extend_from_slice(&buffer[..read]);
+        }
+        sent += REQUESTS;
+    }
+    let lines = BufReader::new(process.0.stdout.take().unwrap()).lines();
+    process.terminate();
+    let read = lines.filter(|line| line.as_ref().unwrap().ends_with('}')).count();
+    let said = std::io::read_to_string(process.0.stderr.take().unwrap()).unwrap();
+    let lost = said.lines().find(|line| line.contains("were lost")).unwrap();
+    let lost: usize = lost.split(' ').find_map(|word| word.parse().ok()).unwrap();
+    assert_eq!(read + lost, sent, "{said}");
+}
+
+#[test]
+fn a_log_that_nobody_reads_holds_nobody_up() {
+    const REQUESTS: usize = 600;
+    let (mut process, address) = unread();
     // Their lines are more than a pipe holds.
     for number in 0..REQUESTS {
         let asked = request("GET", "/health", "", "", "");
