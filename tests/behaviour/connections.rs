@@ -20,6 +20,8 @@ const WHOLE: &str = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\nconten
 struct Kept {
     base_url: String,
     connections: Arc<AtomicUsize>,
+    /// How many of them it is done with.
+    ended: Arc<AtomicUsize>,
 }
 
 impl Kept {
@@ -28,12 +30,17 @@ impl Kept {
         let kept = Self {
             base_url: format!("http://{}/v1", listener.local_addr().unwrap()),
             connections: Arc::default(),
+            ended: Arc::default(),
         };
-        let connections = Arc::clone(&kept.connections);
+        let (connections, ended) = (Arc::clone(&kept.connections), Arc::clone(&kept.ended));
         thread::spawn(move || {
             for stream in listener.incoming() {
                 connections.fetch_add(1, Ordering::SeqCst);
-                thread::spawn(move || serve(stream.unwrap(), answer, closes));
+                let ended = Arc::clone(&ended);
+                thread::spawn(move || {
+                    serve(stream.unwrap(), answer, closes);
+                    ended.fetch_add(1, Ordering::SeqCst);
+                });
             }
         });
         kept
@@ -118,8 +125,9 @@ fn a_connection_that_cannot_be_trusted_is_not_used_again() {
             let got = gateway.chat(ASK);
             assert_eq!((got.status, got.text().as_str()), (200, "{\"fine\":1}"), "{answer}");
             assert_eq!(upstream.connections(), count, "{answer}");
-            // The upstream's closing has to arrive.
-            thread::sleep(Duration::from_millis(100));
+            while upstream.ended.load(Ordering::SeqCst) < count {
+                thread::sleep(Duration::from_millis(5));
+            }
         }
     }
 }
