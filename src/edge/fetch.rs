@@ -51,11 +51,8 @@ pub(super) async fn send(
     let defect = |_| Fault::Connect("the request cannot be built".into());
     let (head, body) = request.into_parts();
     let socket = head.headers.contains_key(header::UPGRADE);
-    let visible = head
-        .headers
-        .iter()
-        .filter(|(name, value)| !(socket && HANDSHAKE.contains(name)) && value.to_str().is_ok());
-    let sent = headers::write(visible);
+    let own = |name: &HeaderName| socket && HANDSHAKE.contains(name);
+    let sent = headers::write(head.headers.iter().filter(|(name, _)| !own(name)));
     let mut sending = None;
     let (mut bytes, mut readable) = (Bytes::new(), None);
     match body {

@@ -1,4 +1,5 @@
-//! Headers between JavaScript's type and the core's, as the text that `runtime.js` makes of them and takes.
+//! Headers between JavaScript's type and the core's, as the text that `runtime.js` makes of them and takes. The runtime reads and
+//! writes values as UTF-8.
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 
@@ -6,17 +7,10 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 pub(super) fn read<'a>(mut lines: impl Iterator<Item = &'a str>) -> HeaderMap {
     let mut headers = HeaderMap::with_capacity(24);
     while let (Some(name), Some(value)) = (lines.next(), lines.next()) {
-        let value = if value.is_ascii() {
-            HeaderValue::from_bytes(value.as_bytes())
-        } else {
-            // A ByteString: every character is one byte.
-            let bytes: Vec<u8> = value
-                .chars()
-                .filter_map(|char| u8::try_from(u32::from(char)).ok())
-                .collect();
-            HeaderValue::from_bytes(&bytes)
-        };
-        if let (Ok(name), Ok(value)) = (HeaderName::from_bytes(name.as_bytes()), value) {
+        if let (Ok(name), Ok(value)) = (
+            HeaderName::from_bytes(name.as_bytes()),
+            HeaderValue::from_bytes(value.as_bytes()),
+        ) {
             headers.append(name, value);
         }
     }
@@ -29,10 +23,7 @@ pub(super) fn write<'a>(headers: impl Iterator<Item = (&'a HeaderName, &'a Heade
     for (name, value) in headers {
         text.push_str(name.as_str());
         text.push('\n');
-        match value.to_str() {
-            Ok(value) => text.push_str(value),
-            Err(_) => text.extend(value.as_bytes().iter().copied().map(char::from)),
-        }
+        text.push_str(&String::from_utf8_lossy(value.as_bytes()));
         text.push('\n');
     }
     text

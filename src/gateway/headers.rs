@@ -270,6 +270,9 @@ fn is_withheld(name: &str) -> bool {
             | "server"
             | "alt-svc"
             | "strict-transport-security"
+            | "nel"
+            | "report-to"
+            | "clear-site-data"
             | "openai-organization"
             | "openai-project"
     ) || ["cf-", "access-control-", "x-gateway-"]

@@ -55,7 +55,7 @@ pub(crate) fn what_ends_with_the_clients_connection_is_not_passed_on(runtime: Ru
 
 pub(crate) fn the_clients_headers_lose_against_the_operators(runtime: Runtime) {
     let upstream = Upstream::answering("200 OK", JSON, "{}");
-    let extra = json!({"extra_headers": {"User-Agent": "ours", "X-Title": "gateway", "OpenAI-Organization": "org-1"}});
+    let extra = json!({"extra_headers": {"User-Agent": "ours", "X-Title": "网关 é", "OpenAI-Organization": "org-1"}});
     assert_eq!(
         Gateway::to(runtime, &upstream, extra)
             .chat_with("user-agent: theirs\r\nx-title: theirs\r\n", BODY)
@@ -65,7 +65,7 @@ pub(crate) fn the_clients_headers_lose_against_the_operators(runtime: Runtime) {
     let received = upstream.only();
     for (name, value) in [
         ("user-agent", "ours"),
-        ("x-title", "gateway"),
+        ("x-title", "网关 é"),
         ("openai-organization", "org-1"),
     ] {
         assert_eq!(received.one(name), Some(value));
@@ -73,7 +73,7 @@ pub(crate) fn the_clients_headers_lose_against_the_operators(runtime: Runtime) {
 }
 
 pub(crate) fn the_answer_keeps_what_matters_and_loses_what_is_hop_by_hop(runtime: Runtime) {
-    const FIELDS: &str = "content-type: application/json\r\nset-cookie: a=b\r\nserver: up\r\nalt-svc: h3\r\nstrict-transport-security: x\r\ncf-ray: 1\r\nopenai-organization: org\r\nx-request-id: up-1\r\nx-ratelimit-remaining-requests: 5\r\nretry-after: 3\r\nopenai-processing-ms: 12\r\nx-vendor: v\r\nkeep-alive: timeout=5\r\naccess-control-allow-origin: https://up.example\r\n";
+    const FIELDS: &str = "content-type: application/json\r\nset-cookie: a=b\r\nserver: up\r\nalt-svc: h3\r\nstrict-transport-security: x\r\ncf-ray: 1\r\nopenai-organization: org\r\nx-request-id: up-1\r\nx-ratelimit-remaining-requests: 5\r\nretry-after: 3\r\nopenai-processing-ms: 12\r\nx-vendor: v\r\nx-name: 网关 é\r\nkeep-alive: timeout=5\r\nnel: {}\r\nreport-to: {}\r\nclear-site-data: *\r\naccess-control-allow-origin: https://up.example\r\n";
     let upstream = Upstream::answering("200 OK", FIELDS, "{}");
     let answer = Gateway::to(runtime, &upstream, json!({})).chat_with("x-request-id: mine-1\r\n", BODY);
     for gone in [
@@ -84,6 +84,9 @@ pub(crate) fn the_answer_keeps_what_matters_and_loses_what_is_hop_by_hop(runtime
         "cf-ray",
         "openai-organization",
         "keep-alive",
+        "nel",
+        "report-to",
+        "clear-site-data",
     ] {
         assert_eq!(answer.field(gone), None, "{gone}");
     }
@@ -94,6 +97,7 @@ pub(crate) fn the_answer_keeps_what_matters_and_loses_what_is_hop_by_hop(runtime
         ("retry-after", "3"),
         ("openai-processing-ms", "12"),
         ("x-vendor", "v"),
+        ("x-name", "网关 é"),
         ("access-control-allow-origin", "*"),
         ("content-length", "2"),
         ("x-gateway-attempts", "1"),
