@@ -4,8 +4,8 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use worker::js_sys::{Date, Reflect};
-use worker::wasm_bindgen::JsValue;
+use worker::js_sys::{Array, Date, JSON, Reflect};
+use worker::wasm_bindgen::{JsCast, JsValue};
 
 use super::runtime;
 
@@ -71,7 +71,15 @@ pub(super) async fn config(env: &JsValue) -> Result<Arc<Config>, Problems> {
             text,
         })
     });
-    let result = config::load(document, &|name| variables.get(name).cloned()).map(Arc::new);
+    let mut result = config::load(document, &|name| variables.get(name).cloned()).map(Arc::new);
+    if let Err(problems) = &result
+        && let Some(good) = PARSED.with_borrow(|parsed| parsed.as_ref()?.result.clone().ok())
+    {
+        runtime::log_error(&format!(
+            "the new configuration is not used, the old one stays: {problems}"
+        ));
+        result = Ok(good);
+    }
     PARSED.set(Some(Parsed {
         table,
         uses_kv,
@@ -81,15 +89,25 @@ pub(super) async fn config(env: &JsValue) -> Result<Arc<Config>, Problems> {
     result
 }
 
+/// What is set of the variables. `wrangler.toml` may give them as text, or as the values that TOML has.
 fn variables(env: &JsValue) -> Variables {
-    let text = |name: &str| Reflect::get(env, &name.into()).ok().and_then(|value| value.as_string());
-    let parts = (1..)
-        .map(|part| format!("{ROUTES}_{part}"))
-        .map_while(|name| text(&name).map(|value| (name, value)));
-    VARIABLES
-        .iter()
-        .filter_map(|name| Some(((*name).to_owned(), text(name)?)))
-        .chain(parts)
+    let text = |name: &str| {
+        let value = Reflect::get(env, &name.into())
+            .ok()
+            .filter(|value| !value.is_undefined())?;
+        match value.dyn_ref::<Array>() {
+            Some(list) if !name.starts_with(ROUTES) => Some(list.join(",").into()),
+            _ => value
+                .as_string()
+                .or_else(|| JSON::stringify(&value).ok().map(String::from)),
+        }
+    };
+    let part = |name: &JsValue| name.as_string().filter(|name| name.starts_with(ROUTES));
+    let parts = Reflect::own_keys(env).unwrap_or_default();
+    let names = VARIABLES.iter().map(|name| (*name).to_owned());
+    names
+        .chain(parts.iter().filter_map(|name| part(&name)))
+        .filter_map(|name| text(&name).map(|value| (name, value)))
         .collect()
 }
 

@@ -1,7 +1,9 @@
 //! What only the Worker does: it cannot refuse to start, so it answers.
 
+use serde_json::json;
+
 use crate::support::upstream::Upstream;
-use crate::support::{Gateway, Runtime, TOKEN, request};
+use crate::support::{Gateway, Runtime, TOKEN, request, route};
 
 #[test]
 fn a_bad_configuration_is_told_by_its_number_of_problems_and_logged() {
@@ -58,4 +60,36 @@ fn a_kv_namespace_that_cannot_be_read_is_told() {
     let gateway = Gateway::start(Runtime::Worker, &[("GATEWAY_KV", address)]);
     assert_eq!(gateway.get("/v1/models").error(), (500, "configuration_error".into()));
     assert!(gateway.log().contains("the KV namespace cannot be read"));
+}
+
+#[test]
+fn variables_may_be_the_values_that_toml_has() {
+    let slow = Upstream::start(|_, to| to.hang());
+    let routes = json!([route(TOKEN, &slow, json!({"timeout": 1}))]).to_string();
+    let variables = [
+        ("JSON GATEWAY_ROUTES", &*routes),
+        ("JSON CORS_ORIGINS", r#"["https://a.example", "https://b.example"]"#),
+        ("JSON BODY_LIMIT", "100"),
+    ];
+    let gateway = Gateway::start(Runtime::Worker, &variables);
+    let answer = gateway.chat_with("origin: https://b.example\r\n", r#"{"model":"m"}"#);
+    assert_eq!(answer.error(), (504, "upstream_timeout".into()));
+    assert_eq!(answer.field("access-control-allow-origin"), Some("https://b.example"));
+    let large = format!(r#"{{"model":"m","user":"{}"}}"#, "x".repeat(100));
+    assert_eq!(gateway.chat(&large).error(), (413, "request_too_large".into()));
+}
+
+#[test]
+fn a_missing_part_of_the_table_is_told() {
+    let routes = r#"[{"token":"gw-SECRET-token","provider":"echo"}]"#;
+    let gateway = Gateway::start(
+        Runtime::Worker,
+        &[("GATEWAY_ROUTES_1", routes), ("GATEWAY_ROUTES_3", ",")],
+    );
+    assert_eq!(gateway.get("/v1/models").error(), (500, "configuration_error".into()));
+    assert!(
+        gateway
+            .log()
+            .contains("GATEWAY_ROUTES_2: it is not set, but GATEWAY_ROUTES_3 is")
+    );
 }

@@ -40,7 +40,7 @@ pub(crate) struct Gateway {
 
 impl Gateway {
     /// A gateway with these variables and no others. On the Worker `GATEWAY_KV` is the address of what stands in for a KV
-    /// namespace.
+    /// namespace, and a name behind `JSON ` that of a binding which is no text.
     pub(crate) fn start(runtime: Runtime, variables: &[(&str, &str)]) -> Self {
         let port = free_port();
         let folder = tempfile::tempdir().unwrap();
@@ -286,7 +286,10 @@ fn workerd(folder: &Path, port: u16, variables: &[(&str, &str)]) -> Command {
                 services = format!("(name = \"kv\", external = (address = {text:?}, http = ())),");
                 return format!("(name = {name:?}, kvNamespace = \"kv\")");
             }
-            format!("(name = {name:?}, text = {text:?})")
+            match name.strip_prefix("JSON ") {
+                Some(name) => format!("(name = {name:?}, json = {text:?})"),
+                None => format!("(name = {name:?}, text = {text:?})"),
+            }
         })
         .collect();
     let template = include_str!("../workerd/config.capnp.template");
