@@ -14,19 +14,30 @@ const X_GOOG_API_KEY: HeaderName = HeaderName::from_static("x-goog-api-key");
 /// then the subprotocols of a WebSocket.
 /// Clients fill several of these with values of their own: one known token suffices.
 pub(super) fn route(config: &Config, client: &HeaderMap) -> Result<usize, Error> {
-    let all = |name: HeaderName| client.get_all(name).into_iter().map(HeaderValue::as_bytes);
-    let tokens = all(X_API_KEY)
-        .chain(all(header::AUTHORIZATION).filter_map(bearer))
-        .chain(all(X_GOOG_API_KEY))
-        .chain(all(headers::API_KEY))
-        .chain(headers::protocol_tokens(client));
-    for token in tokens {
-        if let Some(index) = config.route_of(token.trim_ascii()) {
-            return Ok(index);
-        }
-    }
-    let hint = "The gateway token is missing or not known. Send it as `Authorization: Bearer <token>` or `X-API-Key: <token>`.";
-    Err(Error::new(Kind::InvalidApiKey, hint))
+    let fields = [X_API_KEY, header::AUTHORIZATION, X_GOOG_API_KEY, headers::API_KEY];
+    let token = |name: &HeaderName, value: &[u8]| {
+        let token = if *name == header::AUTHORIZATION {
+            bearer(value)?
+        } else {
+            value
+        };
+        config.route_of(token.trim_ascii())
+    };
+    let field = |name: &HeaderName, value: &HeaderValue| {
+        token(name, value.as_bytes()).or_else(|| {
+            // Whoever joins fields of one name, as Workers do, puts a blank there, which no token holds.
+            let joined = value.to_str().ok().filter(|value| value.contains(','))?;
+            joined.split(", ").find_map(|part| token(name, part.as_bytes()))
+        })
+    };
+    fields
+        .iter()
+        .find_map(|name| client.get_all(name).into_iter().find_map(|value| field(name, value)))
+        .or_else(|| headers::protocol_tokens(client).find_map(|token| config.route_of(token)))
+        .ok_or_else(|| {
+            let hint = "The gateway token is missing or not known. Send it as `Authorization: Bearer <token>` or `X-API-Key: <token>`.";
+            Error::new(Kind::InvalidApiKey, hint)
+        })
 }
 
 fn bearer(value: &[u8]) -> Option<&[u8]> {
@@ -71,6 +82,7 @@ mod tests {
         );
         assert_eq!(found(&[("authorization", "Bearer two"), ("x-api-key", "one")]), Some(0));
         assert_eq!(found(&[("x-api-key", "nobody"), ("x-api-key", "two")]), Some(1));
+        assert_eq!(found(&[("authorization", "Bearer sk-else, Bearer two")]), Some(1));
     }
 
     #[test]

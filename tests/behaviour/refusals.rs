@@ -66,6 +66,7 @@ pub(crate) fn callers_without_a_known_token_are_refused(runtime: Runtime) {
         "authorization: gw-SECRET-token\r\n",
         "x-api-key: gw-secret-token\r\n",
         "x-api-key: \u{e9}\r\n",
+        "x-api-key: \u{4e2d}gw-SECRET-token\r\n",
         &long,
     ] {
         let answer = gateway.raw(format!("POST /v1/chat/completions HTTP/1.1\r\nhost: g\r\n{fields}content-length: 2\r\nconnection: close\r\n\r\n{{}}"));
@@ -81,6 +82,8 @@ pub(crate) fn a_known_token_beside_unknown_ones_suffices(runtime: Runtime) {
         format!("x-api-key: else\r\nauthorization: bEARER {TOKEN}\r\n"),
         format!("authorization: Bearer sk-else\r\nx-goog-api-key: {TOKEN}\r\n"),
         format!("api-key: {TOKEN}\r\n"),
+        format!("x-api-key: else\r\nx-api-key: {TOKEN}\r\n"),
+        format!("authorization: Bearer sk-else\r\nauthorization: Bearer {TOKEN}\r\n"),
     ] {
         let answer = gateway.raw(format!(
             "GET /v1/models HTTP/1.1\r\nhost: g\r\n{fields}connection: close\r\n\r\n"
