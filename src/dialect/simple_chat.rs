@@ -69,10 +69,13 @@ pub fn reply(answer: &[u8], request_id: &str) -> Option<Vec<u8>> {
     struct Message<'a> {
         #[serde(borrow, default)]
         content: Option<Content<'a>>,
+        #[serde(borrow, default)]
+        refusal: Option<Content<'a>>,
     }
     let answer: Answer<'_> = serde_json::from_slice(answer).ok()?;
-    let content = &answer.choices.first()?.message.content;
-    let reply = content.as_ref().map(Content::text).unwrap_or_default();
+    let message = &answer.choices.first()?.message;
+    let content = message.content.as_ref().or(message.refusal.as_ref());
+    let reply = content.map(Content::text).unwrap_or_default();
     let body = json!({"reply": reply, "model": answer.model, "usage": answer.usage, "request_id": request_id});
     Some(body.to_string().into_bytes())
 }
@@ -159,6 +162,13 @@ mod tests {
             reply,
             json!({"reply": "hi", "model": "m", "usage": {"total_tokens": 2}, "request_id": "r1"})
         );
+    }
+
+    #[test]
+    fn a_refusal_is_a_reply_too() {
+        let answer = br#"{"choices":[{"message":{"content":null,"refusal":"I won't"}}]}"#;
+        let reply: Value = serde_json::from_slice(&reply(answer, "r1").unwrap()).unwrap();
+        assert_eq!(reply["reply"], "I won't");
     }
 
     #[test]

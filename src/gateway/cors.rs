@@ -1,6 +1,6 @@
 //! Cross-origin requests: browsers may read answers, errors included; never with credentials.
 
-use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
 
 use super::Body;
 use crate::config::Cors;
@@ -48,6 +48,18 @@ pub(super) fn allow(cors: &Cors, request: &HeaderMap, answer: &mut HeaderMap) {
     };
     if let Some(origin) = origin {
         answer.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
-        answer.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static(EXPOSED));
+        answer.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, exposed(answer));
     }
+}
+
+/// What pages may read of an answer: the names that are known, and those of limits that only this upstream has.
+fn exposed(answer: &HeaderMap) -> HeaderValue {
+    let names = answer.keys().map(HeaderName::as_str);
+    let others: Vec<&str> = names
+        .filter(|name| name.starts_with("x-ratelimit-") && !EXPOSED.contains(name))
+        .collect();
+    if others.is_empty() {
+        return HeaderValue::from_static(EXPOSED);
+    }
+    HeaderValue::try_from([EXPOSED, ", ", &others.join(", ")].concat()).unwrap_or(HeaderValue::from_static(EXPOSED))
 }

@@ -4,10 +4,10 @@
 use std::ops::Range;
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue};
+use http::{HeaderMap, HeaderValue, Uri};
 use memchr::{memchr2, memmem};
 
-use crate::config::{Config, Route};
+use crate::config::{Config, Route, Upstream};
 
 const REDACTED: &[u8] = b"[redacted]";
 
@@ -17,21 +17,46 @@ const SHORTEST: usize = 4;
 /// The same in a stream, where good text may stand beside an error. Local servers have short keys, which are no secrets.
 const SHORTEST_IN_STREAM: usize = 8;
 
-/// What the name of an operator's header says when its value is a secret.
-const TELLING: [&str; 5] = ["auth", "key", "token", "secret", "cookie"];
+/// What the name of an operator's header, or of a part of a query, says when its value is a secret.
+const TELLING: [&str; 6] = ["auth", "key", "token", "secret", "cookie", "sig"];
 
 /// Every configured secret that is not shorter than that.
 fn secrets(config: &Config, shortest: usize) -> Vec<&[u8]> {
-    let headers = config.routes.iter().flat_map(secret_headers);
+    let others = config
+        .routes
+        .iter()
+        .flat_map(|route| secret_headers(route).chain(secret_queries(route)));
     let keys = config.secrets().map(|secret| secret.expose().as_bytes());
-    keys.chain(headers).filter(|secret| secret.len() >= shortest).collect()
+    keys.chain(others).filter(|secret| secret.len() >= shortest).collect()
+}
+
+/// What the queries of a route's addresses hold of secrets.
+fn secret_queries(route: &Route) -> impl Iterator<Item = &[u8]> {
+    let addresses = match &route.upstream {
+        Upstream::Http(addresses) => Some(addresses),
+        Upstream::Echo => None,
+    };
+    let queries = addresses.into_iter().flat_map(|addresses| {
+        let chat = addresses.chat_url.as_ref().and_then(Uri::query);
+        [chat, addresses.models_url.query(), addresses.base.query.as_deref()]
+    });
+    queries
+        .flatten()
+        .flat_map(|query| query.split('&'))
+        .filter_map(|pair| pair.split_once('='))
+        .filter(|(name, _)| is_telling(&name.to_ascii_lowercase()))
+        .map(|(_, value)| value.as_bytes())
+}
+
+fn is_telling(name: &str) -> bool {
+    TELLING.iter().any(|word| name.contains(word))
 }
 
 /// What the operator's own headers of a route hold of secrets.
 fn secret_headers(route: &Route) -> impl Iterator<Item = &[u8]> {
     let headers = route.extra_headers.iter();
     headers
-        .filter(|(name, _)| TELLING.iter().any(|word| name.as_str().contains(word)))
+        .filter(|(name, _)| is_telling(name.as_str()))
         .map(|(_, value)| behind_scheme(value))
 }
 
@@ -177,15 +202,16 @@ mod tests {
     #[test]
     fn every_secret_goes_and_nothing_else_does() {
         let json = r#"[{"token":"gw-token-1","base_url":"https://a.example","api_keys":["sk-one-1","sk-two-2"],
+            "chat_url":"https://a.example/chat?api-version=2026-01-01&Code_Key=sk-four",
             "extra_headers":{"X-Title":"harmless","cf-aig-authorization":"Bearer sk-three"}}]"#;
         let config = Config::of_routes(json).unwrap();
         let clean = body(
             &config,
-            Bytes::from_static(b"sk-one-1: bad key sk-two-2sk-two-2, gw-token-1, Bearer sk-three!"),
+            Bytes::from_static(b"sk-one-1: bad key sk-two-2sk-two-2, gw-token-1, Bearer sk-three! sk-four 2026-01-01"),
         );
         assert_eq!(
             clean,
-            "[redacted]: bad key [redacted][redacted], [redacted], Bearer [redacted]!"
+            "[redacted]: bad key [redacted][redacted], [redacted], Bearer [redacted]! [redacted] 2026-01-01"
         );
         for written in [
             r#"\u0073k-one-\u0031"#,
