@@ -246,6 +246,7 @@ behaviours! {
         azures_newer_address_is_like_any_other,
         openrouters_own_fields_and_headers_pass,
         local_servers_need_no_key,
+        geminis_models_are_the_same_with_and_without_their_prefix,
         a_local_server_that_still_loads_is_an_upstream_that_fails,
         workers_ai_keeps_its_models_names_and_its_envelope,
     }

@@ -88,6 +88,12 @@ fn a_text_that_is_no_table_is_told_where_it_stops_making_sense() {
         ("[{\"token\": \"a\",}]", "trailing comma"),
         ("[{'token': 'a'}]", "double quotes"),
         ("[{\u{201c}token\u{201d}: 1}]", "typographic quotes"),
+        (
+            "[{\"base_url\": \"https://a.example\"}, // mine\n]",
+            "JSON has no comments",
+        ),
+        ("{\"routes\": [{}]}", "leave out what is around it"),
+        ("[\n", "(line 2, column 1)"),
         ("[{\"token\": \"a\"", "cut"),
         ("[]", "a route looks like"),
         ("[5]", "a route looks like"),

@@ -151,6 +151,9 @@ pub(super) fn extra_headers(fields: &mut Fields<'_, '_>) -> HeaderMap {
             (Ok(name), _) if FORBIDDEN.contains(&name.as_str()) => {
                 fields.problem(Some(&field), "this header belongs to the connection", "take it out");
             }
+            (Ok(name), _) if headers.contains_key(&name) => {
+                fields.problem(Some(&field), "this header stands twice", "keep one of them");
+            }
             (Ok(name), Ok(mut value)) => {
                 value.set_sensitive(true);
                 headers.insert(name, value);
@@ -159,7 +162,7 @@ pub(super) fn extra_headers(fields: &mut Fields<'_, '_>) -> HeaderMap {
             (_, Err(_)) => fields.problem(
                 Some(&field),
                 "the value cannot stand in a header",
-                "use visible ASCII characters",
+                "take out line breaks and other control characters",
             ),
         }
     }

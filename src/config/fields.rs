@@ -102,7 +102,7 @@ impl<'a, 'p> Fields<'a, 'p> {
 
     /// Reports a problem with the field `name`, or with the whole object.
     pub(super) fn problem(&mut self, name: Option<&str>, message: impl Into<String>, hint: &str) {
-        let value = name.and_then(|name| self.raw(name));
+        let value = name.and_then(|name| self.raw(name.split('.').next()?));
         self.report(name, value, message, hint);
     }
 
@@ -119,12 +119,17 @@ impl<'a, 'p> Fields<'a, 'p> {
         );
         let offset = value.unwrap_or(self.whole).get().as_ptr() as usize - self.text.as_ptr() as usize;
         let position = (!self.path.starts_with(SINGLE_TOKEN)).then(|| place(self.text, offset));
-        let hint = (!hint.is_empty()).then(|| hint.to_owned());
+        let mut hint = hint.to_owned();
+        if self.are_variables() {
+            for field in ["chat_url", "models_url", "api_keys", "base_url"] {
+                hint = hint.replace(&format!("`{field}`"), variable(field));
+            }
+        }
         self.problems.push(Problem {
             path,
             position,
             message: message.into(),
-            hint,
+            hint: Some(hint).filter(|hint| !hint.is_empty()),
         });
     }
 
@@ -155,7 +160,12 @@ impl<'a, 'p> Fields<'a, 'p> {
     }
 
     pub(super) fn seconds(&mut self, name: &str) -> Option<Duration> {
-        let seconds: f64 = self.value(name, "a number of seconds", "write it without quotes")?;
+        let hint = if self.are_variables() {
+            "write a number, as in 120"
+        } else {
+            "write it without quotes"
+        };
+        let seconds: f64 = self.value(name, "a number of seconds", hint)?;
         if seconds > 0.0 && seconds <= 86_400.0 {
             return Some(Duration::from_secs_f64(seconds));
         }
@@ -258,7 +268,8 @@ fn variable(field: &str) -> &str {
         "models_url" => "UPSTREAM_MODELS_URL",
         "default_model" => "DEFAULT_MODEL",
         "timeout" => "UPSTREAM_TIMEOUT",
-        "extra_headers" => "HTTP_REFERER / X_TITLE",
+        "extra_headers.HTTP-Referer" => "HTTP_REFERER",
+        "extra_headers.X-Title" => "X_TITLE",
         other => other,
     }
 }

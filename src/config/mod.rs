@@ -60,6 +60,8 @@ pub struct Route {
     pub key_header: KeyHeader,
     /// Whether the upstream limits the account, not the key.
     pub account_limits: bool,
+    /// What the upstream's list of models puts before their names.
+    pub model_prefix: Option<&'static str>,
     /// Used when the request names no model.
     pub default_model: Option<String>,
     /// The allow-list; empty: all models.
@@ -152,11 +154,11 @@ impl Config {
     /// The configuration of `ai-gateway demo`: the tokens `demo` and `demo-2`, answered by the gateway itself.
     ///
     /// # Errors
-    /// None in practice: the text is constant.
-    pub fn demo() -> Result<Self, Problems> {
+    /// Those of `variables` that hold for every configuration.
+    pub fn demo(variables: Variables<'_>) -> Result<Self, Problems> {
         let text = r#"[{"token":"demo","name":"demo","provider":"echo","default_model":"echo"},
             {"token":"demo-2","name":"demo-2","provider":"echo","default_model":"echo-2"}]"#;
-        Self::of_routes(text)
+        load(Some(Document::table(text)), variables)
     }
 
     /// No route at all: with it a gateway can do nothing but refuse.
@@ -175,11 +177,7 @@ impl Config {
     /// # Errors
     /// Every problem of the table.
     pub fn of_routes(table: &str) -> Result<Self, Problems> {
-        let document = Document {
-            origin: "GATEWAY_ROUTES".to_owned(),
-            text: table.to_owned(),
-        };
-        load(Some(document), &|_| None)
+        load(Some(Document::table(table)), &|_| None)
     }
 
     /// The route of a token. The table is searched by the token's digest, which nobody can choose piece by piece, and what
@@ -201,11 +199,12 @@ impl Config {
 
 impl Route {
     /// Whether a client may ask for `model`: every one where there is no allow-list, else those that it names, by
-    /// the client's name or by the upstream's.
+    /// the client's name or by the upstream's, with or without its prefix.
     #[must_use]
     pub fn allows(&self, model: &str) -> bool {
         let named = |name: &str| self.models.iter().any(|pattern| pattern.matches(name));
-        self.models.is_empty() || named(model) || named(self.upstream_model(model))
+        let bare = self.model_prefix.and_then(|prefix| model.strip_prefix(prefix));
+        self.models.is_empty() || named(model) || named(self.upstream_model(model)) || bare.is_some_and(named)
     }
 
     /// The upstream's name of the client's `model`.

@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
+use serde_json::Value;
 use serde_json::value::RawValue;
 
 use super::address::{extra_headers, upstream};
@@ -69,12 +70,12 @@ pub(super) fn routes(document: &Document, problems: &mut Problems) -> Vec<Route>
             } else {
                 format!("not valid JSON: {error}")
             };
-            let position = Some((error.line(), error.column()));
+            let position = (error.line(), error.column().max(1));
             problems.push(Problem {
                 path: document.origin.clone(),
-                position,
+                position: Some(position),
                 message,
-                hint: Some(syntax_hint(text).to_owned()),
+                hint: Some(syntax_hint(text, position).to_owned()),
             });
             return Vec::new();
         }
@@ -100,8 +101,9 @@ pub(super) fn routes(document: &Document, problems: &mut Problems) -> Vec<Route>
         // One that could not be read is reported as such.
         let unread = draft.route.token == TokenDigest::of(b"");
         if !unread && !tokens.insert(draft.route.token) {
+            let field = if fields.has("token") { "token" } else { "token_sha256" };
             fields.problem(
-                Some("token"),
+                Some(field),
                 "another route has the same token",
                 "give each route its own; `ai-gateway token` makes one",
             );
@@ -154,9 +156,10 @@ fn draft(fields: &mut Fields<'_, '_>, index: usize) -> Draft {
             keys,
             key_header: row.map_or(KeyHeader::Bearer, |row| row.key_header),
             account_limits: row.is_some_and(|row| row.account_limits),
+            model_prefix: row.and_then(|row| row.model_prefix),
             default_model: fields.string("default_model"),
             models: fields.strings("models").into_iter().map(ModelPattern::new).collect(),
-            aliases: fields.pairs("aliases"),
+            aliases: aliases(fields),
             timeout,
             idle_timeout: fields.seconds("idle_timeout").unwrap_or(timeout),
             connect_timeout: fields.seconds("connect_timeout").unwrap_or(DEFAULT_CONNECT_TIMEOUT),
@@ -178,10 +181,17 @@ fn token(fields: &mut Fields<'_, '_>) -> (TokenDigest, Option<Secret>) {
     }
     if let Some(hex) = fields.string("token_sha256") {
         return (
-            TokenDigest::from_hex(&hex).unwrap_or_else(|| {
-                fields.problem(Some("token_sha256"), "expected 64 hexadecimal digits", MAKE);
-                TokenDigest::of(hex.as_bytes())
-            }),
+            match TokenDigest::from_hex(&hex) {
+                Some(digest) if digest == TokenDigest::of(b"") => {
+                    fields.problem(Some("token_sha256"), "it is that of an empty token", MAKE);
+                    digest
+                }
+                Some(digest) => digest,
+                None => {
+                    fields.problem(Some("token_sha256"), "expected 64 hexadecimal digits", MAKE);
+                    TokenDigest::of(hex.as_bytes())
+                }
+            },
             None,
         );
     }
@@ -198,6 +208,15 @@ fn token(fields: &mut Fields<'_, '_>) -> (TokenDigest, Option<Secret>) {
         fields.problem(Some("token"), "a token holds only visible ASCII characters", MAKE);
     }
     (TokenDigest::of(token.as_bytes()), Some(Secret::new(token)))
+}
+
+fn aliases(fields: &mut Fields<'_, '_>) -> Vec<(String, String)> {
+    let aliases = fields.pairs("aliases");
+    for (name, _) in aliases.iter().filter(|(_, model)| model.trim().is_empty()) {
+        let message = format!("`{}` stands for an empty name", shown(name));
+        fields.problem(Some("aliases"), message, "name the upstream's model");
+    }
+    aliases
 }
 
 fn provider(fields: &mut Fields<'_, '_>) -> (String, Option<&'static Provider>) {
@@ -351,16 +370,24 @@ pub(super) fn shown(text: &str) -> String {
     text.chars().take(60).filter(|char| !char.is_control()).collect()
 }
 
-fn syntax_hint(text: &str) -> &'static str {
+/// `position`: line and column of what could not be read.
+fn syntax_hint(text: &str, (line, column): (usize, usize)) -> &'static str {
+    let at = text.lines().nth(line - 1).and_then(|line| line.chars().nth(column - 1));
     let text = text.trim();
-    if text.starts_with('{') {
+    let wrapped = serde_json::from_str::<Value>(text).is_ok_and(|value| {
+        let object = value.as_object();
+        object.is_some_and(|object| object.len() == 1 && object.values().all(Value::is_array))
+    });
+    if matches!(at, Some('/' | '#')) {
+        "JSON has no comments"
+    } else if wrapped {
+        "the table is the array itself: leave out what is around it"
+    } else if text.starts_with('{') {
         "the table is an array: put [ and ] around the route"
     } else if text.starts_with('\'') || text.starts_with("[{'") {
         "JSON takes double quotes; in .env files put single quotes around the whole value"
     } else if text.contains(['\u{201c}', '\u{201d}', '\u{ff02}']) {
         "there are typographic quotes; JSON takes plain \" only"
-    } else if text.contains("//") && text.contains("\n//") {
-        "JSON has no comments"
     } else if text.ends_with(']') {
         "look for a missing or trailing comma near that place"
     } else {

@@ -54,6 +54,13 @@ impl Problems {
         self.0.is_empty()
     }
 
+    /// Blames `to` for what `from` was blamed for.
+    pub(super) fn rename(&mut self, from: &str, to: &str) {
+        for problem in self.0.iter_mut().filter(|problem| problem.path == from) {
+            to.clone_into(&mut problem.path);
+        }
+    }
+
     /// Adds those of `other`.
     pub fn merge(&mut self, other: Self) {
         self.0.extend(other.0);

@@ -14,6 +14,16 @@ pub struct Document {
     pub text: String,
 }
 
+impl Document {
+    /// A table of routes as `GATEWAY_ROUTES` holds it.
+    pub(super) fn table(text: &str) -> Self {
+        Self {
+            origin: "GATEWAY_ROUTES".to_owned(),
+            text: text.to_owned(),
+        }
+    }
+}
+
 /// How a shell answers for a variable.
 pub type Variables<'a> = &'a dyn Fn(&str) -> Option<String>;
 
@@ -65,9 +75,8 @@ pub(super) fn set(variables: Variables<'_>, name: &str) -> Option<String> {
 /// The table of routes in `GATEWAY_ROUTES`, or in its parts `GATEWAY_ROUTES_1`, `_2`, ... joined.
 #[must_use]
 pub fn inline_routes(variables: Variables<'_>) -> Option<Document> {
-    let origin = "GATEWAY_ROUTES".to_owned();
-    if let Some(text) = set(variables, &origin) {
-        return Some(Document { origin, text });
+    if let Some(text) = set(variables, "GATEWAY_ROUTES") {
+        return Some(Document::table(&text));
     }
     let parts: Vec<String> = (1..)
         .map_while(|part| set(variables, &format!("GATEWAY_ROUTES_{part}")))
@@ -88,13 +97,12 @@ pub fn load(routes: Option<Document>, variables: Variables<'_>) -> Result<Config
     if set(variables, "GATEWAY_ROUTES").is_none() {
         report_gap(variables, &mut problems);
     }
-    let document = match routes {
-        Some(document) => Some(document),
-        None => single_token(variables, &mut problems),
-    };
+    let mut key_variable = KEYS[0];
+    let document = routes.or_else(|| single_token(variables, &mut key_variable, &mut problems));
     let routes = document
         .map(|document| parse::routes(&document, &mut problems))
         .unwrap_or_default();
+    problems.rename(KEYS[0], key_variable);
     let cors = cors(variables, &mut problems);
     let body_limit = body_limit(variables, &mut problems);
     if problems.is_empty() {
@@ -126,12 +134,16 @@ fn report_gap(variables: Variables<'_>, problems: &mut Problems) {
 }
 
 /// The single-token variables as a table of one route, so that every rule is written once.
-fn single_token(variables: Variables<'_>, problems: &mut Problems) -> Option<Document> {
+fn single_token(
+    variables: Variables<'_>,
+    key_variable: &mut &'static str,
+    problems: &mut Problems,
+) -> Option<Document> {
     let get = |name: &str| set(variables, name).map(|value| value.trim().to_owned());
     let provider = get("PROVIDER").unwrap_or_else(|| "openrouter".to_owned());
     let row = providers::named(&provider);
     let own = row.and_then(|row| row.key_variable);
-    let keys = own.into_iter().chain(KEYS).find_map(get);
+    let keys = own.into_iter().chain(KEYS).find_map(|name| Some((name, get(name)?)));
     let Some(token) = get("GATEWAY_TOKEN") else {
         if keys.is_some() {
             problems.at(
@@ -150,7 +162,8 @@ fn single_token(variables: Variables<'_>, problems: &mut Problems) -> Option<Doc
     put("token", token.into());
     put("name", "default".into());
     put("provider", provider.into());
-    if let Some(keys) = keys {
+    if let Some((variable, keys)) = keys {
+        *key_variable = variable;
         let keys: Vec<Value> = keys
             .split(',')
             .map(str::trim)
@@ -198,7 +211,7 @@ fn cors(variables: Variables<'_>, problems: &mut Problems) -> Cors {
     };
     let origins: Vec<String> = list
         .split(',')
-        .map(|origin| origin.trim().to_owned())
+        .map(|origin| as_browsers_write_it(origin.trim()))
         .filter(|origin| !origin.is_empty())
         .collect();
     if origins.iter().any(|origin| origin == "*") {
@@ -206,15 +219,25 @@ fn cors(variables: Variables<'_>, problems: &mut Problems) -> Cors {
     }
     for origin in &origins {
         let rest = origin.split_once("://").map(|(_, rest)| rest);
-        if !rest.is_some_and(|host| !host.is_empty() && !host.contains(['/', ' '])) {
+        if !rest.is_some_and(|host| !host.is_empty() && !host.contains(['/', ' ', '*'])) {
             problems.at(
                 "CORS_ORIGINS",
                 format!("`{origin}` is no origin"),
-                "an origin is a scheme and a host, as in https://chat.example",
+                "an origin is a scheme and a host, as in https://chat.example; `*` alone stands for all",
             );
         }
     }
     Cors::Origins(origins)
+}
+
+/// An origin in small letters and without the port that its scheme has anyhow (HTML section 7.1.1).
+fn as_browsers_write_it(origin: &str) -> String {
+    let origin = origin.to_ascii_lowercase();
+    [("https://", ":443"), ("http://", ":80")]
+        .iter()
+        .filter(|(scheme, _)| origin.starts_with(scheme))
+        .find_map(|(_, port)| origin.strip_suffix(port).map(str::to_owned))
+        .unwrap_or(origin)
 }
 
 fn body_limit(variables: Variables<'_>, problems: &mut Problems) -> usize {

@@ -35,6 +35,8 @@ pub struct Provider {
     pub account_limits: bool,
     /// The variable that usually holds its key in the single-token set-up.
     pub key_variable: Option<&'static str>,
+    /// What its list of models puts before their names, which works with and without it.
+    pub model_prefix: Option<&'static str>,
 }
 
 /// The provider without a network: answers come from the gateway itself.
@@ -53,6 +55,7 @@ const fn hosted(name: &'static str, base_url: &'static str, key_variable: &'stat
         deployments: false,
         account_limits: false,
         key_variable: Some(key_variable),
+        model_prefix: None,
     }
 }
 
@@ -66,6 +69,7 @@ const fn local(name: &'static str, base_url: Option<&'static str>) -> Provider {
         deployments: false,
         account_limits: false,
         key_variable: None,
+        model_prefix: None,
     }
 }
 
@@ -76,11 +80,14 @@ pub static PROVIDERS: &[Provider] = &[
         ..hosted("openrouter", "https://openrouter.ai/api/v1", "OPENROUTER_API_KEY")
     },
     hosted("siliconflow", "https://api.siliconflow.cn/v1", "SILICONFLOW_API_KEY"),
-    hosted(
-        "gemini",
-        "https://generativelanguage.googleapis.com/v1beta/openai",
-        "GEMINI_API_KEY",
-    ),
+    Provider {
+        model_prefix: Some("models/"),
+        ..hosted(
+            "gemini",
+            "https://generativelanguage.googleapis.com/v1beta/openai",
+            "GEMINI_API_KEY",
+        )
+    },
     hosted("openai", "https://api.openai.com/v1", "OPENAI_API_KEY"),
     hosted("deepseek", "https://api.deepseek.com", "DEEPSEEK_API_KEY"),
     hosted("groq", "https://api.groq.com/openai/v1", "GROQ_API_KEY"),
@@ -98,14 +105,10 @@ pub static PROVIDERS: &[Provider] = &[
     // https://{resource}.openai.azure.com/openai/v1, or .../openai/deployments/{deployment}?api-version=...: the resource is
     // the operator's.
     Provider {
-        name: "azure",
         base_url: None,
-        dialect: Dialect::OpenAi,
         key_header: KeyHeader::ApiKey,
-        keyless: false,
         deployments: true,
-        account_limits: false,
-        key_variable: Some("AZURE_OPENAI_API_KEY"),
+        ..hosted("azure", "", "AZURE_OPENAI_API_KEY")
     },
     local("ollama", Some("http://localhost:11434/v1")),
     local("vllm", Some("http://localhost:8000/v1")),
@@ -118,19 +121,15 @@ pub static PROVIDERS: &[Provider] = &[
     },
     local(ECHO, None),
     Provider {
-        name: CUSTOM,
-        base_url: None,
-        dialect: Dialect::OpenAi,
-        key_header: KeyHeader::Bearer,
         keyless: false,
-        deployments: false,
-        account_limits: false,
-        key_variable: None,
+        ..local(CUSTOM, None)
     },
 ];
 
-/// The provider called `name`.
+/// The provider called `name`, in whatever letters.
 #[must_use]
 pub fn named(name: &str) -> Option<&'static Provider> {
-    PROVIDERS.iter().find(|provider| provider.name == name)
+    PROVIDERS
+        .iter()
+        .find(|provider| provider.name.eq_ignore_ascii_case(name))
 }

@@ -1,7 +1,9 @@
 //! Subcommands, and where the native configuration comes from.
 
 use std::borrow::Cow;
+use std::env::VarError;
 use std::fmt::Write as _;
+use std::net::ToSocketAddrs;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -82,7 +84,12 @@ fn print(text: &str) {
 
 #[expect(clippy::disallowed_methods, reason = "the one place where the environment is read")]
 pub(super) fn variable(name: &str) -> Option<String> {
-    std::env::var(name).ok()
+    match std::env::var(name) {
+        Ok(value) => Some(value),
+        Err(VarError::NotPresent) => None,
+        // Not as if it were not set: what is wrong with it is told.
+        Err(VarError::NotUnicode(value)) => Some(value.to_string_lossy().into_owned()),
+    }
 }
 
 fn configuration() -> Result<(Config, Server), String> {
@@ -101,6 +108,13 @@ pub(super) fn routes_now() -> Result<Config, Problems> {
     let document = match (config::inline_routes(&variable), routes_file()) {
         (Some(document), _) => Some(document),
         (None, None) => None,
+        (None, Some(path)) if path.trim_start().starts_with(['[', '{']) => {
+            return Err(Problems::one(
+                ROUTES_FILE,
+                "it holds JSON, not the path of a file",
+                "put the table itself into GATEWAY_ROUTES",
+            ));
+        }
         (None, Some(path)) => {
             let text = std::fs::read_to_string(&path).map_err(|error| {
                 Problems::one(
@@ -124,7 +138,7 @@ pub(super) fn routes_file() -> Option<String> {
 }
 
 fn demo() -> Result<(), String> {
-    let config = Config::demo().map_err(|problems| problems.to_string())?;
+    let config = Config::demo(&variable).map_err(|problems| problems.to_string())?;
     let server = Server::load(&variable).map_err(|problems| problems.to_string())?;
     let base = format!("http://{}:{}", bracketed(&server.host), server.port);
     say(&format!(
@@ -136,7 +150,11 @@ fn demo() -> Result<(), String> {
 }
 
 fn check() -> Result<(), String> {
-    let (config, _) = configuration()?;
+    let (config, server) = configuration()?;
+    serve::client()?;
+    (server.host.trim_matches(['[', ']']), server.port)
+        .to_socket_addrs()
+        .map_err(|error| format!("HOST is no address of this machine: {error}"))?;
     print(&config::table(&config));
     Ok(())
 }

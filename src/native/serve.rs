@@ -48,9 +48,14 @@ const FIELDS: u32 = 256 * 1024;
 const PING: Duration = Duration::from_secs(20);
 const PONG: Duration = Duration::from_secs(10);
 
+/// The way to the upstreams, as the environment has it.
+pub(super) fn client() -> Result<Client, String> {
+    Client::new(variable("SSL_CERT_FILE").as_deref(), Matcher::from_env())
+}
+
 /// Serves until the process is told to stop. `reloads`: whether the configuration may be read again meanwhile.
 pub(super) fn run(config: Config, server: &Server, reloads: bool) -> Result<(), String> {
-    let client = Client::new(variable("SSL_CERT_FILE").as_deref(), Matcher::from_env())?;
+    let client = client()?;
     log::keep_writing();
     let (table, config) = watch::channel(Arc::new(config));
     let state = Serving {

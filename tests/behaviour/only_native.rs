@@ -81,6 +81,51 @@ fn a_routes_file_is_read_and_named_in_its_report() {
 }
 
 #[test]
+fn a_table_where_a_path_belongs_is_not_printed() {
+    let routes = r#" [{"token":"gw-SECRET-1","provider":"groq","api_keys":["gsk-SECRET-2"]}]"#;
+    let output = command("check", &[("GATEWAY_ROUTES_FILE", routes)]);
+    let report = String::from_utf8(output.stderr).unwrap();
+    assert!(report.contains("put the table itself into GATEWAY_ROUTES"), "{report}");
+    assert!(!output.status.success() && !report.contains("SECRET"), "{report}");
+}
+
+#[test]
+fn check_finds_what_serve_would_not_start_with() {
+    let echo = ("GATEWAY_ROUTES", r#"[{"token":"t","provider":"echo"}]"#);
+    assert!(command("check", &[echo]).status.success());
+    for (name, value) in [("SSL_CERT_FILE", "/nowhere/roots.pem"), ("HOST", "no host at all")] {
+        let output = command("check", &[echo, (name, value)]);
+        let report = String::from_utf8(output.stderr).unwrap();
+        assert!(!output.status.success() && report.contains(name), "{report}");
+    }
+}
+
+#[test]
+fn a_variable_that_is_no_text_is_not_taken_for_one_that_is_not_set() {
+    use std::os::unix::ffi::OsStrExt;
+    let output = Command::new(env!("CARGO_BIN_EXE_ai-gateway"))
+        .arg("check")
+        .env_clear()
+        .env("GATEWAY_ROUTES", std::ffi::OsStr::from_bytes(b"[\xff]"))
+        .env("GATEWAY_TOKEN", "t")
+        .env("PROVIDER", "echo")
+        .output()
+        .unwrap();
+    let report = String::from_utf8(output.stderr).unwrap();
+    assert!(report.contains("GATEWAY_ROUTES"), "{report}");
+}
+
+#[test]
+fn the_demo_keeps_to_the_limits_of_the_environment() {
+    let report = command("demo", &[("BODY_LIMIT", "many")]).stderr;
+    assert!(
+        String::from_utf8(report)
+            .unwrap()
+            .contains("BODY_LIMIT: expected a number")
+    );
+}
+
+#[test]
 fn a_new_token_comes_with_its_digest() {
     let output = String::from_utf8(command("token", &[]).stdout).unwrap();
     let words: Vec<&str> = output.split_whitespace().collect();

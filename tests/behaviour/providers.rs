@@ -232,3 +232,27 @@ pub(crate) fn workers_ai_keeps_its_models_names_and_its_envelope(runtime: Runtim
         (400, &Value::from(7009))
     );
 }
+
+pub(crate) fn geminis_models_are_the_same_with_and_without_their_prefix(runtime: Runtime) {
+    let upstream = Upstream::start(|received, to| {
+        let list = r#"{"object":"list","data":[{"id":"models/gemini-9-pro"},{"id":"models/embedding-1"}]}"#;
+        let body = if received.line().contains("/models") {
+            list
+        } else {
+            ANSWER
+        };
+        to.answer("200 OK", JSON, body);
+    });
+    let fields = json!({"api_keys": ["up-SECRET-1"], "models": ["gemini-*"]});
+    let gateway = gateway(runtime, &upstream, "gemini", "/v1", &fields);
+    let list = gateway.get("/v1/models").text();
+    assert_eq!(list, r#"{"object":"list","data":[{"id":"models/gemini-9-pro"}]}"#);
+    for (model, status) in [
+        ("gemini-9-pro", 200),
+        ("models/gemini-9-pro", 200),
+        ("models/embedding-1", 404),
+    ] {
+        let asked = json!({"model": model, "messages": []}).to_string();
+        assert_eq!(gateway.chat(&asked).status, status, "{model}");
+    }
+}

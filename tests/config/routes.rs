@@ -12,6 +12,10 @@ fn a_token_is_required_and_unique() {
     assert!(report(&json!({"token": "two words"})).contains("visible ASCII"));
     assert!(report(&json!({"token": null, "token_sha256": "00"})).contains("64 hexadecimal digits"));
     assert!(report(&json!({"token_sha256": "0".repeat(64)})).contains("keep one of them"));
+    let empty = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+    assert!(report(&json!({"token": null, "token_sha256": empty})).contains("that of an empty token"));
+    assert!(report(&json!({"aliases": {"a": " "}})).contains("`a` stands for an empty name"));
+    assert!(report(&json!({"extra_headers": {"X-A": "1", "x-a": "2"}})).contains("stands twice"));
     let digest = route(&json!({})).token.hex();
     let twins = json!([
         complete(&json!({})),

@@ -135,12 +135,42 @@ fn half_a_single_token_and_bad_values_name_their_variables() {
 }
 
 #[test]
+fn the_variable_that_was_set_is_the_one_that_is_blamed() {
+    let told = |more: &[(&str, &str)]| {
+        let token = [("GATEWAY_TOKEN", "t"), ("PROVIDER", "siliconflow")];
+        variables(&[&token, more].concat()).unwrap_err().to_string()
+    };
+    assert!(told(&[("SILICONFLOW_API_KEY", "<key>")]).contains("SILICONFLOW_API_KEY: a key is still a placeholder"));
+    let key = ("SILICONFLOW_API_KEY", "sk-1");
+    assert!(told(&[key, ("X_TITLE", "a\u{7f}b")]).contains("X_TITLE: the value cannot stand in a header"));
+    let query = told(&[key, ("UPSTREAM_BASE_URL", "https://a.example/v1?x=y")]);
+    assert!(query.contains("UPSTREAM_CHAT_URL") && !query.contains('`'), "{query}");
+    assert!(!told(&[key, ("UPSTREAM_TIMEOUT", "soon")]).contains("quotes"));
+}
+
+#[test]
 fn origins_and_the_body_limit_are_read() {
     let with = |name, value| variables(&[("GATEWAY_TOKEN", "t"), ("PROVIDER", "echo"), (name, value)]);
     assert_eq!(with("X", "").unwrap().cors, Cors::Any);
     assert_eq!(
         with("CORS_ORIGINS", "https://a.example, http://b:1").unwrap().cors,
         Cors::Origins(vec!["https://a.example".into(), "http://b:1".into()])
+    );
+    assert_eq!(
+        with("CORS_ORIGINS", "HTTPS://Chat.Example:443,http://a:80,http://b:443")
+            .unwrap()
+            .cors,
+        Cors::Origins(vec![
+            "https://chat.example".into(),
+            "http://a".into(),
+            "http://b:443".into()
+        ])
+    );
+    assert!(
+        with("CORS_ORIGINS", "https://*.example")
+            .unwrap_err()
+            .to_string()
+            .contains("no origin")
     );
     assert_eq!(with("CORS_ORIGINS", "*").unwrap().cors, Cors::Any);
     assert!(with("CORS_ORIGINS", "a.example").is_err() && with("CORS_ORIGINS", "https://a.example/").is_err());
