@@ -126,6 +126,8 @@ behaviours! {
         an_unknown_token_gets_nowhere_in_any_class,
         a_model_that_is_not_allowed_is_refused_wherever_it_stands,
         a_body_that_hides_its_model_is_refused,
+        a_long_body_that_may_be_json_is_refused_where_models_are_limited,
+        a_token_may_name_its_models_wherever_an_upstream_takes_them,
         what_must_be_read_has_a_limit_and_what_is_passed_has_none,
     }
     classes {
@@ -164,6 +166,8 @@ behaviours! {
         a_filtered_list_holds_what_is_allowed_and_the_aliases,
         one_model_is_asked_for_by_its_id,
         preflights_are_answered_for_every_path,
+        pages_may_read_whatever_limits_an_upstream_tells,
+        a_chat_that_is_streamed_unasked_is_no_reply,
         configured_origins_are_the_only_ones,
         echo_answers_whole_and_word_by_word,
         echo_embeds_in_both_formats,

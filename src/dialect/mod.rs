@@ -4,6 +4,7 @@
 pub mod conversation;
 pub mod cut;
 pub mod form;
+pub mod naming;
 pub mod observe;
 pub mod openai;
 pub mod patch;

@@ -57,12 +57,18 @@ pub fn class(method: &Method, path: &str) -> Class {
 /// Whether a path belongs to the administrator, for any upstream: one may tell capitals from small letters or not, resolve
 /// escapes or not, and cut a name at a semicolon or not.
 fn is_admin(path: &str) -> bool {
-    let family: String = decode(path)
-        .into_iter()
-        .take_while(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(byte))
-        .map(|byte| char::from(byte.to_ascii_lowercase()))
-        .collect();
-    ADMIN.contains(&family.as_str())
+    let path = decode(path);
+    let family = |part: &[u8]| -> String {
+        let name = part
+            .iter()
+            .take_while(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(byte));
+        name.map(|byte| char::from(byte.to_ascii_lowercase())).collect()
+    };
+    // An upstream's address need not have the version in it, and then a client may.
+    let mut families = path.split(|byte| *byte == b'/').map(family);
+    families
+        .find(|family| !family.is_empty() && family != "v1")
+        .is_some_and(|family| ADMIN.contains(&&*family))
 }
 
 /// `path` with its percent-escapes resolved; what is not an escape stays.

@@ -52,6 +52,17 @@ pub(super) fn value(query: &str, name: &str) -> Option<String> {
         .find(|value| !value.is_empty())
 }
 
+/// The models that a query names, in whatever letters: Azure calls them deployments.
+pub(super) fn models(query: &str) -> Vec<String> {
+    let model = |pair: &str| {
+        let (name, value) = pair.split_once('=')?;
+        let text = |written: &str| String::from_utf8_lossy(&decode(&written.replace('+', " "))).into_owned();
+        let is_named = ["model", "deployment"].contains(&&*text(name).to_ascii_lowercase());
+        Some(text(value)).filter(|model| is_named && !model.trim().is_empty())
+    };
+    pairs(query).filter_map(model).collect()
+}
+
 /// `query` with `name` set to `value` in the place where it stands, or at the end; everything else as it was written.
 pub(super) fn with_value(query: &str, name: &str, value: &str) -> String {
     let pair = format!("{name}={}", encoded(value));

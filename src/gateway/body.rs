@@ -57,19 +57,23 @@ impl<P: Platform> Gateway<P> {
             })
     }
 
-    /// A body that nothing is read in: whole if it is short enough to be sent again, else none, and the body as it comes.
+    /// A body that nothing is read in: whole if it is short enough to be sent again, else none, and the body as it comes,
+    /// of which some is read already if `begun`.
     pub(super) async fn opaque_body(
         &self,
         head: &Parts,
         stream: &mut Option<P::Stream>,
+        begun: bool,
     ) -> Result<(Bytes, Option<Payload<P::Stream>>), Error> {
         let length = headers::content_length(&head.headers);
         let Some(mut stream) = stream.take() else {
             return Ok((Bytes::new(), None));
         };
         let mut read = BytesMut::new();
-        if length.is_none_or(|length| length <= P::REPLAY_LIMIT) {
-            while (read.len() as u64) <= P::REPLAY_LIMIT {
+        let is_short = length.is_none_or(|length| length <= P::REPLAY_LIMIT);
+        let most = if is_short { P::REPLAY_LIMIT } else { 0 };
+        if is_short || begun {
+            while (read.len() as u64) <= most {
                 let next = pin!(self.platform.read(&mut stream));
                 match select(next, pin!(self.platform.sleep(BODY_IDLE))).await {
                     Either::Left((Ok(Some(bytes)), _)) => read.extend_from_slice(&bytes),

@@ -3,6 +3,7 @@
 use http::header::{self, HeaderName};
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method};
+use memchr::memmem;
 use uuid::{Builder, Uuid};
 
 use crate::config::Route;
@@ -237,9 +238,9 @@ pub(super) fn released(mut upstream: HeaderMap) -> HeaderMap {
         .filter_map(|name| name.trim().parse().ok())
         .collect();
     let withheld: Vec<HeaderName> = upstream
-        .keys()
-        .filter(|name| is_withheld(name.as_str()) || listed.contains(name))
-        .cloned()
+        .iter()
+        .filter(|(name, value)| is_withheld(name.as_str()) || listed.contains(name) || leads_away(name, value))
+        .map(|(name, _)| name.clone())
         .collect();
     for name in withheld {
         upstream.remove(name);
@@ -273,11 +274,20 @@ fn is_withheld(name: &str) -> bool {
             | "nel"
             | "report-to"
             | "clear-site-data"
+            | "www-authenticate"
             | "openai-organization"
             | "openai-project"
     ) || ["cf-", "access-control-", "x-gateway-"]
         .iter()
         .any(|prefix| name.starts_with(prefix))
+}
+
+/// Whether a header leads a client past the gateway, to where its token is not known.
+fn leads_away(name: &HeaderName, value: &HeaderValue) -> bool {
+    matches!(
+        name.as_str(),
+        "location" | "content-location" | "operation-location" | "link" | "refresh"
+    ) && memmem::find(value.as_bytes(), b"//").is_some()
 }
 
 /// Says that a WebSocket follows, in both directions.

@@ -1,6 +1,7 @@
 //! The life of a request, once for both runtimes. Read [`Gateway::handle`] first.
 
 mod address;
+mod allowed;
 mod answer;
 mod attempt;
 mod body;
@@ -203,7 +204,7 @@ impl<P: Platform> Gateway<P> {
         self.check_model(&call)?;
         let response = self.forward(&call, None, record).await?;
         if matches!(endpoint, Endpoint::SimpleChat) {
-            simple_reply(response, &call.request_id)
+            simple_reply(response, &call)
         } else {
             Ok(response)
         }
@@ -264,15 +265,16 @@ fn with_type<S>(status: StatusCode, kind: &'static str, body: impl Into<Bytes>) 
 }
 
 /// The answer of `POST /chat` from that of Chat Completions. Streams and errors stay as they are.
-fn simple_reply<S>(response: Response<Body<S>>, request_id: &str) -> Result<Response<Body<S>>, Error> {
+fn simple_reply<S>(response: Response<Body<S>>, call: &Call<'_>) -> Result<Response<Body<S>>, Error> {
     let (mut head, body) = response.into_parts();
-    let Body::Full(answer) = &body else {
-        return Ok(Response::from_parts(head, body));
-    };
-    if !head.status.is_success() {
+    if !head.status.is_success() || call.streams() {
         return Ok(Response::from_parts(head, body));
     }
-    let reply = simple_chat::reply(answer, request_id).ok_or_else(|| {
+    let reply = match &body {
+        Body::Full(answer) => simple_chat::reply(answer, &call.request_id),
+        _ => None,
+    };
+    let reply = reply.ok_or_else(|| {
         Error::new(
             Kind::UpstreamInvalidResponse,
             "The upstream's answer holds no reply; try another model or POST /v1/chat/completions.",

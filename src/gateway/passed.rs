@@ -13,7 +13,7 @@ use crate::dialect::patch::{Malformed, Peek};
 use crate::dialect::responses::{self, Tie};
 use crate::dialect::surface::{self, Class};
 use crate::error::{Error, Kind};
-use crate::platform::Platform;
+use crate::platform::{Payload, Platform};
 
 impl<P: Platform> Gateway<P> {
     /// Passes a request on; `path` is what stands behind `/v1/`.
@@ -50,12 +50,12 @@ impl<P: Platform> Gateway<P> {
                 call.body = self.whole_body(head, stream).await?;
                 call.content = Content::Form(form(kind, &call.body)?);
             }
-            Kinds::Other if must_read || hides_json(&head.headers, route) => {
-                let message = "This token's models have to be read in the request body; send it as JSON or as multipart/form-data, without Content-Encoding.";
-                return Err(Error::new(Kind::UnsupportedMediaType, message));
-            }
+            Kinds::Other if must_read || hides_json(&head.headers, route) => return Err(unread()),
             Kinds::Form(_) | Kinds::Other => {
-                (call.body, upload) = self.opaque_body(head, stream).await?;
+                (call.body, upload) = self.opaque_body(head, stream, !route.models.is_empty()).await?;
+                if !route.models.is_empty() && upload.as_ref().is_some_and(begins_like_json) {
+                    return Err(unread());
+                }
                 // It may be JSON all the same, and name a model that this token may not use.
                 if !route.models.is_empty()
                     && let Ok(peek) = Peek::read(&call.body)
@@ -94,14 +94,6 @@ impl<P: Platform> Gateway<P> {
         self.check_allowed(&call)?;
         self.forward(&call, None, record).await
     }
-
-    /// Whether this token may use the model that the request names, if it names one.
-    pub(super) fn check_allowed(&self, call: &Call<'_>) -> Result<(), Error> {
-        match call.named_model() {
-            Some(model) if !self.config.routes[call.route].allows(model) => Err(super::models::not_found(model)),
-            _ => Ok(()),
-        }
-    }
 }
 
 /// What a request says that its body is, as far as that matters here.
@@ -133,6 +125,21 @@ impl<'a> Kinds<'a> {
 fn hides_json(headers: &HeaderMap, route: &Route) -> bool {
     let kind = headers.get(header::CONTENT_TYPE).map(HeaderValue::as_bytes);
     !route.models.is_empty() && headers::is_encoded(headers) && kind.is_some_and(headers::is_json)
+}
+
+/// The refusal of a body in which a model may stand that the token may not use.
+fn unread() -> Error {
+    let message = "This token's models have to be read in the request body; send it as JSON or as multipart/form-data, without Content-Encoding.";
+    Error::new(Kind::UnsupportedMediaType, message)
+}
+
+/// Whether a body that is too long to be read begins like an object.
+fn begins_like_json<S>(body: &Payload<S>) -> bool {
+    let Payload::Stream { read, .. } = body else {
+        return false;
+    };
+    let begun = read.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(read);
+    begun.trim_ascii_start().starts_with(b"{")
 }
 
 /// Whether the model of a request matters to the gateway.

@@ -111,6 +111,8 @@ pub(crate) fn the_administrators_part_is_refused_however_it_is_spelled(runtime: 
         "projects;a=b/users",
         "Projects%20",
         "projects./x",
+        "v1/organization/users",
+        "V1/%761/Projects",
     ] {
         for method in ["GET", "POST", "DELETE", "HEAD", "PATCH"] {
             let answer = gateway.raw(request(method, &format!("/v1/{path}"), TOKEN, "", ""));
@@ -203,6 +205,35 @@ pub(crate) fn a_model_that_is_not_allowed_is_refused_wherever_it_stands(runtime:
         ("audio/transcriptions", FORM, other.clone()),
         ("images/edits", FORM, form(&[part("name=model", " other ")])),
         ("videos", FORM, other),
+        ("assistants", JSON_BODY, r#"{"model":"ok","MODEL":"other"}"#.to_owned()),
+        ("responses", JSON_BODY, r#"{"Model":"other"}"#.to_owned()),
+        (
+            "chat/completions",
+            JSON_BODY,
+            r#"{"model":"ok","mODEL":"other"}"#.to_owned(),
+        ),
+        (
+            "chat/completions",
+            JSON_BODY,
+            r#"{"model":"ok","models":["ok","other"]}"#.to_owned(),
+        ),
+        (
+            "chat/completions",
+            JSON_BODY,
+            r#"{"model":"ok","fallbacks":[{"model":"other"}]}"#.to_owned(),
+        ),
+        (
+            "deployments/other/chat/completions",
+            JSON_BODY,
+            r#"{"model":"ok"}"#.to_owned(),
+        ),
+        (
+            "openai/Deployments/%6fther/chat/completions",
+            JSON_BODY,
+            "{}".to_owned(),
+        ),
+        ("engines/other/completions", JSON_BODY, "{}".to_owned()),
+        ("ocr?Model=other", JSON_BODY, r#"{"model":"ok"}"#.to_owned()),
     ] {
         let answer = send(&gateway, &format!("POST /v1/{path}"), fields, body.as_bytes());
         assert_eq!(answer.error(), (404, "model_not_found".into()), "{path} {fields}{body}");
@@ -211,11 +242,19 @@ pub(crate) fn a_model_that_is_not_allowed_is_refused_wherever_it_stands(runtime:
     for (target, code) in [
         ("/v1/realtime?model=other", "model_not_found"),
         ("/v1/realtime?model=&mod%65l=other", "model_not_found"),
+        ("/v1/realtime?model=ok&Model=other", "model_not_found"),
+        ("/v1/realtime?deployment=other", "model_not_found"),
         ("/v1/responses", "websocket_unsupported"),
     ] {
         let head = format!("GET {target} HTTP/1.1\r\nhost: g\r\nx-api-key: {TOKEN}\r\n{socket}\r\n");
         gateway.open(head).wait_for(code);
     }
+    assert_eq!(
+        gateway
+            .raw(request("DELETE", "/v1/models/other", TOKEN, "", ""))
+            .error(),
+        (404, "model_not_found".into())
+    );
     assert!(upstream.received().is_empty(), "{:?}", upstream.received());
     let answer = send(
         &gateway,
@@ -361,4 +400,39 @@ pub(crate) fn what_must_be_read_has_a_limit_and_what_is_passed_has_none(runtime:
     assert!(upstream.received().is_empty());
     assert_eq!(send(&gateway, "POST /v1/files", FORM, form.as_bytes()).status, 200);
     assert_eq!(upstream.only().text(), form);
+}
+
+pub(crate) fn a_long_body_that_may_be_json_is_refused_where_models_are_limited(runtime: Runtime) {
+    let upstream = fine();
+    let gateway = limited(runtime, &upstream);
+    // More than either runtime keeps to be sent again.
+    let long = format!("\u{feff} {{\"model\":\"other\",\"x\":\"{}\"}}", "x".repeat(9 << 20));
+    let text = "content-type: text/plain\r\n";
+    let answer = send(&gateway, "POST /v1/assistants", text, long.as_bytes());
+    assert_eq!(answer.error(), (415, "unsupported_media_type".into()));
+    assert!(upstream.received().is_empty());
+    let answer = send(&gateway, "POST /v1/files", text, &long.as_bytes()[10..]);
+    assert_eq!(answer.status, 200);
+    assert_eq!(upstream.only().body.len(), long.len() - 10);
+}
+
+pub(crate) fn a_token_may_name_its_models_wherever_an_upstream_takes_them(runtime: Runtime) {
+    let upstream = fine();
+    let gateway = limited(runtime, &upstream);
+    for (target, body) in [
+        (
+            "POST /v1/chat/completions",
+            r#"{"model":"ok","models":["ok","alias"],"messages":[]}"#,
+        ),
+        ("POST /v1/deployments/ok/chat/completions", r#"{"model":"ok"}"#),
+        ("DELETE /v1/models/ok", ""),
+        ("GET /v1/fine_tuning/jobs?deployment=ok", ""),
+    ] {
+        assert_eq!(
+            send(&gateway, target, JSON_BODY, body.as_bytes()).status,
+            200,
+            "{target}"
+        );
+    }
+    assert_eq!(upstream.received().len(), 4);
 }

@@ -99,6 +99,29 @@ pub(crate) fn preflights_are_answered_for_every_path(runtime: Runtime) {
     assert_eq!(answer.field("access-control-allow-private-network"), Some("true"));
 }
 
+pub(crate) fn pages_may_read_whatever_limits_an_upstream_tells(runtime: Runtime) {
+    let fields = "content-type: application/json\r\nx-ratelimit-remaining-tokens-day: 5\r\nx-other: 1\r\n";
+    let upstream = Upstream::answering("200 OK", fields, "{}");
+    let answer = Gateway::to(runtime, &upstream, json!({})).chat(r#"{"model":"m"}"#);
+    let exposed = answer.field("access-control-expose-headers").unwrap();
+    let names: Vec<&str> = exposed.split(", ").collect();
+    for name in ["x-request-id", "x-gateway-attempts", "x-ratelimit-remaining-tokens-day"] {
+        assert!(names.contains(&name), "{name}: {exposed}");
+    }
+    assert!(!names.contains(&"x-other"));
+}
+
+pub(crate) fn a_chat_that_is_streamed_unasked_is_no_reply(runtime: Runtime) {
+    let events =
+        "data: {\"choices\":[{\"delta\":{\"content\":\"hi\"},\"finish_reason\":\"stop\"}]}\n\ndata: [DONE]\n\n";
+    let upstream = Upstream::answering("200 OK", "content-type: text/event-stream\r\n", events);
+    let gateway = Gateway::to(runtime, &upstream, json!({"api_keys": ["up-SECRET-1"]}));
+    let answer = gateway.post("/chat", r#"{"model":"m","message":"hi"}"#);
+    assert_eq!(answer.error(), (502, "upstream_invalid_response".into()));
+    let stream = gateway.post("/chat", r#"{"model":"m","message":"hi","stream":true}"#);
+    assert_eq!((stream.status, stream.text().as_str()), (200, events));
+}
+
 pub(crate) fn configured_origins_are_the_only_ones(runtime: Runtime) {
     let routes = json!([{"token": TOKEN, "provider": "echo"}]).to_string();
     let gateway = Gateway::start(

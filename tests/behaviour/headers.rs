@@ -73,7 +73,7 @@ pub(crate) fn the_clients_headers_lose_against_the_operators(runtime: Runtime) {
 }
 
 pub(crate) fn the_answer_keeps_what_matters_and_loses_what_is_hop_by_hop(runtime: Runtime) {
-    const FIELDS: &str = "content-type: application/json\r\nset-cookie: a=b\r\nserver: up\r\nalt-svc: h3\r\nstrict-transport-security: x\r\ncf-ray: 1\r\nopenai-organization: org\r\nx-request-id: up-1\r\nx-ratelimit-remaining-requests: 5\r\nretry-after: 3\r\nopenai-processing-ms: 12\r\nx-vendor: v\r\nx-name: 网关 é\r\nkeep-alive: timeout=5\r\nnel: {}\r\nreport-to: {}\r\nclear-site-data: *\r\naccess-control-allow-origin: https://up.example\r\n";
+    const FIELDS: &str = "content-type: application/json\r\nset-cookie: a=b\r\nserver: up\r\nalt-svc: h3\r\nstrict-transport-security: x\r\ncf-ray: 1\r\nopenai-organization: org\r\nx-request-id: up-1\r\nx-ratelimit-remaining-requests: 5\r\nretry-after: 3\r\nopenai-processing-ms: 12\r\nx-vendor: v\r\nx-name: 网关 é\r\nkeep-alive: timeout=5\r\nnel: {}\r\nreport-to: {}\r\nclear-site-data: *\r\nwww-authenticate: Basic\r\nlocation: https://up.example/v1/x\r\ncontent-location: /v1/x\r\naccess-control-allow-origin: https://up.example\r\n";
     let upstream = Upstream::answering("200 OK", FIELDS, "{}");
     let answer = Gateway::to(runtime, &upstream, json!({})).chat_with("x-request-id: mine-1\r\n", BODY);
     for gone in [
@@ -87,6 +87,8 @@ pub(crate) fn the_answer_keeps_what_matters_and_loses_what_is_hop_by_hop(runtime
         "nel",
         "report-to",
         "clear-site-data",
+        "www-authenticate",
+        "location",
     ] {
         assert_eq!(answer.field(gone), None, "{gone}");
     }
@@ -98,6 +100,7 @@ pub(crate) fn the_answer_keeps_what_matters_and_loses_what_is_hop_by_hop(runtime
         ("openai-processing-ms", "12"),
         ("x-vendor", "v"),
         ("x-name", "网关 é"),
+        ("content-location", "/v1/x"),
         ("access-control-allow-origin", "*"),
         ("content-length", "2"),
         ("x-gateway-attempts", "1"),
