@@ -13,7 +13,7 @@ use std::collections::BTreeSet;
 use memchr::memchr2;
 
 pub use self::ending::Ending;
-use self::event::{Event, Response};
+use self::event::{Choice, Event, Response};
 use self::long::Long;
 use self::words::{
     CHOICES, FINISH_REASON, INDEX, USAGE, error_object, is_bare_error, is_no_field, names_error, says, speaks_of_error,
@@ -246,7 +246,9 @@ impl Observer {
         let inside: Option<Response<'_>> = event
             .response
             .and_then(|response| serde_json::from_str(response.get()).ok());
-        if event.error.is_some_and(|error| says_something(error.get())) || event.object == Some("error") {
+        let has_failed = || event.choices.iter().flatten().any(Choice::has_failed);
+        if event.error.is_some_and(|error| says_something(error.get())) || event.object == Some("error") || has_failed()
+        {
             self.ends_in_error = true;
             self.begin(Beginning::Error(data.to_vec()));
         } else if first && event.choices.is_none() && self.ending == Ending::Done && is_bare_error(data) {

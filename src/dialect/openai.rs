@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use memchr::memmem;
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -100,7 +101,7 @@ impl Answer {
         let says_error = object == Some("\"error\"") || told("error").is_some_and(says_something);
         Self {
             usage: told("usage").and_then(|usage| serde_json::from_str(usage).ok()),
-            is_error: choices.is_none() && says_error,
+            is_error: says_error || choices.is_some_and(holds_failed_choice),
             is_bare_error: ["object", "id", "choices", "data", "model"]
                 .iter()
                 .all(|name| told(name).is_none())
@@ -109,6 +110,24 @@ impl Answer {
             is_illegible: false,
         }
     }
+}
+
+/// Whether one of these choices has failed, as OpenRouter tells it.
+fn holds_failed_choice(choices: &str) -> bool {
+    // Few answers hold the word, and only they are parsed.
+    if memmem::find(choices.as_bytes(), b"\"error\"").is_none() {
+        return false;
+    }
+    let choices: Vec<&RawValue> = serde_json::from_str(choices).unwrap_or_default();
+    let mut choices = choices
+        .iter()
+        .filter_map(|choice| Members::of(choice.get().as_bytes()).ok());
+    choices.any(|choice| has_failed(choice.last("error"), choice.last("finish_reason")))
+}
+
+/// Whether a choice with these members has failed.
+pub(super) fn has_failed(error: Option<&str>, finish_reason: Option<&str>) -> bool {
+    error.is_some_and(says_something) || finish_reason == Some("\"error\"")
 }
 
 /// Whether a value is not empty: some have an `error` that says that there is none.

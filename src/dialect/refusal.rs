@@ -41,9 +41,15 @@ impl Refusal {
                 ..Self::default()
             }),
             Value::Object(outer) => {
-                let error = match outer.get("error") {
-                    Some(error) if !error.is_null() => error,
-                    _ => match outer.get("errors").and_then(|errors| errors.get(0)) {
+                let choices = outer.get("choices").and_then(Value::as_array).into_iter().flatten();
+                let in_choice = || {
+                    choices
+                        .filter_map(|choice| choice.get("error"))
+                        .find(|error| !error.is_null())
+                };
+                let error = match outer.get("error").filter(|error| !error.is_null()).or_else(in_choice) {
+                    Some(error) => error,
+                    None => match outer.get("errors").and_then(|errors| errors.get(0)) {
                         Some(error) => error,
                         None if outer.contains_key("message")
                             || outer.contains_key("detail")

@@ -25,6 +25,8 @@ pub(crate) fn a_stream_that_begins_with_an_error_of_any_shape_is_tried_elsewhere
         "data: {\"detail\":\"no\"}\n\n",
         "data: {\"success\":false,\"errors\":[{\"message\":\"no\"}]}\n\n",
         "event: error\ndata: no\n\n",
+        "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"\"},\"error\":{\"code\":502,\"message\":\"no\"},\"finish_reason\":\"error\"}]}\n\n",
+        "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"\"},\"finish_reason\":\"error\"}]}\n\n",
         "\u{feff}data: {\"error\":{\"message\":\"no\"}}\n\n",
         "event: ping\ndata: {}\n\ndata: {\"error\":{\"message\":\"no\"}}\n\n",
         "data: ping\n\ndata: {\"type\":\"ping\"}\n\ndata: {\"error\":{\"message\":\"no\"}}\n\n",
@@ -236,8 +238,7 @@ pub(crate) fn a_thing_that_failed_is_an_answer_like_any_other(runtime: Runtime) 
         ("videos", r#"{"id":"video_1","error":{"code":"x","message":"m"}}"#),
         ("embed", r#"["error"]"#),
         ("tokenize", r#"[{"message":"m","id":1}]"#),
-        ("chat/completions", r#"{"choices":[{}],"error":{"message":"m"}}"#),
-        ("chat/completions", r#"{"choices":[{}],"error":{}}"#),
+        ("chat/completions", r#"{"choices":[{"error":null}],"error":{}}"#),
     ] {
         let upstream = Upstream::answering("200 OK", JSON, body);
         let answer = Gateway::to(runtime, &upstream, json!({})).post(&format!("/v1/{path}"), CHAT);
@@ -246,6 +247,9 @@ pub(crate) fn a_thing_that_failed_is_an_answer_like_any_other(runtime: Runtime) 
     }
     for body in [
         r#"{"choices":[],"error":{"message":"m"}}"#,
+        r#"{"choices":[{"message":{"content":""},"finish_reason":"error"}],"error":{"message":"m"}}"#,
+        r#"{"choices":[{"message":{"content":""},"finish_reason":"stop","error":{"code":502,"message":"m"}}]}"#,
+        r#"{"choices":[{"message":{"content":"half"},"finish_reason" : "error"}]}"#,
         r#"{"id":"x","object":"chat.completion","choices":[ ],"error":{"message":"m"}}"#,
         r#"{"code":50505,"message":"m","data":null}"#,
         r#"{"detail":"m"}"#,

@@ -4,7 +4,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
-use crate::dialect::openai::Usage;
+use crate::dialect::openai::{self, Usage};
 
 /// One event.
 #[derive(Deserialize)]
@@ -49,6 +49,8 @@ pub(super) struct Choice<'a> {
     #[serde(default)]
     pub(super) index: Option<u64>,
     #[serde(borrow, default)]
+    error: Option<&'a RawValue>,
+    #[serde(borrow, default)]
     finish_reason: Option<&'a RawValue>,
     #[serde(borrow, default)]
     pub(super) delta: Option<&'a RawValue>,
@@ -61,6 +63,11 @@ impl Choice<'_> {
     /// Whether it says why it ended. Some say nothing in quotes until then.
     pub(super) fn is_finished(&self) -> bool {
         self.finish_reason.is_some_and(|reason| reason.get() != "\"\"")
+    }
+
+    /// Whether it is an error instead of an answer.
+    pub(super) fn has_failed(&self) -> bool {
+        openai::has_failed(self.error.map(RawValue::get), self.finish_reason.map(RawValue::get))
     }
 
     /// Whether nothing but the role is in it, or an empty text.
