@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use http::Uri;
+
 use super::Problems;
 use super::source::{Variables, set};
 
@@ -29,8 +31,26 @@ pub enum LogFormat {
     Text,
 }
 
+/// The variables that name a proxy. Whoever reads them afterwards takes one that it cannot read for none.
+const PROXIES: [&str; 6] = [
+    "HTTPS_PROXY",
+    "https_proxy",
+    "HTTP_PROXY",
+    "http_proxy",
+    "ALL_PROXY",
+    "all_proxy",
+];
+
+/// Whether this is a proxy that can be spoken to; without a scheme it is one of HTTP.
+fn is_proxy(text: &str) -> bool {
+    let (scheme, rest) = text.split_once("://").unwrap_or(("http", text));
+    let uri = format!("{scheme}://{rest}").parse::<Uri>();
+    ["http", "socks5", "socks5h"].contains(&scheme)
+        && uri.is_ok_and(|uri| uri.host().is_some_and(|host| !host.is_empty()))
+}
+
 impl Server {
-    /// Reads `HOST`, `PORT`, `MAX_CONCURRENT`, `DRAIN_TIMEOUT` and `LOG_FORMAT`.
+    /// Reads `HOST`, `PORT`, `MAX_CONCURRENT`, `DRAIN_TIMEOUT` and `LOG_FORMAT`, and looks at the proxies.
     ///
     /// # Errors
     /// Every one that cannot be read.
@@ -60,6 +80,12 @@ impl Server {
                 LogFormat::Json
             }
         };
+        for name in PROXIES {
+            if set(variables, name).is_some_and(|proxy| !is_proxy(&proxy)) {
+                let hint = "write http://host:port or socks5h://host:port, without quotes or blanks";
+                problems.at(name, "this is no proxy that the gateway can use", hint);
+            }
+        }
         let server = Self {
             host: set(variables, "HOST").map_or_else(|| "127.0.0.1".to_owned(), |host| host.trim().to_owned()),
             port: u16::try_from(port).unwrap_or(8000),

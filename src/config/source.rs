@@ -217,6 +217,9 @@ fn cors(variables: Variables<'_>, problems: &mut Problems) -> Cors {
     if origins.iter().any(|origin| origin == "*") {
         return Cors::Any;
     }
+    if origins.is_empty() {
+        problems.at("CORS_ORIGINS", "there is no origin in it", "leave it out to allow all");
+    }
     for origin in &origins {
         let rest = origin.split_once("://").map(|(_, rest)| rest);
         if !rest.is_some_and(|host| !host.is_empty() && !host.contains(['/', ' ', '*'])) {
@@ -258,11 +261,13 @@ fn body_limit(variables: Variables<'_>, problems: &mut Problems) -> usize {
         _ => None,
     };
     let bytes = number
-        .parse::<usize>()
+        .parse::<u64>()
         .ok()
         .zip(factor)
         .and_then(|(number, factor)| number.checked_mul(factor))
         .filter(|bytes| *bytes > 0);
+    // More than there are addresses for is no limit.
+    let bytes = bytes.map(|bytes| usize::try_from(bytes).unwrap_or(usize::MAX));
     bytes.unwrap_or_else(|| {
         problems.at("BODY_LIMIT", "expected a number of bytes", "write 67108864 or 64MiB");
         DEFAULT

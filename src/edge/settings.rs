@@ -2,7 +2,11 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
+use std::pin::pin;
 use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::future::{Either, select};
 
 use worker::js_sys::{Array, Date, JSON, Reflect};
 use worker::wasm_bindgen::{JsCast, JsValue};
@@ -16,6 +20,9 @@ const KV_BINDING: &str = "GATEWAY_KV";
 
 /// How long a table from KV is used before KV is asked again, in milliseconds.
 const KV_FRESH: f64 = 60_000.0;
+
+/// How long KV may take to say what it holds.
+const KV_PATIENCE: Duration = Duration::from_secs(5);
 
 type Variables = BTreeMap<String, String>;
 
@@ -122,8 +129,10 @@ async fn from_kv(env: &JsValue) -> Result<Option<String>, Problems> {
         )
     };
     let namespace = Reflect::get(env, &KV_BINDING.into()).map_err(unreadable)?;
-    let table = runtime::done(|number| runtime::stored(&namespace, ROUTES, number))
-        .await
-        .map_err(unreadable)?;
+    let stored = pin!(runtime::done(|number| runtime::stored(&namespace, ROUTES, number)));
+    let table = match select(stored, pin!(runtime::sleep(KV_PATIENCE))).await {
+        Either::Left((table, _)) => table.map_err(unreadable)?,
+        Either::Right(((), _)) => return Err(unreadable(JsValue::UNDEFINED)),
+    };
     Ok(table.as_string().filter(|text| !text.trim().is_empty()))
 }

@@ -63,6 +63,15 @@ fn a_kv_namespace_that_cannot_be_read_is_told() {
 }
 
 #[test]
+fn a_kv_namespace_that_says_nothing_is_not_waited_for() {
+    let kv = Upstream::start(|_, to| to.hang());
+    let address = kv.base_url.trim_start_matches("http://").trim_end_matches("/v1");
+    let gateway = Gateway::start(Runtime::Worker, &[("GATEWAY_KV", address)]);
+    assert_eq!(gateway.get("/v1/models").error(), (500, "configuration_error".into()));
+    assert!(gateway.log().contains("the KV namespace cannot be read"));
+}
+
+#[test]
 fn variables_may_be_the_values_that_toml_has() {
     let slow = Upstream::start(|_, to| to.hang());
     let routes = json!([route(TOKEN, &slow, json!({"timeout": 1}))]).to_string();

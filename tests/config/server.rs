@@ -56,3 +56,31 @@ fn every_bad_value_is_named() {
         assert!(problems.to_string().contains(name), "{problems}");
     }
 }
+
+#[test]
+fn a_proxy_that_would_be_passed_by_is_told_and_not_shown() {
+    for proxy in [
+        "http://p:1",
+        "p.example:3128",
+        "socks5://u:SECRET@p:1",
+        "socks5h://[::1]:1",
+        " ",
+    ] {
+        assert!(server(&[("ALL_PROXY", proxy)]).is_ok(), "{proxy}");
+    }
+    for proxy in [
+        "\"http://p:1\"",
+        " http://p:1",
+        "htp://p:1",
+        "https://p:1",
+        "socks4://p:1",
+        "http://u ser:SECRET@p:1",
+        "http://",
+    ] {
+        let report = server(&[("https_proxy", proxy)]).unwrap_err().to_string();
+        assert!(
+            report.contains("https_proxy: this is no proxy") && !report.contains("SECRET"),
+            "{report}"
+        );
+    }
+}

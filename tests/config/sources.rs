@@ -172,6 +172,7 @@ fn origins_and_the_body_limit_are_read() {
             .to_string()
             .contains("no origin")
     );
+    assert!(with("CORS_ORIGINS", ",").is_err());
     assert_eq!(with("CORS_ORIGINS", "*").unwrap().cors, Cors::Any);
     assert!(with("CORS_ORIGINS", "a.example").is_err() && with("CORS_ORIGINS", "https://a.example/").is_err());
     for (text, bytes) in [("1000", 1000), ("2MiB", 2 << 20), ("3 kb", 3 << 10)] {
