@@ -11,6 +11,8 @@
 
 #[path = "behaviour/admission.rs"]
 mod admission;
+#[path = "behaviour/allowed.rs"]
+mod allowed;
 #[path = "behaviour/bodies.rs"]
 mod bodies;
 #[path = "behaviour/browser.rs"]
@@ -117,6 +119,13 @@ behaviours! {
         a_page_of_another_origin_uses_the_sdk,
         only_pages_of_configured_origins_may_read_answers,
     }
+    allowed {
+        a_model_that_is_not_allowed_is_refused_wherever_it_stands,
+        a_body_that_hides_its_model_is_refused,
+        a_long_body_that_may_be_json_is_refused_where_models_are_limited,
+        a_token_may_name_its_models_wherever_an_upstream_takes_them,
+        what_must_be_read_has_a_limit_and_what_is_passed_has_none,
+    }
     bypasses {
         paths_with_two_meanings_go_nowhere,
         dot_segments_never_leave_the_gateway,
@@ -124,11 +133,6 @@ behaviours! {
         the_administrators_part_is_refused_however_it_is_spelled,
         methods_that_a_path_does_not_have_are_told_which_it_has,
         an_unknown_token_gets_nowhere_in_any_class,
-        a_model_that_is_not_allowed_is_refused_wherever_it_stands,
-        a_body_that_hides_its_model_is_refused,
-        a_long_body_that_may_be_json_is_refused_where_models_are_limited,
-        a_token_may_name_its_models_wherever_an_upstream_takes_them,
-        what_must_be_read_has_a_limit_and_what_is_passed_has_none,
     }
     classes {
         every_endpoint_passes_byte_for_byte_both_ways,
