@@ -34,6 +34,10 @@ pub(crate) fn an_early_end_is_told_byte_for_byte_where_the_route_verifies_it(run
         (EVENT.repeat(3), ""),
         (format!("{EVENT}data: {{\"choices\":[{{\"del"), "\n\n"),
         (format!("{EVENT}data: {{}}\n"), "\n"),
+        // An LF behind it would belong to the same line end.
+        (format!("{EVENT}data: {{}}\r"), "\n\n"),
+        // Too long to be kept.
+        (format!("{EVENT}data: {}", "x".repeat(100_000)), "\n\n"),
         (format!("{EVENT}: waiting\n\n"), ""),
         (EVENT.replace('\n', "\r\n"), ""),
         // Of two choices only one has said why it ended.
@@ -83,7 +87,8 @@ pub(crate) fn behind_the_news_of_a_cut_the_answer_is_over(runtime: Runtime) {
 
 pub(crate) fn a_stream_whose_choices_all_say_why_they_end_is_complete(runtime: Runtime) {
     let both = [STOP, &STOP.replace("\"index\":0", "\"index\":1")].concat();
-    for stream in [STOP.to_owned(), both, format!("{EVENT}data: [DONE]\n\n")] {
+    let unended = format!("{EVENT}data: [DONE]");
+    for stream in [STOP.to_owned(), both, format!("{unended}\n\n"), unended] {
         let sent = stream.clone();
         let upstream = Upstream::start(move |_, to| {
             to.head("200 OK", SSE);
@@ -124,6 +129,31 @@ pub(crate) fn a_break_is_told_behind_the_event_that_it_cut(runtime: Runtime) {
         }
         assert_eq!(upstream.received().len(), 2, "nothing is asked for again");
     }
+}
+
+pub(crate) fn behind_the_end_mark_a_break_is_no_news(runtime: Runtime) {
+    let stream = format!("{EVENT}data: [DONE]\n\n");
+    let sent = stream.clone();
+    let upstream = Upstream::start(move |_, to| {
+        // More is announced than comes.
+        to.head("200 OK", &format!("{SSE}content-length: 5000\r\n"));
+        to.send(sent.as_bytes());
+    });
+    let answer = Gateway::to(runtime, &upstream, json!({"verify_end": true})).chat(BODY);
+    assert_eq!(answer.text(), stream);
+}
+
+pub(crate) fn behind_a_call_of_a_tool_nothing_is_asked_for_again(runtime: Runtime) {
+    const CALL: &str = "data: {\"choices\":[{\"index\":0,\"delta\":{\"role\":\"assistant\",\"content\":null,\"tool_calls\":[{\"index\":0,\"id\":\"call-1\",\"type\":\"function\",\"function\":{\"name\":\"f\",\"arguments\":\"\"}}]},\"finish_reason\":null}]}\n\n";
+    let upstream = Upstream::start(|_, to| {
+        // More is announced than comes.
+        to.head("200 OK", &format!("{SSE}content-length: 5000\r\n"));
+        to.send(CALL.as_bytes());
+    });
+    let answer = Gateway::to(runtime, &upstream, json!({"verify_end": true})).chat(BODY);
+    let text = answer.text();
+    assert!(text.strip_prefix(CALL).is_some_and(told), "{text}");
+    upstream.only();
 }
 
 pub(crate) fn a_break_is_told_whatever_was_asked_for_and_whatever_has_come(runtime: Runtime) {

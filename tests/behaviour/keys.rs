@@ -43,10 +43,36 @@ pub(crate) fn sticky_rotation_keeps_a_conversation_on_its_key(runtime: Runtime) 
 pub(crate) fn no_key_is_tried_twice_for_one_request(runtime: Runtime) {
     let upstream = Upstream::answering("500 Oops", JSON, r#"{"error":{}}"#);
     let gateway = Gateway::to(runtime, &upstream, json!({"max_attempts": 9}));
-    assert_eq!(gateway.chat(BODY).field("x-gateway-attempts"), Some("2"));
+    let answer = gateway.chat(BODY);
+    assert_eq!(answer.field("x-gateway-attempts"), Some("2"));
     let received = upstream.received();
     assert_eq!(received.len(), 2);
     assert_ne!(received[0].one("authorization"), received[1].one("authorization"));
+    // It is the same request for all of them.
+    for received in received {
+        assert_eq!(received.one("x-request-id"), answer.field("x-request-id"));
+    }
+}
+
+pub(crate) fn every_key_has_its_rank_and_not_only_the_first(runtime: Runtime) {
+    let upstream = Upstream::answering("500 Oops", JSON, r#"{"error":{}}"#);
+    let gateway = Gateway::to(
+        runtime,
+        &upstream,
+        json!({"api_keys": ["up-SECRET-1", "up-SECRET-2", "up-SECRET-3"]}),
+    );
+    for id in 0..12 {
+        gateway.chat_with(&format!("x-request-id: {id}\r\n"), BODY);
+    }
+    let received = upstream.received();
+    let keys = received
+        .iter()
+        .map(|received| received.one("authorization").unwrap().chars().last().unwrap());
+    let keys: Vec<char> = keys.collect();
+    let mut orders: Vec<&[char]> = keys.chunks(3).collect();
+    orders.sort_unstable();
+    orders.dedup();
+    assert!(orders.len() > 3, "the first decides about the others: {orders:?}");
 }
 
 pub(crate) fn a_thousand_requests_with_two_of_three_keys_dead_see_no_error(runtime: Runtime) {

@@ -278,4 +278,11 @@ fn people_get_words() {
         assert!(line.contains(words), "{words} in {line}");
     }
     assert_eq!(line.lines().count(), 1);
+    let words: Vec<&str> = line.split(' ').collect();
+    assert!(words[0].len() == 24 && words[0].ends_with('Z'), "{line}");
+    assert!(words[3].parse::<u64>().is_ok() && words[4] == "ms", "{line}");
+    // Whatever a client calls its model.
+    gateway.chat_with("x-request-id: three\r\n", r#"{"model":"a\nb"}"#);
+    gateway.wait_for_log("id=three");
+    assert_eq!(gateway.stdout().lines().count(), 2);
 }

@@ -211,6 +211,9 @@ fn requests_that_are_not_http_get_an_error_object_as_well() {
         );
         assert!(answer.field("x-request-id").is_some());
     }
+    // One that goes on and on is refused while it does.
+    let endless = format!("GET / HTTP/1.1\r\nhost: g\r\nx-large: {}", "x".repeat(100_000));
+    assert_eq!(gateway.raw(endless).error(), (431, "headers_too_large".into()));
 }
 
 #[test]

@@ -48,11 +48,14 @@ pub(crate) fn the_log_says_how_long_each_failure_lets_a_key_rest(runtime: Runtim
         ("400 Bad", "", INVALID, "300"),
         ("402 Pay", "", "{}", "600"),
         ("429 Slow", "", QUOTA, "600"),
+        ("429 Slow", "retry-after: 7\r\n", QUOTA, "600"),
+        ("429 Slow", "", r#"{"error":{"type":"insufficient_quota"}}"#, "600"),
         ("429 Slow", "", "{}", "20"),
         ("429 Slow", "retry-after: 7\r\n", "{}", "7"),
         ("429 Slow", "retry-after-ms: 6500\r\n", "{}", "6.5"),
         ("429 Slow", "x-ratelimit-reset-requests: 1m2s\r\n", "{}", "62"),
         ("429 Slow", "x-ratelimit-reset-tokens: 450ms\r\n", "{}", "0.45"),
+        ("429 Slow", "x-ratelimit-reset-requests: 30\r\n", "{}", "30"),
         ("429 Slow", "", RETRY_INFO, "34"),
         ("429 Slow", "retry-after: 100000\r\n", "{}", "3600"),
         (
@@ -223,6 +226,26 @@ pub(crate) fn what_recovers_is_served_again_at_once_where_nothing_else_is_awake(
         let again = gateway.chat(BODY);
         assert_eq!((again.status, again.text().as_str()), (200, FINE), "{status}");
     }
+}
+
+pub(crate) fn what_recovers_is_served_again_at_once_where_its_fallback_rests_too(runtime: Runtime) {
+    let upstream = || {
+        let asked = AtomicUsize::new(0);
+        Upstream::start(move |_, to| {
+            if asked.fetch_add(1, Ordering::Relaxed) == 0 {
+                to.answer("503 Busy", JSON, "{}");
+            } else {
+                to.answer("200 OK", JSON, FINE);
+            }
+        })
+    };
+    let (first, second) = (upstream(), upstream());
+    let fields = json!({"fallbacks": ["second"], "api_keys": ["up-SECRET-1"], "max_attempts": 2});
+    let gateway = with_fallback(runtime, (&first, fields), &second);
+    let failed = gateway.chat(BODY);
+    assert_eq!((failed.status, attempts(&failed)), (503, 2));
+    let again = gateway.chat(BODY);
+    assert_eq!((again.status, again.text().as_str()), (200, FINE));
 }
 
 /// A gateway whose route to the first upstream, with these fields, falls back to the second.

@@ -197,10 +197,12 @@ fn head_comes_within(seconds: u32, runtime: Runtime, fields: Value) -> bool {
     let next = Mutex::new(next);
     let upstream = Upstream::start(move |_, to| {
         to.head("200 OK", SSE);
-        to.send(b": wait\n\n");
-        // The content comes when the client has the head, and not before.
-        if next.lock().unwrap().recv_timeout(Duration::from_secs(60)).is_ok() {
-            to.send(b"data: [DONE]\n\n");
+        // The content comes when the client has the head, and not before. What comes meanwhile is none, and buys no time.
+        for _ in 0..60 {
+            to.send(b": wait\n\n");
+            if next.lock().unwrap().recv_timeout(Duration::from_secs(1)).is_ok() {
+                return to.send(b"data: [DONE]\n\n");
+            }
         }
     });
     let (asked, late) = (
@@ -214,15 +216,17 @@ fn head_comes_within(seconds: u32, runtime: Runtime, fields: Value) -> bool {
     let was_first = !late.has_come();
     seen.send(()).unwrap();
     let answer = gateway.checked(exchange.finish());
-    assert_eq!(answer.text(), ": wait\n\ndata: [DONE]\n\n");
+    assert_eq!(answer.text().replace(": wait\n\n", ""), "data: [DONE]\n\n");
     upstream.only();
     was_first
 }
 
 pub(crate) fn the_last_possible_attempts_head_goes_out_before_its_first_content(runtime: Runtime) {
     // A machine that stands still lets both come at once.
-    let in_time = |_| head_comes_within(5, runtime, json!({"api_keys": ["up-SECRET-1"]}));
-    assert!((0..3).any(in_time));
+    for fields in [json!({"api_keys": ["up-SECRET-1"]}), json!({"max_attempts": 1})] {
+        let in_time = |_| head_comes_within(5, runtime, fields.clone());
+        assert!((0..3).any(in_time), "{fields}");
+    }
 }
 
 pub(crate) fn a_head_is_not_held_back_for_much_longer_than_15_seconds(runtime: Runtime) {
@@ -233,14 +237,30 @@ pub(crate) fn a_head_is_not_held_back_for_much_longer_than_15_seconds(runtime: R
 pub(crate) fn a_lively_stream_is_not_bounded_by_any_timeout(runtime: Runtime) {
     let upstream = Upstream::start(|_, to| {
         to.head("200 OK", SSE);
-        for _ in 0..60 {
-            to.send(EVENT.as_bytes());
-            std::thread::sleep(Duration::from_millis(100));
+        // Any byte is a sign of life.
+        for event in [EVENT, ": still there\n\n"] {
+            for _ in 0..60 {
+                to.send(event.as_bytes());
+                std::thread::sleep(Duration::from_millis(100));
+            }
         }
         to.send(b"data: [DONE]\n\n");
     });
     let answer = Gateway::to(runtime, &upstream, json!({"timeout": 3, "idle_timeout": 3})).chat(BODY);
-    assert_eq!(answer.text(), EVENT.repeat(60) + "data: [DONE]\n\n");
+    let text = EVENT.repeat(60) + &": still there\n\n".repeat(60) + "data: [DONE]\n\n";
+    assert_eq!(answer.text(), text);
+}
+
+pub(crate) fn before_its_first_content_a_stream_has_its_timeout(runtime: Runtime) {
+    let upstream = Upstream::start(|_, to| {
+        to.head("200 OK", SSE);
+        to.send(b": wait\n\n");
+        std::thread::sleep(Duration::from_secs(3));
+        to.send(format!("{EVENT}data: [DONE]\n\n").as_bytes());
+    });
+    let fields = json!({"timeout": 60, "idle_timeout": 1, "api_keys": ["up-SECRET-1"]});
+    let answer = Gateway::to(runtime, &upstream, fields).chat(BODY);
+    assert_eq!(answer.text(), format!(": wait\n\n{EVENT}data: [DONE]\n\n"));
 }
 
 pub(crate) fn usage_is_read_on_the_way_and_goes_into_the_log(runtime: Runtime) {
