@@ -115,7 +115,7 @@ fn is_model(head: &[u8]) -> bool {
             let is = |wanted: &str, (name, _): &(&str, &str)| name.trim().eq_ignore_ascii_case(wanted);
             // A backslash in quotes means the character behind it, and some readers know `name*` (RFC 8187).
             let plain = |value: &str| value.trim().trim_matches('"').replace('\\', "");
-            parameters().any(|pair| is("name", &pair) && plain(pair.1) == "model")
+            parameters().any(|pair| is("name", &pair) && plain(pair.1).eq_ignore_ascii_case("model"))
                 && !parameters().any(|pair| is("filename", &pair))
                 || parameters().any(|pair| is("name*", &pair))
         })

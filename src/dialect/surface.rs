@@ -64,10 +64,14 @@ fn is_admin(path: &str) -> bool {
             .take_while(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(byte));
         name.map(|byte| char::from(byte.to_ascii_lowercase())).collect()
     };
-    // An upstream's address need not have the version in it, and then a client may.
+    // An upstream's address need not have these in it, and then a client may.
+    let leads = |family: &str| {
+        let version = family.strip_prefix('v').unwrap_or_default();
+        matches!(family, "" | "api" | "openai") || version.starts_with(|char: char| char.is_ascii_digit())
+    };
     let mut families = path.split(|byte| *byte == b'/').map(family);
     families
-        .find(|family| !family.is_empty() && family != "v1")
+        .find(|family| !leads(family))
         .is_some_and(|family| ADMIN.contains(&&*family))
 }
 

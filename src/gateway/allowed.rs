@@ -14,22 +14,31 @@ impl<P: Platform> Gateway<P> {
         if route.models.is_empty() {
             return Ok(());
         }
+        if let Some(model) = call.named_model().filter(|model| !route.allows(model)) {
+            return Err(super::models::not_found(model));
+        }
+        // What stands elsewhere goes upstream as it is: an alias is no name there.
+        let allows = |name: &str| route.allows(name) && route.upstream_model(name) == name;
         let in_body = match call.content {
             Content::Json(_) => naming::other_models(&call.body),
             Content::Opaque | Content::Form(_) | Content::Socket { .. } => Vec::new(),
         };
-        let in_path = match call.endpoint {
-            Endpoint::Passed(path) => naming::models_in_path(path),
-            _ => Vec::new(),
-        };
-        let in_query = call.query.map(address::models).unwrap_or_default();
-        let named = call.named_model().map(str::to_owned).into_iter();
-        let alone = named.chain(in_body).chain(in_query).map(|name| vec![name]);
-        for names in alone.chain(in_path) {
-            if !names.iter().any(|name| route.allows(name)) {
-                return Err(super::models::not_found(&names[0]));
-            }
+        let mut in_query = call.query.map(address::models).unwrap_or_default();
+        if call.is_socket() {
+            in_query.retain(|model| Some(model.as_str()) != call.named_model());
         }
-        Ok(())
+        let in_path = match call.endpoint {
+            Endpoint::Passed(path) => naming::forbidden_in_path(path, allows),
+            _ => None,
+        };
+        let mut others = in_body
+            .into_iter()
+            .chain(in_query)
+            .filter(|name| !allows(name))
+            .chain(in_path);
+        match others.next() {
+            Some(forbidden) => Err(super::models::not_found(&forbidden)),
+            None => Ok(()),
+        }
     }
 }

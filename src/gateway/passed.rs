@@ -53,14 +53,13 @@ impl<P: Platform> Gateway<P> {
             Kinds::Other if must_read || hides_json(&head.headers, route) => return Err(unread()),
             Kinds::Form(_) | Kinds::Other => {
                 (call.body, upload) = self.opaque_body(head, stream, !route.models.is_empty()).await?;
-                if !route.models.is_empty() && upload.as_ref().is_some_and(begins_like_json) {
-                    return Err(unread());
-                }
                 // It may be JSON all the same, and name a model that this token may not use.
-                if !route.models.is_empty()
-                    && let Ok(peek) = Peek::read(&call.body)
-                {
-                    call.content = Content::Json(peek);
+                if !route.models.is_empty() {
+                    match Peek::read(&call.body) {
+                        Ok(peek) => call.content = Content::Json(peek),
+                        Err(_) if may_be_json(upload.as_ref().map_or(&call.body, begun)) => return Err(unread()),
+                        Err(_) => {}
+                    }
                 }
             }
         }
@@ -133,13 +132,19 @@ fn unread() -> Error {
     Error::new(Kind::UnsupportedMediaType, message)
 }
 
-/// Whether a body that is too long to be read begins like an object.
-fn begins_like_json<S>(body: &Payload<S>) -> bool {
-    let Payload::Stream { read, .. } = body else {
-        return false;
-    };
-    let begun = read.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(read);
-    begun.trim_ascii_start().starts_with(b"{")
+/// What has come of a body that is too long to be read.
+const fn begun<S>(body: &Payload<S>) -> &Bytes {
+    static NOTHING: Bytes = Bytes::new();
+    match body {
+        Payload::Stream { read, .. } => read,
+        Payload::Full(_) => &NOTHING,
+    }
+}
+
+/// Whether somebody less strict may read an object in what begins like this.
+fn may_be_json(body: &Bytes) -> bool {
+    let text = body.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(body).trim_ascii_start();
+    !body.is_empty() && matches!(text.first(), None | Some(b'{'))
 }
 
 /// Whether the model of a request matters to the gateway.

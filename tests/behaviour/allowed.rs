@@ -62,6 +62,17 @@ pub(crate) fn a_model_that_is_not_allowed_is_refused_wherever_it_stands(runtime:
         ),
         ("openai/Deployments/%6fther/chat/completions", JSON, "{}".to_owned()),
         ("engines/other/completions", JSON, "{}".to_owned()),
+        ("engines/alias/completions", JSON, "{}".to_owned()),
+        (
+            "chat/completions",
+            JSON,
+            r#"{"model":"ok","models":["alias"]}"#.to_owned(),
+        ),
+        (
+            "chat/completions",
+            JSON,
+            r#"{"model":"ok","fallbacks":[{"ok":["other"]}]}"#.to_owned(),
+        ),
         ("ocr?Model=other", JSON, r#"{"model":"ok"}"#.to_owned()),
     ] {
         let answer = send(&gateway, &format!("POST /v1/{path}"), fields, body.as_bytes());
@@ -251,7 +262,7 @@ pub(crate) fn a_token_may_name_its_models_wherever_an_upstream_takes_them(runtim
     for (target, body) in [
         (
             "POST /v1/chat/completions",
-            r#"{"model":"ok","models":["ok","alias"],"messages":[]}"#,
+            r#"{"model":"ok","models":["ok"],"messages":[]}"#,
         ),
         ("POST /v1/deployments/ok/chat/completions", r#"{"model":"ok"}"#),
         ("DELETE /v1/models/ok", ""),

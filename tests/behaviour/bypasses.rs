@@ -91,6 +91,7 @@ pub(crate) fn the_administrators_part_is_refused_however_it_is_spelled(runtime: 
         "projects./x",
         "v1/organization/users",
         "V1/%761/Projects",
+        "api/v2beta/organization",
     ] {
         for method in ["GET", "POST", "DELETE", "HEAD", "PATCH"] {
             let answer = gateway.raw(request(method, &format!("/v1/{path}"), TOKEN, "", ""));
