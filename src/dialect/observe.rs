@@ -246,12 +246,13 @@ impl Observer {
         let inside: Option<Response<'_>> = event
             .response
             .and_then(|response| serde_json::from_str(response.get()).ok());
-        let has_failed = || event.choices.iter().flatten().any(Choice::has_failed);
-        if event.error.is_some_and(|error| says_something(error.get())) || event.object == Some("error") || has_failed()
-        {
+        let choices = event.choices.as_deref().unwrap_or_default();
+        if event.error.is_some_and(|error| says_something(error.get())) || event.object == Some("error") {
             self.ends_in_error = true;
             self.begin(Beginning::Error(data.to_vec()));
-        } else if first && event.choices.is_none() && self.ending == Ending::Done && is_bare_error(data) {
+        } else if !choices.is_empty() && choices.iter().all(Choice::has_failed)
+            || first && event.choices.is_none() && self.ending == Ending::Done && is_bare_error(data)
+        {
             self.begin(Beginning::Error(data.to_vec()));
         } else if self.error_named || event.is("\"error\"") {
             self.begin(Beginning::Error(error_object(data)));

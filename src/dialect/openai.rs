@@ -101,7 +101,7 @@ impl Answer {
         let says_error = object == Some("\"error\"") || told("error").is_some_and(says_something);
         Self {
             usage: told("usage").and_then(|usage| serde_json::from_str(usage).ok()),
-            is_error: says_error || choices.is_some_and(holds_failed_choice),
+            is_error: choices.map_or(says_error, |choices| have_failed(choices, says_error)),
             is_bare_error: ["object", "id", "choices", "data", "model"]
                 .iter()
                 .all(|name| told(name).is_none())
@@ -112,22 +112,30 @@ impl Answer {
     }
 }
 
-/// Whether one of these choices has failed, as OpenRouter tells it.
-fn holds_failed_choice(choices: &str) -> bool {
+/// Whether every one of these choices is an error, or none of them says anything beside one (`beside`): so OpenRouter tells it.
+fn have_failed(choices: &str, beside: bool) -> bool {
     // Few answers hold the word, and only they are parsed.
-    if memmem::find(choices.as_bytes(), b"\"error\"").is_none() {
+    if !beside && memmem::find(choices.as_bytes(), b"\"error\"").is_none() {
         return false;
     }
     let choices: Vec<&RawValue> = serde_json::from_str(choices).unwrap_or_default();
-    let mut choices = choices
-        .iter()
-        .filter_map(|choice| Members::of(choice.get().as_bytes()).ok());
-    choices.any(|choice| has_failed(choice.last("error"), choice.last("finish_reason")))
+    let failed = |choice: &&RawValue| {
+        Members::of(choice.get().as_bytes()).is_ok_and(|choice| {
+            let is_silent = choice.last("message").is_none_or(is_silent)
+                && choice.last("text").is_none_or(|text| !says_something(text));
+            choice.last("error").is_some_and(says_something) || beside && is_silent
+        })
+    };
+    !choices.is_empty() && choices.iter().all(failed)
 }
 
-/// Whether a choice with these members has failed.
-pub(super) fn has_failed(error: Option<&str>, finish_reason: Option<&str>) -> bool {
-    error.is_some_and(says_something) || finish_reason == Some("\"error\"")
+/// Whether a message says nothing but whose it is.
+fn is_silent(message: &str) -> bool {
+    let members = Members::of(message.as_bytes());
+    members.is_ok_and(|members| {
+        let mut others = members.0.iter().filter(|(name, _)| name != "role");
+        others.all(|(_, value)| matches!(*value, "null" | "\"\"" | "[]" | "{}"))
+    })
 }
 
 /// Whether a value is not empty: some have an `error` that says that there is none.

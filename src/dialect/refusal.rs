@@ -91,7 +91,7 @@ impl Refusal {
         self.flagged = error.get("metadata").is_some_and(|metadata| {
             ["flagged_input", "reasons"]
                 .iter()
-                .any(|name| metadata.get(name).is_some())
+                .any(|name| !metadata[*name].is_null())
         });
         for detail in error.get("details").and_then(Value::as_array).into_iter().flatten() {
             self.label(detail.get("reason"));

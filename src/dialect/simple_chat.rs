@@ -72,10 +72,15 @@ pub fn reply(answer: &[u8], request_id: &str) -> Option<Vec<u8>> {
         #[serde(borrow, default)]
         refusal: Option<Content<'a>>,
     }
+    let answer = answer.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(answer);
     let answer: Answer<'_> = serde_json::from_slice(answer).ok()?;
     let message = &answer.choices.first()?.message;
-    let content = message.content.as_ref().or(message.refusal.as_ref());
-    let reply = content.map(Content::text).unwrap_or_default();
+    let texts = [&message.content, &message.refusal].map(|content| content.as_ref().map(Content::text));
+    let reply = texts
+        .into_iter()
+        .flatten()
+        .find(|text| !text.is_empty())
+        .unwrap_or_default();
     let body = json!({"reply": reply, "model": answer.model, "usage": answer.usage, "request_id": request_id});
     Some(body.to_string().into_bytes())
 }

@@ -26,7 +26,6 @@ pub(crate) fn a_stream_that_begins_with_an_error_of_any_shape_is_tried_elsewhere
         "data: {\"success\":false,\"errors\":[{\"message\":\"no\"}]}\n\n",
         "event: error\ndata: no\n\n",
         "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"\"},\"error\":{\"code\":502,\"message\":\"no\"},\"finish_reason\":\"error\"}]}\n\n",
-        "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"\"},\"finish_reason\":\"error\"}]}\n\n",
         "\u{feff}data: {\"error\":{\"message\":\"no\"}}\n\n",
         "event: ping\ndata: {}\n\ndata: {\"error\":{\"message\":\"no\"}}\n\n",
         "data: ping\n\ndata: {\"type\":\"ping\"}\n\ndata: {\"error\":{\"message\":\"no\"}}\n\n",
@@ -239,6 +238,18 @@ pub(crate) fn a_thing_that_failed_is_an_answer_like_any_other(runtime: Runtime) 
         ("embed", r#"["error"]"#),
         ("tokenize", r#"[{"message":"m","id":1}]"#),
         ("chat/completions", r#"{"choices":[{"error":null}],"error":{}}"#),
+        (
+            "chat/completions",
+            r#"{"choices":[{"message":{"content":"half"},"finish_reason":"error"}]}"#,
+        ),
+        (
+            "chat/completions",
+            r#"{"choices":[{"message":{"content":"all"}}],"error":{"code":0,"message":"success"}}"#,
+        ),
+        (
+            "chat/completions",
+            r#"{"choices":[{"error":{"message":"m"}},{"message":{"content":"one"}}]}"#,
+        ),
     ] {
         let upstream = Upstream::answering("200 OK", JSON, body);
         let answer = Gateway::to(runtime, &upstream, json!({})).post(&format!("/v1/{path}"), CHAT);
@@ -249,7 +260,6 @@ pub(crate) fn a_thing_that_failed_is_an_answer_like_any_other(runtime: Runtime) 
         r#"{"choices":[],"error":{"message":"m"}}"#,
         r#"{"choices":[{"message":{"content":""},"finish_reason":"error"}],"error":{"message":"m"}}"#,
         r#"{"choices":[{"message":{"content":""},"finish_reason":"stop","error":{"code":502,"message":"m"}}]}"#,
-        r#"{"choices":[{"message":{"content":"half"},"finish_reason" : "error"}]}"#,
         r#"{"id":"x","object":"chat.completion","choices":[ ],"error":{"message":"m"}}"#,
         r#"{"code":50505,"message":"m","data":null}"#,
         r#"{"detail":"m"}"#,

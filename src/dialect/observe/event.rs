@@ -4,7 +4,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
-use crate::dialect::openai::{self, Usage};
+use crate::dialect::openai::{Usage, says_something};
 
 /// One event.
 #[derive(Deserialize)]
@@ -67,7 +67,7 @@ impl Choice<'_> {
 
     /// Whether it is an error instead of an answer.
     pub(super) fn has_failed(&self) -> bool {
-        openai::has_failed(self.error.map(RawValue::get), self.finish_reason.map(RawValue::get))
+        self.error.is_some_and(|error| says_something(error.get()))
     }
 
     /// Whether nothing but the role is in it, or an empty text.

@@ -58,6 +58,13 @@ fn a_cut_stream_is_closed_and_told() {
     for (stream, closing) in [
         (&[][..], ""),
         (&[CONTENT], ""),
+        (
+            &[
+                CONTENT,
+                "data: {\"choices\":[{\"index\":1,\"error\":{\"message\":\"m\"},\"finish_reason\":\"error\"}]}\n\n",
+            ],
+            "",
+        ),
         (&[CONTENT, "data: {\"choices\":[{\"delta\":{\"content\":\"a"], "\n\n"),
         (&[CONTENT, "data: {}\n"], "\n"),
         (&[CONTENT, "data: {}\r\n"], "\n"),
