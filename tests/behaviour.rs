@@ -214,6 +214,7 @@ behaviours! {
         every_key_has_its_rank_and_not_only_the_first,
         a_thousand_requests_with_two_of_three_keys_dead_see_no_error,
         keys_without_credit_are_no_keys_and_the_first_that_wakes_is_told,
+        a_key_that_may_be_good_is_told_before_those_that_are_not,
         what_a_moderation_finds_in_a_request_costs_no_key_its_rest,
     }
     models {
@@ -281,6 +282,7 @@ behaviours! {
         the_log_says_how_long_each_failure_lets_a_key_rest,
         a_limited_key_is_passed_over_until_its_time_is_up,
         a_limit_holds_for_its_model_and_an_empty_quota_for_all,
+        a_key_that_is_refused_rests_alone,
         a_key_that_serves_again_is_the_first_again,
         a_limited_key_that_serves_again_is_the_first_again,
         when_every_key_rests_the_one_that_wakes_first_is_tried,

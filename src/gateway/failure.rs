@@ -56,15 +56,16 @@ impl Failure {
         }
     }
 
-    /// How much it tells: an answer of the upstream or a timeout before the gateway's own words. Of keys of which some were
-    /// refused and others are used up, none is available.
+    /// How much it tells: an answer of the upstream or a timeout before the gateway's own words, and what befell a key that
+    /// may be good before those that are not. Of keys of which some were refused and others are used up, none is available.
     fn worth(&self) -> u8 {
         match self {
-            Self::Answer(..) => 2,
+            Self::Answer(..) => 3,
             Self::Error(error) => match error.kind {
-                Kind::UpstreamTimeout => 2,
+                Kind::UpstreamTimeout => 3,
                 Kind::NoKeyAvailable => 1,
-                _ => 0,
+                Kind::UpstreamAuthFailed => 0,
+                _ => 2,
             },
         }
     }

@@ -88,8 +88,7 @@ pub fn of_answer(status: u16, headers: &HeaderMap, body: &[u8], account_limits: 
         "exceeded_current_quota_error",
         "Arrearage",
         "1113",
-        "30001",
-    ]);
+    ]) || status == 403 && refusal.is(&["30001"]);
     match status {
         400..=499 if region => Meaning::of(Scope::Region, Duration::ZERO),
         400 | 401 | 403 if refusal.is(&["API_KEY_INVALID"]) => Meaning::of(Scope::Key, REFUSED),

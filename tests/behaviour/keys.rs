@@ -138,6 +138,21 @@ pub(crate) fn keys_without_credit_are_no_keys_and_the_first_that_wakes_is_told(r
     }
 }
 
+pub(crate) fn a_key_that_may_be_good_is_told_before_those_that_are_not(runtime: Runtime) {
+    for status in ["401 No", "402 Pay"] {
+        let upstream = Upstream::start(move |received, to| {
+            if received.one("authorization") == Some("Bearer up-SECRET-1") {
+                to.answer(status, JSON, "{}");
+            }
+        });
+        for id in 0..4 {
+            let gateway = Gateway::to(runtime, &upstream, json!({}));
+            let answer = gateway.chat_with(&format!("x-request-id: {id}\r\n"), BODY);
+            assert_eq!(answer.error(), (502, "upstream_unreachable".into()), "{status}");
+        }
+    }
+}
+
 pub(crate) fn what_a_moderation_finds_in_a_request_costs_no_key_its_rest(runtime: Runtime) {
     const FLAGGED: &str =
         r#"{"error":{"code":403,"message":"flagged","metadata":{"reasons":["violence"],"flagged_input":"a text"}}}"#;

@@ -149,6 +149,27 @@ pub(crate) fn a_limit_holds_for_its_model_and_an_empty_quota_for_all(runtime: Ru
     }
 }
 
+pub(crate) fn a_key_that_is_refused_rests_alone(runtime: Runtime) {
+    let upstream = Upstream::start(|received, to| match received.one("authorization") {
+        Some(FIRST) => to.answer("401 No", JSON, "{}"),
+        _ => to.answer("200 OK", JSON, FINE),
+    });
+    let fields = json!({"api_keys": ["up-SECRET-1", "up-SECRET-2", "up-SECRET-3"]});
+    let gateway = Gateway::to(runtime, &upstream, fields);
+    let ask = || {
+        let before = upstream.received().len();
+        for id in 0..12 {
+            assert_eq!(gateway.chat_with(&format!("x-request-id: {id}\r\n"), BODY).status, 200);
+        }
+        keys(&upstream).split_off(before)
+    };
+    ask();
+    let again = ask();
+    for key in [SECOND, "Bearer up-SECRET-3"] {
+        assert!(again.iter().any(|asked| asked == key), "{key} rests as well: {again:?}");
+    }
+}
+
 pub(crate) fn a_key_that_serves_again_is_the_first_again(runtime: Runtime) {
     let bad = Arc::new(Mutex::new(""));
     let worse = Arc::clone(&bad);
