@@ -222,7 +222,7 @@ fn aliases(fields: &mut Fields<'_, '_>) -> Vec<(String, String)> {
 fn provider(fields: &mut Fields<'_, '_>) -> (String, Option<&'static Provider>) {
     let name = fields.string("provider").unwrap_or_else(|| CUSTOM.to_owned());
     let row = providers::named(&name);
-    if PLANNED_PROVIDERS.contains(&name.as_str()) {
+    if PLANNED_PROVIDERS.contains(&&*name.to_ascii_lowercase()) {
         fields.problem(
             Some("provider"),
             format!("the dialect of `{name}` is not available yet"),

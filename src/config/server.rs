@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use http::Uri;
+use http::uri::Authority;
 
 use super::Problems;
 use super::source::{Variables, set};
@@ -43,10 +44,15 @@ const PROXIES: [&str; 6] = [
 
 /// Whether this is a proxy that can be spoken to; without a scheme it is one of HTTP.
 fn is_proxy(text: &str) -> bool {
-    let (scheme, rest) = text.split_once("://").unwrap_or(("http", text));
-    let uri = format!("{scheme}://{rest}").parse::<Uri>();
-    ["http", "socks5", "socks5h"].contains(&scheme)
-        && uri.is_ok_and(|uri| uri.host().is_some_and(|host| !host.is_empty()))
+    let Ok(uri) = text.parse::<Uri>() else { return false };
+    let authority = uri.authority().map(Authority::as_str).unwrap_or_default();
+    let address = authority.rsplit('@').next().unwrap_or_default();
+    // What is left of an address with an unescaped password in it names somebody else.
+    let is_whole = uri.path_and_query().is_none_or(|path| path == "/") && !text.contains('#');
+    let has_port = |host: &str| address == host || uri.port_u16().is_some();
+    matches!(uri.scheme_str(), None | Some("http" | "socks5" | "socks5h"))
+        && is_whole
+        && uri.host().is_some_and(|host| !host.is_empty() && has_port(host))
 }
 
 impl Server {

@@ -222,7 +222,7 @@ fn cors(variables: Variables<'_>, problems: &mut Problems) -> Cors {
     }
     for origin in &origins {
         let rest = origin.split_once("://").map(|(_, rest)| rest);
-        if !rest.is_some_and(|host| !host.is_empty() && !host.contains(['/', ' ', '*'])) {
+        if !rest.is_some_and(|host| !host.is_empty() && !host.contains(['/', ' ', '*', '?', '#'])) {
             problems.at(
                 "CORS_ORIGINS",
                 format!("`{origin}` is no origin"),

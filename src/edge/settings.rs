@@ -101,7 +101,7 @@ fn variables(env: &JsValue) -> Variables {
     let text = |name: &str| {
         let value = Reflect::get(env, &name.into())
             .ok()
-            .filter(|value| !value.is_undefined())?;
+            .filter(|value| !value.is_undefined() && !value.is_null())?;
         match value.dyn_ref::<Array>() {
             Some(list) if !name.starts_with(ROUTES) => Some(list.join(",").into()),
             _ => value

@@ -26,7 +26,7 @@ pub(super) fn route(config: &Config, client: &HeaderMap) -> Result<usize, Error>
     let field = |name: &HeaderName, value: &HeaderValue| {
         token(name, value.as_bytes()).or_else(|| {
             // Whoever joins fields of one name, as Workers do, puts a blank there, which no token holds.
-            let joined = value.to_str().ok().filter(|value| value.contains(','))?;
+            let joined = std::str::from_utf8(value.as_bytes()).ok()?;
             joined.split(", ").find_map(|part| token(name, part.as_bytes()))
         })
     };

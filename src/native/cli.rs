@@ -108,7 +108,7 @@ pub(super) fn routes_now() -> Result<Config, Problems> {
     let document = match (config::inline_routes(&variable), routes_file()) {
         (Some(document), _) => Some(document),
         (None, None) => None,
-        (None, Some(path)) if path.trim_start().starts_with(['[', '{']) => {
+        (None, Some(path)) if path.contains(['{', '"', '\n']) => {
             return Err(Problems::one(
                 ROUTES_FILE,
                 "it holds JSON, not the path of a file",
@@ -138,7 +138,9 @@ pub(super) fn routes_file() -> Option<String> {
 }
 
 fn demo() -> Result<(), String> {
-    let config = Config::demo(&variable).map_err(|problems| problems.to_string())?;
+    let table = |name: &str| name.starts_with("GATEWAY_ROUTES");
+    let config =
+        Config::demo(&|name| variable(name).filter(|_| !table(name))).map_err(|problems| problems.to_string())?;
     let server = Server::load(&variable).map_err(|problems| problems.to_string())?;
     let base = format!("http://{}:{}", bracketed(&server.host), server.port);
     say(&format!(

@@ -64,6 +64,8 @@ fn a_proxy_that_would_be_passed_by_is_told_and_not_shown() {
         "p.example:3128",
         "socks5://u:SECRET@p:1",
         "socks5h://[::1]:1",
+        "http://p:1/",
+        "http://p",
         " ",
     ] {
         assert!(server(&[("ALL_PROXY", proxy)]).is_ok(), "{proxy}");
@@ -75,6 +77,12 @@ fn a_proxy_that_would_be_passed_by_is_told_and_not_shown() {
         "https://p:1",
         "socks4://p:1",
         "http://u ser:SECRET@p:1",
+        "p:3128/",
+        "u:SECRET@p:3128/",
+        "http://u:SECRET#w@p:1",
+        "http://u:SECRET/w@p:1",
+        "http://p:99999",
+        "http://p:abc",
         "http://",
     ] {
         let report = server(&[("https_proxy", proxy)]).unwrap_err().to_string();
