@@ -55,9 +55,13 @@ impl<P: Platform> Gateway<P> {
                 (call.body, upload) = self.opaque_body(head, stream, !route.models.is_empty()).await?;
                 // It may be JSON all the same, and name a model that this token may not use.
                 if !route.models.is_empty() {
+                    let begun = match &upload {
+                        Some(Payload::Stream { read, .. }) => read,
+                        _ => &call.body,
+                    };
                     match Peek::read(&call.body) {
                         Ok(peek) => call.content = Content::Json(peek),
-                        Err(_) if may_be_json(upload.as_ref().map_or(&call.body, begun)) => return Err(unread()),
+                        Err(_) if may_be_json(begun) => return Err(unread()),
                         Err(_) => {}
                     }
                 }
@@ -130,15 +134,6 @@ fn hides_json(headers: &HeaderMap, route: &Route) -> bool {
 fn unread() -> Error {
     let message = "This token's models have to be read in the request body; send it as JSON or as multipart/form-data, without Content-Encoding.";
     Error::new(Kind::UnsupportedMediaType, message)
-}
-
-/// What has come of a body that is too long to be read.
-const fn begun<S>(body: &Payload<S>) -> &Bytes {
-    static NOTHING: Bytes = Bytes::new();
-    match body {
-        Payload::Stream { read, .. } => read,
-        Payload::Full(_) => &NOTHING,
-    }
 }
 
 /// Whether somebody less strict may read an object in what begins like this.
