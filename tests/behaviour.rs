@@ -326,6 +326,7 @@ behaviours! {
         a_lively_stream_is_not_bounded_by_any_timeout,
         before_its_first_content_a_stream_has_its_timeout,
         usage_is_read_on_the_way_and_goes_into_the_log,
+        the_log_has_the_tokens_of_whole_answers_and_nothing_that_was_said,
         a_client_that_leaves_a_stream_ends_it_upstream,
         a_client_that_closes_a_lively_stream_ends_it_upstream,
         a_client_that_leaves_before_the_head_ends_the_request_upstream,

@@ -270,8 +270,32 @@ pub(crate) fn usage_is_read_on_the_way_and_goes_into_the_log(runtime: Runtime) {
         "data: {\"choices\":[{\"index\":0,\"finish_reason\":\"stop\"}]}\n\ndata: {\"choices\":[],\"usage\":{\"prompt_tokens\":31,\"completion_tokens\":41}}\n\ndata: [DONE]\n\n",
     );
     let gateway = Gateway::to(runtime, &upstream, json!({"verify_end": true}));
-    gateway.chat(BODY);
+    gateway.chat_with("x-request-id: mine\r\n", BODY);
     gateway.wait_for_log("\"prompt_tokens\":31,\"completion_tokens\":41");
+    // The same line says whose request it was, and how it went.
+    let log = gateway.log();
+    let line = log.lines().find(|line| line.contains("\"prompt_tokens\":31")).unwrap();
+    for told in [
+        r#""request_id":"mine""#,
+        r#""route":"route-1""#,
+        r#""provider":"custom""#,
+        r#""model":"m""#,
+        r#""status":200"#,
+        r#""attempts":1"#,
+    ] {
+        assert!(line.contains(told), "{told} in {line}");
+    }
+}
+
+pub(crate) fn the_log_has_the_tokens_of_whole_answers_and_nothing_that_was_said(runtime: Runtime) {
+    let whole =
+        r#"{"choices":[{"message":{"content":"answered"}}],"usage":{"prompt_tokens":32,"completion_tokens":42}}"#;
+    let upstream = Upstream::answering("200 OK", "content-type: application/json\r\n", whole);
+    let gateway = Gateway::to(runtime, &upstream, json!({}));
+    gateway.chat(r#"{"model":"m","messages":[{"role":"user","content":"asked"}]}"#);
+    gateway.wait_for_log("\"prompt_tokens\":32,\"completion_tokens\":42");
+    let log = gateway.log();
+    assert!(!log.contains("asked") && !log.contains("answered"), "{log}");
 }
 
 pub(crate) fn a_client_that_leaves_a_stream_ends_it_upstream(runtime: Runtime) {
