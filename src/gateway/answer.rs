@@ -25,7 +25,7 @@ const ERROR_LIMIT: usize = 1024 * 1024;
 const ERROR_TIME: Duration = Duration::from_secs(5);
 
 /// The longest that the head of a stream is held back for its first content.
-const HOLD: Duration = Duration::from_secs(15);
+pub(super) const HOLD: Duration = Duration::from_secs(15);
 
 /// How much of a stream may be held back when more is asked for, in bytes.
 const HELD: usize = 32 * 1024;
@@ -122,10 +122,16 @@ impl<P: Platform> Gateway<P> {
         Outcome::Refused(response, meaning)
     }
 
-    /// Reads a stream up to its first content, so that one that fails before is a failed attempt like any other.
-    pub(super) async fn held(&self, response: Response<Relay<P::Stream>>, route: &Route) -> Outcome<P::Stream> {
+    /// Reads a stream up to its first content, for no longer than `patience`, so that one that fails before is a failed attempt
+    /// like any other.
+    pub(super) async fn held(
+        &self,
+        response: Response<Relay<P::Stream>>,
+        route: &Route,
+        patience: Duration,
+    ) -> Outcome<P::Stream> {
         let (mut head, mut relay) = response.into_parts();
-        let mut patience = pin!(self.platform.sleep(HOLD));
+        let mut time_is_up = pin!(self.platform.sleep(patience));
         let mut held = BytesMut::from(relay.read);
         loop {
             match relay.observer.beginning() {
@@ -143,7 +149,7 @@ impl<P: Platform> Gateway<P> {
                 break;
             }
             let next = pin!(self.platform.read(&mut relay.stream));
-            match select(next, patience.as_mut()).await {
+            match select(next, time_is_up.as_mut()).await {
                 Either::Left((Ok(Some(bytes)), _)) => {
                     relay.observer.feed(&bytes);
                     held.extend_from_slice(&bytes);
@@ -151,7 +157,7 @@ impl<P: Platform> Gateway<P> {
                 Either::Left((Ok(None), _)) => return Outcome::Unusable(head.status),
                 Either::Left((Err(fault), _)) => return Outcome::Failed(fault),
                 Either::Right(((), _)) => {
-                    relay.first_within = relay.first_within.saturating_sub(HOLD);
+                    relay.first_within = relay.first_within.saturating_sub(patience);
                     break;
                 }
             }

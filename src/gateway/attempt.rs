@@ -8,6 +8,7 @@ use bytes::Bytes;
 use futures_util::future::{Either, select};
 use http::{HeaderValue, Request, Response, StatusCode, header};
 
+use super::answer::HOLD;
 use super::body::unreadable;
 use super::call::{Call, Keys};
 use super::endpoint::Endpoint;
@@ -221,6 +222,7 @@ impl<P: Platform> Gateway<P> {
                 },
             };
         }
+        let arrived = self.platform.now();
         let mut read = Bytes::new();
         if !(status.is_success() && headers::is_event_stream(response.headers())) {
             if call.endpoint.is_raw(&call.method, &response) {
@@ -259,7 +261,8 @@ impl<P: Platform> Gateway<P> {
             }));
         }
         if hold {
-            self.held(response, route).await
+            let left = HOLD.saturating_sub(arrived.until(self.platform.now()));
+            self.held(response, route, left).await
         } else {
             Outcome::Stream(response)
         }
