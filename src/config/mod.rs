@@ -19,7 +19,7 @@ use std::time::Duration;
 use http::{HeaderMap, Uri};
 
 pub use self::check::table;
-pub use self::parse::DEFAULT_TIMEOUT;
+pub use self::parse::{DEFAULT_TIMEOUT, ROUTE_FIELDS};
 pub use self::problem::{Problem, Problems};
 pub use self::secret::{Secret, TokenDigest};
 pub use self::server::{LogFormat, Server};

@@ -17,7 +17,8 @@ use crate::dialect::providers::{self, CUSTOM, Dialect, KeyHeader, PROVIDERS, Pro
 /// The origin of a document that was made from the single-token variables.
 pub(super) const SINGLE_TOKEN: &str = "the single-token variables";
 
-const FIELDS: [&str; 20] = [
+/// What a route may have.
+pub const ROUTE_FIELDS: [&str; 21] = [
     "token",
     "token_sha256",
     "name",
@@ -38,6 +39,7 @@ const FIELDS: [&str; 20] = [
     "rotation",
     "verify_end",
     "admin",
+    FALLBACKS,
 ];
 const FALLBACKS: &str = "fallbacks";
 
@@ -87,7 +89,6 @@ pub(super) fn routes(document: &Document, problems: &mut Problems) -> Vec<Route>
             "a route looks like {\"token\": \"...\", \"provider\": \"...\", \"api_keys\": [\"...\"]}",
         );
     }
-    let known: Vec<&str> = FIELDS.iter().copied().chain([FALLBACKS]).collect();
     let mut drafts: Vec<Draft> = Vec::with_capacity(list.len());
     let (mut tokens, mut names) = (HashSet::new(), HashSet::new());
     for (index, value) in list.into_iter().enumerate() {
@@ -96,7 +97,7 @@ pub(super) fn routes(document: &Document, problems: &mut Problems) -> Vec<Route>
         } else {
             format!("{}[{index}]", document.origin)
         };
-        let mut fields = Fields::read(text, path, value, &known, problems);
+        let mut fields = Fields::read(text, path, value, &ROUTE_FIELDS, problems);
         let draft = draft(&mut fields, index);
         // One that could not be read is reported as such.
         let unread = draft.route.token == TokenDigest::of(b"");
