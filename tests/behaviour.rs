@@ -47,6 +47,8 @@ mod life_cycle;
 mod log;
 #[path = "behaviour/models.rs"]
 mod models;
+#[path = "behaviour/nginx.rs"]
+mod nginx;
 #[path = "behaviour/oddities.rs"]
 mod oddities;
 #[path = "behaviour/only_native.rs"]
