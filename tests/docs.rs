@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use ai_gateway::config::ROUTE_FIELDS;
+use ai_gateway::config::{Config, ROUTE_FIELDS};
 use ai_gateway::dialect::providers::PROVIDERS;
 
 /// Pages for those who work on the gateway, or that need no words.
@@ -187,6 +187,26 @@ fn the_error_codes_are_listed_with_their_status() {
         let words: Vec<_> = words.flat_map(|row| quoted(row[0])).collect();
         assert_eq!(words, [in_the_stream], "{page}");
     }
+}
+
+#[test]
+fn the_tables_of_routes_have_no_problem() {
+    let mut tables = 0;
+    for (english, _) in pairs() {
+        let text = read(&english);
+        let blocks = text
+            .split("```json\n")
+            .skip(1)
+            .filter_map(|rest| rest.split("```").next());
+        for table in blocks.filter(|block| block.starts_with('[')) {
+            tables += 1;
+            let problems = Config::of_routes(table)
+                .map(drop)
+                .map_err(|problems| problems.to_string());
+            assert_eq!(problems, Ok(()), "{english}");
+        }
+    }
+    assert!(tables > 2, "{tables} tables are found");
 }
 
 /// Blocks of code without their comments, which are in the language of the page, and without pictures.
