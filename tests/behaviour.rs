@@ -300,6 +300,8 @@ behaviours! {
         a_token_may_be_configured_as_its_digest,
         the_single_token_variables_still_work,
         the_key_named_after_the_provider_comes_first,
+        the_key_of_openai_goes_where_its_sdks_would_send_it,
+        what_is_set_and_passed_over_is_told,
         full_urls_replace_the_usual_ones,
         numbered_parts_are_joined,
     }

@@ -119,16 +119,18 @@ impl<'a, 'p> Fields<'a, 'p> {
         );
         let offset = value.unwrap_or(self.whole).get().as_ptr() as usize - self.text.as_ptr() as usize;
         let position = (!self.path.starts_with(SINGLE_TOKEN)).then(|| place(self.text, offset));
-        let mut hint = hint.to_owned();
+        let (mut message, mut hint) = (message.into(), hint.to_owned());
         if self.are_variables() {
             for field in ["chat_url", "models_url", "api_keys", "base_url"] {
-                hint = hint.replace(&format!("`{field}`"), variable(field));
+                for text in [&mut message, &mut hint] {
+                    *text = text.replace(&format!("`{field}`"), variable(field));
+                }
             }
         }
         self.problems.push(Problem {
             path,
             position,
-            message: message.into(),
+            message,
             hint: Some(hint).filter(|hint| !hint.is_empty()),
         });
     }

@@ -10,8 +10,10 @@ mod parse;
 mod problem;
 mod secret;
 mod server;
+mod single_token;
 mod source;
 mod suggest;
+mod variables;
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -23,7 +25,8 @@ pub use self::parse::{DEFAULT_TIMEOUT, ROUTE_FIELDS};
 pub use self::problem::{Problem, Problems};
 pub use self::secret::{Secret, TokenDigest};
 pub use self::server::{LogFormat, Server};
-pub use self::source::{Document, VARIABLES, Variables, inline_routes, load};
+pub use self::source::{Document, inline_routes, load};
+pub use self::variables::Variables;
 use crate::dialect::providers::{Dialect, KeyHeader};
 
 /// Everything the gateway needs to know.
@@ -37,6 +40,9 @@ pub struct Config {
     pub cors: Cors,
     /// The largest request body, in bytes.
     pub body_limit: usize,
+    /// What its operator should know although nothing is wrong, one sentence each: where the routes come from, and what is
+    /// set and not used. Holds no secret.
+    pub notes: Vec<String>,
 }
 
 /// A client's token and what it is bound to.
@@ -155,10 +161,10 @@ impl Config {
     ///
     /// # Errors
     /// Those of `variables` that hold for every configuration.
-    pub fn demo(variables: Variables<'_>) -> Result<Self, Problems> {
+    pub fn demo(variables: &Variables) -> Result<Self, Problems> {
         let text = r#"[{"token":"demo","name":"demo","provider":"echo","default_model":"echo"},
             {"token":"demo-2","name":"demo-2","provider":"echo","default_model":"echo-2"}]"#;
-        load(Some(Document::table(text)), variables)
+        source::with_table(text, variables)
     }
 
     /// No route at all: with it a gateway can do nothing but refuse.
@@ -169,6 +175,7 @@ impl Config {
             tokens: HashMap::new(),
             cors: Cors::Any,
             body_limit: 0,
+            notes: Vec::new(),
         }
     }
 
@@ -177,7 +184,7 @@ impl Config {
     /// # Errors
     /// Every problem of the table.
     pub fn of_routes(table: &str) -> Result<Self, Problems> {
-        load(Some(Document::table(table)), &|_| None)
+        source::with_table(table, &Variables::default())
     }
 
     /// The route of a token. The table is searched by the token's digest, which nobody can choose piece by piece, and what

@@ -17,11 +17,15 @@ pub struct Problem {
 
 /// All mistakes of a configuration.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Problems(Vec<Problem>);
+pub struct Problems {
+    problems: Vec<Problem>,
+    /// What is no mistake, and may explain one: see [`Config::notes`](super::Config::notes).
+    pub notes: Vec<String>,
+}
 
 impl Problems {
     pub(super) fn push(&mut self, problem: Problem) {
-        self.0.push(problem);
+        self.problems.push(problem);
     }
 
     pub(super) fn at(&mut self, path: &str, message: impl Into<String>, hint: &str) {
@@ -45,25 +49,26 @@ impl Problems {
     /// How many there are.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.0.len()
+        self.problems.len()
     }
 
     /// Whether there are none.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.problems.is_empty()
     }
 
     /// Blames `to` for what `from` was blamed for.
     pub(super) fn rename(&mut self, from: &str, to: &str) {
-        for problem in self.0.iter_mut().filter(|problem| problem.path == from) {
+        for problem in self.problems.iter_mut().filter(|problem| problem.path == from) {
             to.clone_into(&mut problem.path);
         }
     }
 
     /// Adds those of `other`.
     pub fn merge(&mut self, other: Self) {
-        self.0.extend(other.0);
+        self.problems.extend(other.problems);
+        self.notes.extend(other.notes);
     }
 }
 
@@ -71,7 +76,7 @@ impl fmt::Display for Problems {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let plural = if self.len() == 1 { "" } else { "s" };
         writeln!(formatter, "the configuration has {} problem{plural}", self.len())?;
-        for problem in &self.0 {
+        for problem in &self.problems {
             write!(formatter, "  {}", problem.path)?;
             if let Some((line, column)) = problem.position {
                 write!(formatter, " (line {line}, column {column})")?;
@@ -80,6 +85,9 @@ impl fmt::Display for Problems {
             if let Some(hint) = &problem.hint {
                 writeln!(formatter, "    hint: {hint}")?;
             }
+        }
+        for note in &self.notes {
+            writeln!(formatter, "  note: {note}")?;
         }
         Ok(())
     }

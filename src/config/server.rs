@@ -1,12 +1,13 @@
 //! How the native server listens and leaves.
 
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use http::Uri;
 use http::uri::Authority;
 
 use super::Problems;
-use super::source::{Variables, set};
+use super::variables::{Reading, Variables};
 
 /// Settings of the native server.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -60,45 +61,54 @@ impl Server {
     ///
     /// # Errors
     /// Every one that cannot be read.
-    pub fn load(variables: Variables<'_>) -> Result<Self, Problems> {
-        let mut problems = Problems::default();
-        let mut number = |name: &str, default: u64, most: u64, expected: &str| {
-            let Some(text) = set(variables, name) else {
+    pub fn load(variables: &Variables) -> Result<Self, Problems> {
+        let mut reading = Reading::new(variables);
+        let mut number = |name: &str, default: u64, range: RangeInclusive<u64>, expected: &str| {
+            let Some(text) = reading.get(name) else {
                 return default;
             };
-            text.trim()
-                .parse()
-                .ok()
-                .filter(|number| *number <= most)
-                .unwrap_or_else(|| {
-                    problems.at(name, format!("expected {expected}"), "");
-                    default
-                })
+            let number = text.parse().ok().filter(|number| range.contains(number));
+            number.unwrap_or_else(|| {
+                reading.problems.at(name, format!("expected {expected}"), "");
+                default
+            })
         };
-        let port = number("PORT", 8000, 65_535, "a port number from 0 to 65535");
-        let max_concurrent = number("MAX_CONCURRENT", 8192, 1_000_000, "a number of requests up to 1000000").max(1);
-        let drain = number("DRAIN_TIMEOUT", 30, 86_400, "a number of seconds up to 86400");
-        let log_format = match set(variables, "LOG_FORMAT").as_deref().map(str::trim) {
+        let port = number("PORT", 8000, 0..=65_535, "a port number from 0 to 65535");
+        let max_concurrent = number(
+            "MAX_CONCURRENT",
+            8192,
+            1..=1_000_000,
+            "a number of requests from 1 to 1000000",
+        );
+        let drain = number("DRAIN_TIMEOUT", 30, 0..=86_400, "a number of seconds up to 86400");
+        let log_format = match reading.get("LOG_FORMAT") {
             None | Some("json") => LogFormat::Json,
             Some("text") => LogFormat::Text,
             Some(_) => {
-                problems.at("LOG_FORMAT", "expected `json` or `text`", "");
+                reading.problems.at("LOG_FORMAT", "expected `json` or `text`", "");
                 LogFormat::Json
             }
         };
         for name in PROXIES {
-            if set(variables, name).is_some_and(|proxy| !is_proxy(&proxy)) {
+            // Whoever reads it afterwards does not take the blanks around it away.
+            if reading.variables.text(name).is_some_and(|proxy| !is_proxy(proxy)) {
                 let hint = "write http://host:port or socks5h://host:port, without quotes or blanks";
-                problems.at(name, "this is no proxy that the gateway can use", hint);
+                reading
+                    .problems
+                    .at(name, "this is no proxy that the gateway can use", hint);
             }
         }
         let server = Self {
-            host: set(variables, "HOST").map_or_else(|| "127.0.0.1".to_owned(), |host| host.trim().to_owned()),
+            host: reading.get("HOST").unwrap_or("127.0.0.1").to_owned(),
             port: u16::try_from(port).unwrap_or(8000),
             max_concurrent: usize::try_from(max_concurrent).unwrap_or(8192),
             drain_timeout: Duration::from_secs(drain),
             log_format,
         };
-        if problems.is_empty() { Ok(server) } else { Err(problems) }
+        if reading.problems.is_empty() {
+            Ok(server)
+        } else {
+            Err(reading.problems)
+        }
     }
 }

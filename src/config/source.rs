@@ -1,212 +1,181 @@
-//! Where a configuration comes from: the first source that is set and not blank.
+//! Where a configuration comes from: the first source that is set and not empty.
 
-use serde_json::{Map, Value};
+use super::variables::{KV, ROUTES, ROUTES_FILE, Reading, Variables, misspelt, part, single_token};
+use super::{Config, Cors, Problems, Route, parse, single_token};
 
-use super::{Config, Cors, Problems, parse};
-use crate::dialect::providers;
-
-/// A JSON text and what it is called in reports.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// A table of routes in JSON.
+#[derive(Clone, PartialEq, Eq)]
 pub struct Document {
-    /// The variable, file or key that it came from.
-    pub origin: String,
+    /// The variable that holds it or says where it is.
+    source: &'static str,
+    /// What reports call it.
+    pub(super) origin: String,
     /// The text.
-    pub text: String,
+    pub(super) text: String,
 }
 
 impl Document {
-    /// A table of routes as `GATEWAY_ROUTES` holds it.
-    pub(super) fn table(text: &str) -> Self {
+    /// What the file that `GATEWAY_ROUTES_FILE` names holds.
+    #[must_use]
+    pub const fn file(path: String, text: String) -> Self {
         Self {
-            origin: "GATEWAY_ROUTES".to_owned(),
-            text: text.to_owned(),
+            source: ROUTES_FILE,
+            origin: path,
+            text,
+        }
+    }
+
+    /// What the KV namespace bound as `GATEWAY_KV` holds under the key `GATEWAY_ROUTES`.
+    #[must_use]
+    pub fn kv(text: String) -> Self {
+        Self {
+            source: KV,
+            origin: format!("{KV}:{ROUTES}"),
+            text,
+        }
+    }
+
+    /// What variables hold.
+    pub(super) const fn variables(origin: String, text: String) -> Self {
+        Self {
+            source: ROUTES,
+            origin,
+            text,
+        }
+    }
+
+    /// Whether it is blank or an empty array, and so counts as not set.
+    fn is_empty(&self) -> bool {
+        let text = self.text.trim_start_matches('\u{feff}').trim();
+        let inside = text.strip_prefix('[').and_then(|text| text.strip_suffix(']'));
+        inside.unwrap_or(text).trim().is_empty()
+    }
+
+    /// Where it is, for people.
+    fn place(&self) -> String {
+        match self.source {
+            ROUTES_FILE => format!("{} ({ROUTES_FILE})", self.origin),
+            KV => format!("the key {ROUTES} of {KV}"),
+            _ => self.origin.clone(),
         }
     }
 }
 
-/// How a shell answers for a variable.
-pub type Variables<'a> = &'a dyn Fn(&str) -> Option<String>;
-
-/// The variables that hold a configuration, but for the numbered parts of `GATEWAY_ROUTES`.
-pub const VARIABLES: [&str; 28] = [
-    "GATEWAY_ROUTES",
-    "GATEWAY_TOKEN",
-    "PROVIDER",
-    "UPSTREAM_API_KEY",
-    "UPSTREAM_BASE_URL",
-    "UPSTREAM_CHAT_URL",
-    "UPSTREAM_MODELS_URL",
-    "UPSTREAM_TIMEOUT",
-    "DEFAULT_MODEL",
-    "HTTP_REFERER",
-    "X_TITLE",
-    "CORS_ORIGINS",
-    "BODY_LIMIT",
-    "OPENROUTER_API_KEY",
-    "OPENAI_API_KEY",
-    "SILICONFLOW_API_KEY",
-    "GEMINI_API_KEY",
-    "DEEPSEEK_API_KEY",
-    "GROQ_API_KEY",
-    "MISTRAL_API_KEY",
-    "XAI_API_KEY",
-    "TOGETHER_API_KEY",
-    "MOONSHOT_API_KEY",
-    "ZHIPU_API_KEY",
-    "DASHSCOPE_API_KEY",
-    "ARK_API_KEY",
-    "AZURE_OPENAI_API_KEY",
-    "CLOUDFLARE_API_TOKEN",
-];
-
-/// The keys that a single-token configuration looks for, after the provider's own.
-const KEYS: [&str; 5] = [
-    "UPSTREAM_API_KEY",
-    "OPENROUTER_API_KEY",
-    "OPENAI_API_KEY",
-    "SILICONFLOW_API_KEY",
-    "GEMINI_API_KEY",
-];
-
-pub(super) fn set(variables: Variables<'_>, name: &str) -> Option<String> {
-    variables(name).filter(|value| !value.trim().is_empty())
-}
-
-/// The table of routes in `GATEWAY_ROUTES`, or in its parts `GATEWAY_ROUTES_1`, `_2`, ... joined.
+/// The table of routes in `GATEWAY_ROUTES`, or in its parts `GATEWAY_ROUTES_1`, `_2`, ... joined. Where there is one, no
+/// other source is asked.
 #[must_use]
-pub fn inline_routes(variables: Variables<'_>) -> Option<Document> {
-    if let Some(text) = set(variables, "GATEWAY_ROUTES") {
-        return Some(Document::table(&text));
-    }
-    let parts: Vec<String> = (1..)
-        .map_while(|part| set(variables, &format!("GATEWAY_ROUTES_{part}")))
-        .collect();
-    let text = parts.concat();
-    (!text.trim().is_empty()).then_some(Document {
-        origin: "GATEWAY_ROUTES_1..".to_owned(),
-        text,
+pub fn inline_routes(variables: &Variables) -> Option<Document> {
+    let whole = variables
+        .text(ROUTES)
+        .map(|text| Document::variables(ROUTES.to_owned(), text.to_owned()));
+    whole.filter(|table| !table.is_empty()).or_else(|| {
+        let parts: Vec<&str> = (1..)
+            .map_while(|number| variables.text(&format!("{ROUTES}_{number}")))
+            .collect();
+        let origin = match parts.len() {
+            1 => format!("{ROUTES}_1"),
+            last => format!("{ROUTES}_1 to {ROUTES}_{last}"),
+        };
+        Some(Document::variables(origin, parts.concat())).filter(|table| !table.is_empty())
     })
 }
 
-/// The configuration in `routes`, or else in the variables of a single token.
+/// The configuration in the variables, else in what is `stored` outside of them, else that of a single token. A shell need
+/// not read what is stored where there are [`inline_routes`].
 ///
 /// # Errors
 /// Every problem there is.
-pub fn load(routes: Option<Document>, variables: Variables<'_>) -> Result<Config, Problems> {
-    let mut problems = Problems::default();
-    if set(variables, "GATEWAY_ROUTES").is_none() {
-        report_gap(variables, &mut problems);
+pub fn load(stored: Option<&Document>, variables: &Variables) -> Result<Config, Problems> {
+    let mut reading = Reading::new(variables);
+    let inline = inline_routes(variables);
+    let table = inline.as_ref().or_else(|| stored.filter(|stored| !stored.is_empty()));
+    reading.problems.notes = sources(variables, table, stored);
+    if table.is_none_or(|table| table.origin != ROUTES) {
+        report_gap(&mut reading);
     }
-    let mut key_variable = KEYS[0];
-    let document = routes.or_else(|| single_token(variables, &mut key_variable, &mut problems));
-    let routes = document
-        .map(|document| parse::routes(&document, &mut problems))
-        .unwrap_or_default();
-    problems.rename(KEYS[0], key_variable);
-    let cors = cors(variables, &mut problems);
-    let body_limit = body_limit(variables, &mut problems);
-    if problems.is_empty() {
-        let tokens = routes.iter().enumerate();
-        Ok(Config {
-            tokens: tokens.map(|(index, route)| (route.token, index)).collect(),
-            routes,
-            cors,
-            body_limit,
-        })
-    } else {
-        Err(problems)
-    }
-}
-
-/// A part behind a missing number would be left out silently, and with it the routes in it.
-fn report_gap(variables: Variables<'_>, problems: &mut Problems) {
-    const LOOK_AHEAD: usize = 9;
-    let is_set = |part: &usize| set(variables, &format!("GATEWAY_ROUTES_{part}")).is_some();
-    let missing = (1..).find(|part| !is_set(part)).unwrap_or(1);
-    if let Some(stray) = (missing + 1..=missing + LOOK_AHEAD).find(is_set) {
-        let hint = format!("set GATEWAY_ROUTES_{missing} as well, or renumber: parts count from 1 without a gap");
-        problems.at(
-            &format!("GATEWAY_ROUTES_{missing}"),
-            format!("it is not set, but GATEWAY_ROUTES_{stray} is"),
-            &hint,
-        );
-    }
-}
-
-/// The single-token variables as a table of one route, so that every rule is written once.
-fn single_token(
-    variables: Variables<'_>,
-    key_variable: &mut &'static str,
-    problems: &mut Problems,
-) -> Option<Document> {
-    let get = |name: &str| set(variables, name).map(|value| value.trim().to_owned());
-    let provider = get("PROVIDER").unwrap_or_else(|| "openrouter".to_owned());
-    let row = providers::named(&provider);
-    let own = row.and_then(|row| row.key_variable);
-    let keys = own.into_iter().chain(KEYS).find_map(|name| Some((name, get(name)?)));
-    let Some(token) = get("GATEWAY_TOKEN") else {
-        if keys.is_some() {
-            problems.at(
-                "GATEWAY_TOKEN",
-                "an upstream key is set, but no token for clients",
-                "run `ai-gateway token` and set GATEWAY_TOKEN to what it prints",
-            );
-        } else {
-            let hint = "set GATEWAY_ROUTES (a JSON array of routes), or GATEWAY_TOKEN and an upstream key; `ai-gateway demo` runs without either";
-            problems.at("GATEWAY_ROUTES", "nothing is configured", hint);
-        }
-        return None;
+    let routes = match table {
+        Some(table) => parse::routes(table, &mut reading.problems),
+        None => single_token::routes(&mut reading),
     };
-    let mut route = Map::new();
-    let mut put = |field: &str, value: Value| drop(route.insert(field.to_owned(), value));
-    put("token", token.into());
-    put("name", "default".into());
-    put("provider", provider.into());
-    if let Some((variable, keys)) = keys {
-        *key_variable = variable;
-        let keys: Vec<Value> = keys
-            .split(',')
-            .map(str::trim)
-            .filter(|key| !key.is_empty())
-            .map(Value::from)
-            .collect();
-        put("api_keys", keys.into());
+    reading.problems.notes.extend(misspelt(variables, table.is_some()));
+    finish(routes, reading)
+}
+
+/// The configuration of this table, and of the variables that are not about routes.
+pub(super) fn with_table(text: &str, variables: &Variables) -> Result<Config, Problems> {
+    let mut reading = Reading::new(variables);
+    let table = Document::variables(ROUTES.to_owned(), text.to_owned());
+    finish(parse::routes(&table, &mut reading.problems), reading)
+}
+
+fn finish(routes: Vec<Route>, mut reading: Reading<'_>) -> Result<Config, Problems> {
+    let cors = cors(&mut reading);
+    let body_limit = body_limit(&mut reading);
+    if !reading.problems.is_empty() {
+        return Err(reading.problems);
     }
-    for (variable, field) in [
-        ("UPSTREAM_BASE_URL", "base_url"),
-        ("UPSTREAM_CHAT_URL", "chat_url"),
-        ("UPSTREAM_MODELS_URL", "models_url"),
-        ("DEFAULT_MODEL", "default_model"),
-    ] {
-        if let Some(value) = get(variable) {
-            put(field, value.into());
-        }
-    }
-    if let Some(timeout) = get("UPSTREAM_TIMEOUT") {
-        put(
-            "timeout",
-            // What is no number in JSON either is told as it stands.
-            match timeout.parse::<f64>() {
-                Ok(seconds) if seconds.is_finite() => seconds.into(),
-                _ => timeout.into(),
-            },
-        );
-    }
-    let headers: Map<String, Value> = [("HTTP_REFERER", "HTTP-Referer"), ("X_TITLE", "X-Title")]
-        .into_iter()
-        .filter_map(|(variable, header)| Some((header.to_owned(), get(variable)?.into())))
-        .collect();
-    if !headers.is_empty() {
-        put("extra_headers", headers.into());
-    }
-    Some(Document {
-        origin: parse::SINGLE_TOKEN.to_owned(),
-        text: Value::from(vec![Value::from(route)]).to_string(),
+    let tokens = routes.iter().enumerate();
+    Ok(Config {
+        tokens: tokens.map(|(index, route)| (route.token, index)).collect(),
+        routes,
+        cors,
+        body_limit,
+        notes: reading.problems.notes,
     })
 }
 
-fn cors(variables: Variables<'_>, problems: &mut Problems) -> Cors {
-    let Some(list) = set(variables, "CORS_ORIGINS") else {
+/// Which table is used, if any, and what else is set: empty tables, and sources that come behind.
+fn sources(variables: &Variables, used: Option<&Document>, stored: Option<&Document>) -> Vec<String> {
+    let (mut empty, mut passed_over) = (Vec::<&str>::new(), Vec::<&str>::new());
+    let inline = used.is_some_and(|table| table.source == ROUTES);
+    let whole = used.is_some_and(|table| table.origin == ROUTES);
+    if !whole && variables.text(ROUTES).is_some() {
+        empty.push(ROUTES);
+    }
+    let parts = variables.names().filter(|name| part(name).is_some());
+    if whole {
+        passed_over.extend(parts);
+    } else if !inline && variables.text(&format!("{ROUTES}_1")).is_some() {
+        empty.extend(parts);
+    }
+    for store in [ROUTES_FILE, KV]
+        .into_iter()
+        .filter(|store| variables.text(store).is_some())
+    {
+        match stored.filter(|stored| stored.source == store && !inline) {
+            Some(stored) if stored.is_empty() => empty.push(store),
+            Some(_) => {}
+            None => passed_over.push(store),
+        }
+    }
+    for name in single_token().filter(|name| used.is_some() && variables.text(name).is_some()) {
+        passed_over.push(name);
+    }
+    let source = used.map(|table| format!("the routes come from {}", table.place()));
+    let empty = (!empty.is_empty()).then(|| format!("an empty table counts as not set: {}", empty.join(", ")));
+    let passed_over = (!passed_over.is_empty()).then(|| format!("set and passed over: {}", passed_over.join(", ")));
+    source.into_iter().chain(passed_over).chain(empty).collect()
+}
+
+/// A part behind a missing number would be left out silently, and with it the routes in it.
+fn report_gap(reading: &mut Reading<'_>) {
+    let is_set = |number: &u32| reading.variables.text(&format!("{ROUTES}_{number}")).is_some();
+    let missing = (1..).find(|number| !is_set(number)).unwrap_or(1);
+    let stray = reading
+        .variables
+        .names()
+        .filter_map(part)
+        .filter(|number| *number > missing)
+        .min();
+    if let Some(stray) = stray {
+        let hint = format!("set {ROUTES}_{missing} as well, or renumber: parts count from 1 without a gap");
+        let message = format!("it is not set, but {ROUTES}_{stray} is");
+        reading.problems.at(&format!("{ROUTES}_{missing}"), message, &hint);
+    }
+}
+
+fn cors(reading: &mut Reading<'_>) -> Cors {
+    let Some(list) = reading.get("CORS_ORIGINS") else {
         return Cors::Any;
     };
     let origins: Vec<String> = list
@@ -218,12 +187,14 @@ fn cors(variables: Variables<'_>, problems: &mut Problems) -> Cors {
         return Cors::Any;
     }
     if origins.is_empty() {
-        problems.at("CORS_ORIGINS", "there is no origin in it", "leave it out to allow all");
+        reading
+            .problems
+            .at("CORS_ORIGINS", "there is no origin in it", "leave it out to allow all");
     }
     for origin in &origins {
         let rest = origin.split_once("://").map(|(_, rest)| rest);
         if !rest.is_some_and(|host| !host.is_empty() && !host.contains(['/', ' ', '*', '?', '#'])) {
-            problems.at(
+            reading.problems.at(
                 "CORS_ORIGINS",
                 format!("`{origin}` is no origin"),
                 "an origin is a scheme and a host, as in https://chat.example; `*` alone stands for all",
@@ -243,16 +214,13 @@ fn as_browsers_write_it(origin: &str) -> String {
         .unwrap_or(origin)
 }
 
-fn body_limit(variables: Variables<'_>, problems: &mut Problems) -> usize {
+fn body_limit(reading: &mut Reading<'_>) -> usize {
     const DEFAULT: usize = 64 * 1024 * 1024;
-    let Some(text) = set(variables, "BODY_LIMIT") else {
+    let Some(text) = reading.get("BODY_LIMIT") else {
         return DEFAULT;
     };
-    let digits = text
-        .trim()
-        .find(|char: char| !char.is_ascii_digit())
-        .unwrap_or_else(|| text.trim().len());
-    let (number, unit) = text.trim().split_at(digits);
+    let digits = text.find(|char: char| !char.is_ascii_digit()).unwrap_or(text.len());
+    let (number, unit) = text.split_at(digits);
     let factor = match unit.trim().to_ascii_lowercase().as_str() {
         "" | "b" => Some(1),
         "k" | "kb" | "kib" => Some(1024),
@@ -269,7 +237,9 @@ fn body_limit(variables: Variables<'_>, problems: &mut Problems) -> usize {
     // More than there are addresses for is no limit.
     let bytes = bytes.map(|bytes| usize::try_from(bytes).unwrap_or(usize::MAX));
     bytes.unwrap_or_else(|| {
-        problems.at("BODY_LIMIT", "expected a number of bytes", "write 67108864 or 64MiB");
+        reading
+            .problems
+            .at("BODY_LIMIT", "expected a number of bytes", "write 67108864 or 64MiB");
         DEFAULT
     })
 }

@@ -38,7 +38,7 @@ pub(super) fn did_you_mean(word: &str, known: &[&str]) -> String {
 }
 
 /// Levenshtein distance, in bytes, over one row.
-fn distance(a: &str, b: &str) -> usize {
+pub(super) fn distance(a: &str, b: &str) -> usize {
     let b = b.as_bytes();
     let mut row: Vec<usize> = (0..=b.len()).collect();
     for (i, left) in a.bytes().enumerate() {

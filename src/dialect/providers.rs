@@ -35,6 +35,8 @@ pub struct Provider {
     pub account_limits: bool,
     /// The variable that usually holds its key in the single-token set-up.
     pub key_variable: Option<&'static str>,
+    /// The variable in which its SDKs take another address, for the key of `key_variable`.
+    pub base_url_variable: Option<&'static str>,
     /// What its list of models puts before their names, which works with and without it.
     pub model_prefix: Option<&'static str>,
 }
@@ -55,6 +57,7 @@ const fn hosted(name: &'static str, base_url: &'static str, key_variable: &'stat
         deployments: false,
         account_limits: false,
         key_variable: Some(key_variable),
+        base_url_variable: None,
         model_prefix: None,
     }
 }
@@ -69,15 +72,21 @@ const fn local(name: &'static str, base_url: Option<&'static str>) -> Provider {
         deployments: false,
         account_limits: false,
         key_variable: None,
+        base_url_variable: None,
         model_prefix: None,
     }
 }
 
-/// The table. Addresses are the providers' documented OpenAI-compatible ones.
+/// The table. Addresses are the providers' documented OpenAI-compatible ones. Where several keys are set for a single token,
+/// that of the first row counts.
 pub static PROVIDERS: &[Provider] = &[
     Provider {
         account_limits: true,
         ..hosted("openrouter", "https://openrouter.ai/api/v1", "OPENROUTER_API_KEY")
+    },
+    Provider {
+        base_url_variable: Some("OPENAI_BASE_URL"),
+        ..hosted("openai", "https://api.openai.com/v1", "OPENAI_API_KEY")
     },
     hosted("siliconflow", "https://api.siliconflow.cn/v1", "SILICONFLOW_API_KEY"),
     Provider {
@@ -88,7 +97,6 @@ pub static PROVIDERS: &[Provider] = &[
             "GEMINI_API_KEY",
         )
     },
-    hosted("openai", "https://api.openai.com/v1", "OPENAI_API_KEY"),
     hosted("deepseek", "https://api.deepseek.com", "DEEPSEEK_API_KEY"),
     hosted("groq", "https://api.groq.com/openai/v1", "GROQ_API_KEY"),
     hosted("mistral", "https://api.mistral.ai/v1", "MISTRAL_API_KEY"),

@@ -84,6 +84,9 @@ extern "C" {
     #[wasm_bindgen(js_namespace = console)]
     pub(super) fn log(line: &str);
 
+    #[wasm_bindgen(js_namespace = console, js_name = warn)]
+    pub(super) fn log_note(text: &str);
+
     #[wasm_bindgen(js_namespace = console, js_name = error)]
     pub(super) fn log_error(text: &str);
 

@@ -1,7 +1,6 @@
 //! The configuration of an isolate: read from variables, secrets and KV, parsed only when its text has changed.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,7 +12,7 @@ use worker::wasm_bindgen::{JsCast, JsValue};
 
 use super::runtime;
 
-use crate::config::{self, Config, Document, Problems, VARIABLES};
+use crate::config::{self, Config, Document, Problems, Variables};
 
 const ROUTES: &str = "GATEWAY_ROUTES";
 const KV_BINDING: &str = "GATEWAY_KV";
@@ -23,8 +22,6 @@ const KV_FRESH: f64 = 60_000.0;
 
 /// How long KV may take to say what it holds.
 const KV_PATIENCE: Duration = Duration::from_secs(5);
-
-type Variables = BTreeMap<String, String>;
 
 struct Parsed {
     /// The table in KV, where the configuration comes from there.
@@ -50,8 +47,7 @@ pub(super) async fn config(env: &JsValue) -> Result<Arc<Config>, Problems> {
         return known;
     }
     let variables = variables(env);
-    let inline = config::inline_routes(&|name| variables.get(name).cloned());
-    let uses_kv = inline.is_none() && Reflect::has(env, &KV_BINDING.into()).unwrap_or(false);
+    let uses_kv = config::inline_routes(&variables).is_none() && Reflect::has(env, &KV_BINDING.into()).unwrap_or(false);
     let table = if uses_kv { from_kv(env).await } else { Ok(None) };
     let unchanged = PARSED.with_borrow_mut(|parsed| {
         let parsed = parsed.as_mut()?;
@@ -72,13 +68,13 @@ pub(super) async fn config(env: &JsValue) -> Result<Arc<Config>, Problems> {
         return unchanged;
     }
     let table = table?;
-    let document = inline.or_else(|| {
-        table.clone().map(|text| Document {
-            origin: format!("{KV_BINDING}:{ROUTES}"),
-            text,
-        })
-    });
-    let mut result = config::load(document, &|name| variables.get(name).cloned()).map(Arc::new);
+    let stored = uses_kv.then(|| Document::kv(table.clone().unwrap_or_default()));
+    let mut result = config::load(stored.as_ref(), &variables).map(Arc::new);
+    if let Ok(config) = &result {
+        for note in &config.notes {
+            runtime::log_note(note);
+        }
+    }
     if let Err(problems) = &result
         && let Some(good) = PARSED.with_borrow(|parsed| parsed.as_ref()?.result.clone().ok())
     {
@@ -96,7 +92,8 @@ pub(super) async fn config(env: &JsValue) -> Result<Arc<Config>, Problems> {
     result
 }
 
-/// What is set of the variables. `wrangler.toml` may give them as text, or as the values that TOML has.
+/// The variables and secrets, and the names of what else is bound. `wrangler.toml` may give variables as text, or as the
+/// values that TOML has.
 fn variables(env: &JsValue) -> Variables {
     let text = |name: &str| {
         let value = Reflect::get(env, &name.into())
@@ -109,12 +106,12 @@ fn variables(env: &JsValue) -> Variables {
                 .or_else(|| JSON::stringify(&value).ok().map(String::from)),
         }
     };
-    let part = |name: &JsValue| name.as_string().filter(|name| name.starts_with(ROUTES));
-    let parts = Reflect::own_keys(env).unwrap_or_default();
-    let names = VARIABLES.iter().map(|name| (*name).to_owned());
+    let names = Reflect::own_keys(env).unwrap_or_default();
+    let named = |name: JsValue| name.as_string().and_then(|name| Some((text(&name)?, name)));
     names
-        .chain(parts.iter().filter_map(|name| part(&name)))
-        .filter_map(|name| text(&name).map(|value| (name, value)))
+        .iter()
+        .filter_map(named)
+        .map(|(value, name)| (name, value))
         .collect()
 }
 

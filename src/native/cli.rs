@@ -1,7 +1,7 @@
 //! Subcommands, and where the native configuration comes from.
 
 use std::borrow::Cow;
-use std::env::VarError;
+use std::ffi::OsString;
 use std::fmt::Write as _;
 use std::net::ToSocketAddrs;
 use std::process::ExitCode;
@@ -13,7 +13,7 @@ use hyper_util::client::proxy::matcher::Matcher;
 
 use super::client::Client;
 use super::{Native, serve};
-use crate::config::{self, Config, Document, Problems, Server, TokenDigest};
+use crate::config::{self, Config, Document, Problems, Server, TokenDigest, Variables};
 use crate::platform::{Limits, Payload, Platform};
 
 const AFTER_HELP: &str = "\
@@ -56,7 +56,7 @@ struct Health {
 #[must_use]
 pub fn run() -> ExitCode {
     let done = match Cli::parse().command.unwrap_or(Command::Serve) {
-        Command::Serve => configuration().and_then(|(config, server)| serve::run(config, &server, true)),
+        Command::Serve => serve(),
         Command::Demo => demo(),
         Command::Check => check(),
         Command::Health(health) => health.ask(),
@@ -82,18 +82,18 @@ fn print(text: &str) {
     println!("{text}");
 }
 
+/// The variables as they are now.
 #[expect(clippy::disallowed_methods, reason = "the one place where the environment is read")]
-pub(super) fn variable(name: &str) -> Option<String> {
-    match std::env::var(name) {
-        Ok(value) => Some(value),
-        Err(VarError::NotPresent) => None,
-        // Not as if it were not set: what is wrong with it is told.
-        Err(VarError::NotUnicode(value)) => Some(value.to_string_lossy().into_owned()),
-    }
+pub(super) fn variables() -> Variables {
+    // What is no text counts as set: what is wrong with it is told.
+    let text = |text: OsString| text.to_string_lossy().into_owned();
+    std::env::vars_os()
+        .map(|(name, value)| (text(name), text(value)))
+        .collect()
 }
 
 fn configuration() -> Result<(Config, Server), String> {
-    match (routes_now(), Server::load(&variable)) {
+    match (routes_now(), Server::load(&variables())) {
         (Ok(config), Ok(server)) => Ok((config, server)),
         (Err(mut problems), Err(more)) => {
             problems.merge(more);
@@ -105,43 +105,50 @@ fn configuration() -> Result<(Config, Server), String> {
 
 /// The configuration as variables and files have it now.
 pub(super) fn routes_now() -> Result<Config, Problems> {
-    let document = match (config::inline_routes(&variable), routes_file()) {
-        (Some(document), _) => Some(document),
-        (None, None) => None,
-        (None, Some(path)) if path.contains(['{', '"', '\n']) => {
-            return Err(Problems::one(
-                ROUTES_FILE,
-                "it holds JSON, not the path of a file",
-                "put the table itself into GATEWAY_ROUTES",
-            ));
-        }
-        (None, Some(path)) => {
-            let text = std::fs::read_to_string(&path).map_err(|error| {
-                Problems::one(
-                    ROUTES_FILE,
-                    format!("{path} cannot be read: {error}"),
-                    "give the path of a JSON file that this user may read",
-                )
-            })?;
-            Some(Document { origin: path, text })
-        }
-    };
-    config::load(document, &variable)
+    let variables = variables();
+    let stored = routes_file(&variables).map(read_routes).transpose()?;
+    config::load(stored.as_ref(), &variables)
 }
 
 const ROUTES_FILE: &str = "GATEWAY_ROUTES_FILE";
 
 /// The file of the routes, if they come from one.
-pub(super) fn routes_file() -> Option<String> {
-    let path = variable(ROUTES_FILE).filter(|path| !path.trim().is_empty())?;
-    config::inline_routes(&variable).is_none().then_some(path)
+pub(super) fn routes_file(variables: &Variables) -> Option<&str> {
+    variables
+        .get(ROUTES_FILE)
+        .filter(|_| config::inline_routes(variables).is_none())
+}
+
+fn read_routes(path: &str) -> Result<Document, Problems> {
+    let problem = |message: String, hint: &str| Problems::one(ROUTES_FILE, message, hint);
+    if path.contains(['{', '"', '\n']) {
+        let message = "it holds JSON, not the path of a file".to_owned();
+        return Err(problem(message, "put the table itself into GATEWAY_ROUTES"));
+    }
+    let text = std::fs::read_to_string(path).map_err(|error| {
+        let hint = "give the path of a JSON file that this user may read";
+        problem(format!("{path} cannot be read: {error}"), hint)
+    })?;
+    Ok(Document::file(path.to_owned(), text))
+}
+
+/// Tells the person who starts the program, or checks, what the configuration was made of.
+fn say_notes(config: &Config) {
+    for note in &config.notes {
+        say(&format!("ai-gateway: {note}"));
+    }
+}
+
+fn serve() -> Result<(), String> {
+    let (config, server) = configuration()?;
+    say_notes(&config);
+    serve::run(config, &server, true)
 }
 
 fn demo() -> Result<(), String> {
-    let table = |name: &str| name.starts_with("GATEWAY_ROUTES");
-    let config =
-        Config::demo(&|name| variable(name).filter(|_| !table(name))).map_err(|problems| problems.to_string())?;
-    let server = Server::load(&variable).map_err(|problems| problems.to_string())?;
+    let variables = variables();
+    let config = Config::demo(&variables).map_err(|problems| problems.to_string())?;
+    let server = Server::load(&variables).map_err(|problems| problems.to_string())?;
     let base = format!("http://{}:{}", bracketed(&server.host), server.port);
     say(&format!(
         "The demo answers with what it is told; its token is `demo`. Try:\n\n  \
@@ -157,6 +164,7 @@ fn check() -> Result<(), String> {
     (server.host.trim_matches(['[', ']']), server.port)
         .to_socket_addrs()
         .map_err(|error| format!("HOST is no address of this machine: {error}"))?;
+    say_notes(&config);
     print(&config::table(&config));
     Ok(())
 }
@@ -180,7 +188,7 @@ impl Health {
         let url = match self.url {
             Some(url) => url,
             None => {
-                let server = Server::load(&variable).map_err(|problems| problems.to_string())?;
+                let server = Server::load(&variables()).map_err(|problems| problems.to_string())?;
                 let host = match server.host.as_str() {
                     "0.0.0.0" | "::" | "[::]" => "127.0.0.1",
                     host => host,
@@ -193,7 +201,7 @@ impl Health {
         let shown = url.to_string();
         let native = Native {
             // A proxy is the way to upstreams, and not to the gateway itself.
-            client: Client::new(variable("SSL_CERT_FILE").as_deref(), Matcher::builder().build())?,
+            client: Client::new(variables().get("SSL_CERT_FILE"), Matcher::builder().build())?,
         };
         let mut request = Request::new(Payload::Full(Default::default()));
         *request.uri_mut() = url;

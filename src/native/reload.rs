@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
-use super::cli::{routes_file, routes_now, say};
+use super::cli::{routes_file, routes_now, say, variables};
 use crate::config::Config;
 
 /// How often the file is looked at. Looking works where notifications do not, as in mounts of containers.
@@ -18,8 +18,9 @@ pub(super) async fn keep_reading(table: watch::Sender<Arc<Config>>) {
     let Ok(mut hangup) = signal(SignalKind::hangup()) else {
         return;
     };
-    let path = routes_file();
-    let look = || path.as_deref().and_then(stamp);
+    let variables = variables();
+    let path = routes_file(&variables);
+    let look = || path.and_then(stamp);
     let (mut read, mut seen) = (look(), look());
     loop {
         tokio::select! {

@@ -18,7 +18,7 @@ use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, watch};
 
 use super::Native;
 use super::begun::Begun;
-use super::cli::{runtime, say, variable};
+use super::cli::{runtime, say, variables};
 use super::client::Client;
 use super::frames::Frames;
 use super::h1::{self, HEAD_TIMEOUT};
@@ -50,7 +50,7 @@ const PONG: Duration = Duration::from_secs(10);
 
 /// The way to the upstreams, as the environment has it.
 pub(super) fn client() -> Result<Client, String> {
-    Client::new(variable("SSL_CERT_FILE").as_deref(), Matcher::from_env())
+    Client::new(variables().get("SSL_CERT_FILE"), Matcher::from_env())
 }
 
 /// Serves until the process is told to stop. `reloads`: whether the configuration may be read again meanwhile.

@@ -90,6 +90,30 @@ fn a_table_where_a_path_belongs_is_not_printed() {
 }
 
 #[test]
+fn check_says_where_the_routes_come_from_and_what_else_is_set() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("routes.json");
+    std::fs::write(&path, r#"[{"token":"t","provider":"echo"}]"#).unwrap();
+    let path = path.to_str().unwrap();
+    let told = |variables: &[(&str, &str)]| {
+        let output = command("check", variables);
+        assert!(output.status.success());
+        String::from_utf8(output.stderr).unwrap()
+    };
+    // The blanks around a path are not part of it.
+    let report = told(&[("GATEWAY_ROUTES_FILE", &format!(" {path}\r\n")), ("GATEWAY_TOKEN", "t")]);
+    assert!(report.contains(&format!("the routes come from {path}")), "{report}");
+    assert!(report.contains("passed over: GATEWAY_TOKEN"), "{report}");
+    let table = ("GATEWAY_ROUTES", r#"[{"token":"t","provider":"echo"}]"#);
+    let report = told(&[
+        table,
+        ("GATEWAY_ROUTES_FILE", "/nowhere/routes.json"),
+        ("SSL_CERT_FILE", " "),
+    ]);
+    assert!(report.contains("passed over: GATEWAY_ROUTES_FILE"), "{report}");
+}
+
+#[test]
 fn check_finds_what_serve_would_not_start_with() {
     let echo = ("GATEWAY_ROUTES", r#"[{"token":"t","provider":"echo"}]"#);
     assert!(command("check", &[echo]).status.success());

@@ -92,6 +92,39 @@ pub(crate) fn the_key_named_after_the_provider_comes_first(runtime: Runtime) {
     }
 }
 
+pub(crate) fn the_key_of_openai_goes_where_its_sdks_would_send_it(runtime: Runtime) {
+    let upstream = Upstream::answering("200 OK", JSON, "{}");
+    let variables = [
+        ("GATEWAY_TOKEN", TOKEN),
+        ("OPENAI_API_KEY", "oa-SECRET"),
+        ("OPENAI_BASE_URL", &upstream.base_url),
+    ];
+    let gateway = Gateway::start(runtime, &variables);
+    assert_eq!(gateway.chat(r#"{"model":"m"}"#).status, 200);
+    assert_eq!(upstream.only().one("authorization"), Some("Bearer oa-SECRET"));
+    gateway.wait_for_log("goes to openai with the key in OPENAI_API_KEY at the address in OPENAI_BASE_URL");
+}
+
+/// A table that was left above the variables which were filled in is used: so that is told.
+pub(crate) fn what_is_set_and_passed_over_is_told(runtime: Runtime) {
+    let routes = json!([{"token": TOKEN, "provider": "echo"}]).to_string();
+    let variables = [
+        ("GATEWAY_ROUTES", &*routes),
+        ("GATEWAY_TOKEN", "gw-SECRET-other"),
+        ("GROQ_API_KEY", "gsk-SECRET"),
+        ("CORS_ORIGIN", "https://a.example"),
+    ];
+    let gateway = Gateway::start(runtime, &variables);
+    assert_eq!(gateway.get("/v1/models").status, 200);
+    gateway.wait_for_log("the routes come from GATEWAY_ROUTES");
+    gateway.wait_for_log("set and passed over: GATEWAY_TOKEN, GROQ_API_KEY");
+    gateway.wait_for_log("did you mean CORS_ORIGINS?");
+    // An empty one is none.
+    let variables = [("GATEWAY_ROUTES", "[]"), ("GATEWAY_TOKEN", TOKEN), ("PROVIDER", "echo")];
+    let gateway = Gateway::start(runtime, &variables);
+    assert_eq!(gateway.get("/v1/models").status, 200);
+}
+
 pub(crate) fn full_urls_replace_the_usual_ones(runtime: Runtime) {
     let upstream = Upstream::answering("200 OK", JSON, "{}");
     let (chat_url, models_url) = (

@@ -2,13 +2,11 @@
 
 use std::time::Duration;
 
+use super::of;
 use ai_gateway::config::{LogFormat, Problems, Server};
 
 fn server(set: &[(&str, &str)]) -> Result<Server, Problems> {
-    Server::load(&|name: &str| {
-        let variable = set.iter().find(|(known, _)| *known == name);
-        variable.map(|(_, value)| (*value).to_owned())
-    })
+    Server::load(&of(set))
 }
 
 #[test]
@@ -46,7 +44,7 @@ fn what_is_set_counts() {
 fn every_bad_value_is_named() {
     let bad = [
         ("PORT", "65536"),
-        ("MAX_CONCURRENT", "many"),
+        ("MAX_CONCURRENT", "0"),
         ("DRAIN_TIMEOUT", "-1"),
         ("LOG_FORMAT", "xml"),
     ];

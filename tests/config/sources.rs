@@ -2,10 +2,286 @@
 
 use std::time::Duration;
 
-use ai_gateway::config::Cors;
+use ai_gateway::config::{Config, Cors, Document, load};
+use ai_gateway::dialect::providers::PROVIDERS;
 use serde_json::json;
 
-use super::{complete, urls, variables};
+use super::{complete, of, urls, variables};
+
+/// What is said about a configuration that is good.
+fn notes(config: &Config) -> String {
+    config.notes.join("\n")
+}
+
+#[test]
+fn the_source_is_named_and_so_is_every_other_one_that_is_set() {
+    let table = json!([complete(&json!({"name": "from-table"}))]).to_string();
+    let single = [("GATEWAY_TOKEN", "gw-SECRET"), ("OPENAI_API_KEY", "sk-SECRET-0123")];
+    let file = || Some(Document::file("/etc/routes.json".into(), table.clone()));
+    let path = ("GATEWAY_ROUTES_FILE", "/etc/routes.json");
+    let parts = [("GATEWAY_ROUTES_1", &table[..20]), ("GATEWAY_ROUTES_2", &table[20..])];
+    let cases = [
+        (
+            None,
+            [("GATEWAY_ROUTES", &*table), path].to_vec(),
+            "GATEWAY_ROUTES",
+            "GATEWAY_ROUTES_FILE",
+        ),
+        (
+            None,
+            [&parts[..], &[path]].concat(),
+            "GATEWAY_ROUTES_1 to GATEWAY_ROUTES_2",
+            "GATEWAY_ROUTES_FILE",
+        ),
+        (
+            None,
+            [&parts[..], &[("GATEWAY_ROUTES", &*table)]].concat(),
+            "GATEWAY_ROUTES",
+            "GATEWAY_ROUTES_1, GATEWAY_ROUTES_2",
+        ),
+        (
+            None,
+            [("GATEWAY_ROUTES", &*table), ("GATEWAY_KV", "{}")].to_vec(),
+            "GATEWAY_ROUTES",
+            "GATEWAY_KV",
+        ),
+        (file(), vec![path], "/etc/routes.json (GATEWAY_ROUTES_FILE)", ""),
+        (
+            Some(Document::kv(table.clone())),
+            vec![("GATEWAY_KV", "{}")],
+            "the key GATEWAY_ROUTES of GATEWAY_KV",
+            "",
+        ),
+    ];
+    for (stored, mut set, source, passed_over) in cases {
+        set.extend(single);
+        let config = load(stored.as_ref(), &of(&set)).unwrap();
+        assert_eq!(config.routes[0].name, "from-table");
+        let comma = if passed_over.is_empty() { "" } else { ", " };
+        let expected = format!(
+            "the routes come from {source}\nset and passed over: {passed_over}{comma}GATEWAY_TOKEN, OPENAI_API_KEY"
+        );
+        assert_eq!(notes(&config), expected);
+    }
+    let config = load(None, &of(&[&single[..], &[("GATEWAY_KV", "{}")]].concat())).unwrap();
+    assert!(notes(&config).contains("set and passed over: GATEWAY_KV"), "{config:?}");
+}
+
+#[test]
+fn an_empty_table_counts_as_not_set() {
+    let single = [("GATEWAY_TOKEN", "t"), ("OPENROUTER_API_KEY", "k")];
+    for empty in ["[]", " [\n ]\n", "\u{feff}[]"] {
+        let set = [&single[..], &[("GATEWAY_ROUTES", empty)]].concat();
+        let config = variables(&set).unwrap();
+        assert_eq!(config.routes[0].name, "default");
+        assert!(
+            notes(&config).contains("counts as not set: GATEWAY_ROUTES"),
+            "{config:?}"
+        );
+        let report = variables(&[("GATEWAY_ROUTES", empty)]).unwrap_err().to_string();
+        assert!(
+            report.contains("nothing is configured") && report.contains("counts as not set"),
+            "{report}"
+        );
+        for (stored, name) in [
+            (
+                Document::file("/etc/r.json".into(), empty.into()),
+                "GATEWAY_ROUTES_FILE",
+            ),
+            (Document::kv(empty.into()), "GATEWAY_KV"),
+        ] {
+            let set = [&single[..], &[(name, "x")]].concat();
+            let config = load(Some(&stored), &of(&set)).unwrap();
+            assert_eq!(config.routes[0].name, "default");
+            assert!(
+                notes(&config).contains(&format!("counts as not set: {name}")),
+                "{config:?}"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_missing_part_is_found_however_far_the_next_one_is() {
+    let table = json!([complete(&json!({}))]).to_string();
+    let gap = variables(&[("GATEWAY_ROUTES_1", &table), ("GATEWAY_ROUTES_40", "x")]).unwrap_err();
+    assert!(
+        gap.to_string()
+            .contains("GATEWAY_ROUTES_2: it is not set, but GATEWAY_ROUTES_40 is"),
+        "{gap}"
+    );
+}
+
+#[test]
+fn without_a_provider_the_variable_of_the_key_names_it() {
+    for row in PROVIDERS.iter().filter(|row| row.base_url.is_some()) {
+        let Some(variable) = row.key_variable else { continue };
+        let config = variables(&[("GATEWAY_TOKEN", "t"), (variable, "key-1,key-2")]).unwrap();
+        let route = &config.routes[0];
+        assert_eq!((route.provider.as_str(), route.keys.len()), (row.name, 2));
+        assert_eq!(Some(urls(route).0.as_str()), row.base_url);
+        assert!(
+            notes(&config).contains(&format!("goes to {} with the key in {variable}", row.name)),
+            "{config:?}"
+        );
+    }
+    // The first in the order of the contract.
+    let order = [
+        "OPENROUTER_API_KEY",
+        "OPENAI_API_KEY",
+        "SILICONFLOW_API_KEY",
+        "GEMINI_API_KEY",
+        "GROQ_API_KEY",
+    ];
+    for first in 0..order.len() {
+        let mut set = vec![("GATEWAY_TOKEN", "t")];
+        set.extend(order[first..].iter().map(|name| (*name, *name)));
+        let config = variables(&set).unwrap();
+        assert_eq!(config.routes[0].keys[0].expose(), order[first]);
+        assert_eq!(
+            config.routes[0].provider,
+            order[first].trim_end_matches("_API_KEY").to_lowercase()
+        );
+        for other in &order[first + 1..] {
+            assert!(notes(&config).contains(other), "{config:?}");
+        }
+    }
+    // A key of no provider goes where it always went.
+    let config = variables(&[
+        ("GATEWAY_TOKEN", "t"),
+        ("UPSTREAM_API_KEY", "u"),
+        ("GEMINI_API_KEY", "g"),
+    ])
+    .unwrap();
+    assert_eq!(
+        (config.routes[0].provider.as_str(), config.routes[0].keys[0].expose()),
+        ("openrouter", "u")
+    );
+    assert!(
+        notes(&config).contains("set and passed over: GEMINI_API_KEY"),
+        "{config:?}"
+    );
+    let report = variables(&[("GATEWAY_TOKEN", "t"), ("AZURE_OPENAI_API_KEY", "k")])
+        .unwrap_err()
+        .to_string();
+    assert!(report.contains("a UPSTREAM_BASE_URL is missing"), "{report}");
+}
+
+#[test]
+fn the_address_of_openais_sdks_goes_with_openais_key() {
+    let token = ("GATEWAY_TOKEN", "t");
+    let key = ("OPENAI_API_KEY", "k");
+    let own = ("OPENAI_BASE_URL", "https://relay.example/v1/");
+    let address = |more: &[(&str, &str)]| urls(&variables(&[&[token, key, own], more].concat()).unwrap().routes[0]).0;
+    assert_eq!(address(&[]), "https://relay.example/v1");
+    assert_eq!(address(&[("PROVIDER", "openai")]), "https://relay.example/v1");
+    assert_eq!(address(&[("PROVIDER", "custom")]), "https://relay.example/v1");
+    assert_eq!(
+        address(&[("UPSTREAM_BASE_URL", "https://u.example")]),
+        "https://u.example"
+    );
+    assert_eq!(
+        address(&[("PROVIDER", "groq"), ("GROQ_API_KEY", "g")]),
+        "https://api.groq.com/openai/v1"
+    );
+    assert_eq!(address(&[("OPENROUTER_API_KEY", "or")]), "https://openrouter.ai/api/v1");
+    let other = variables(&[token, own, ("GEMINI_API_KEY", "g")]).unwrap();
+    assert!(urls(&other.routes[0]).0.contains("googleapis") && notes(&other).contains("passed over: OPENAI_BASE_URL"));
+    let report = variables(&[token, key, ("OPENAI_BASE_URL", "relay.example")])
+        .unwrap_err()
+        .to_string();
+    assert!(
+        report.contains("OPENAI_BASE_URL: expected an http or https URL"),
+        "{report}"
+    );
+}
+
+#[test]
+fn a_key_that_leaves_for_another_provider_is_told() {
+    let config = variables(&[("GATEWAY_TOKEN", "t"), ("PROVIDER", "groq"), ("OPENAI_API_KEY", "k")]).unwrap();
+    assert!(
+        notes(&config).contains("PROVIDER sends the key of openai to groq"),
+        "{config:?}"
+    );
+    let echo = variables(&[("GATEWAY_TOKEN", "t"), ("PROVIDER", "echo"), ("OPENAI_API_KEY", "k")]).unwrap();
+    assert!(
+        echo.routes[0].keys.is_empty() && notes(&echo).contains("passed over: OPENAI_API_KEY"),
+        "{echo:?}"
+    );
+}
+
+#[test]
+fn a_misspelt_variable_is_told_and_a_foreign_one_is_not() {
+    let noted = |name: &str| notes(&variables(&[("GATEWAY_TOKEN", "t"), ("PROVIDER", "echo"), (name, "x")]).unwrap());
+    for (name, meant) in [
+        ("CORS_ORIGIN", "CORS_ORIGINS"),
+        ("CORS_ALLOWED_ORIGINS", "CORS_ORIGINS"),
+        ("GATEWAY_ROUTE", "GATEWAY_ROUTES"),
+        ("GATEWAY_ROUTER_FILE", "GATEWAY_ROUTES_FILE"),
+        ("gateway_routes_file", "GATEWAY_ROUTES_FILE"),
+        ("MAX_CONCURRENCY", "MAX_CONCURRENT"),
+        ("DRAIN_TIMOUT", "DRAIN_TIMEOUT"),
+        ("LOGFORMAT", "LOG_FORMAT"),
+        ("BODY_LIMITS", "BODY_LIMIT"),
+        ("UPSTREAM_BASEURL", "UPSTREAM_BASE_URL"),
+        ("UPSTREAM_API_KEYS", "UPSTREAM_API_KEY"),
+        ("DEFAULT_MODELS", "DEFAULT_MODEL"),
+        ("OPENAI_API_BASE", "OPENAI_BASE_URL"),
+        ("OPENAI_KEY", "OPENAI_API_KEY"),
+        ("OPENROUTER_API_TOKEN", "OPENROUTER_API_KEY"),
+        ("OPENROUTTER_API_KEY", "OPENROUTER_API_KEY"),
+        ("SSL_CERTFILE", "SSL_CERT_FILE"),
+    ] {
+        let expected = format!("{name} is not a variable of the gateway: did you mean {meant}?");
+        assert!(noted(name).contains(&expected), "{name}: {}", noted(name));
+    }
+    assert!(noted("GATEWAY_ROUTES_0").contains("the parts of a table are GATEWAY_ROUTES_1"));
+    for name in [
+        "HOME",
+        "HOSTNAME",
+        "HOSTTYPE",
+        "PATH",
+        "PWD",
+        "LANG",
+        "SSL_CERT_DIR",
+        "FTP_PROXY",
+        "no_proxy",
+        "LOG_LEVEL",
+        "READ_TIMEOUT",
+        "ZAI_API_KEY",
+        "GROK_API_KEY",
+        "ANTHROPIC_API_KEY",
+        "COHERE_API_KEY",
+        "GATEWAY_PORT",
+        "GATEWAY_SERVICE_HOST",
+        "PUBLISH_PORT",
+        "RUST_LOG",
+        "NODE_OPTIONS",
+        "REQUEST_TIMEOUT",
+        "EXPORT",
+        "MODEL",
+    ] {
+        assert!(!noted(name).contains(name), "{}", noted(name));
+    }
+    // What nobody missed is not missing.
+    let set = [
+        ("GATEWAY_TOKEN", "t"),
+        ("PROVIDER", "echo"),
+        ("BODY_LIMITS", "x"),
+        ("BODY_LIMIT", "9"),
+    ];
+    assert!(!notes(&variables(&set).unwrap()).contains("BODY_LIMITS"));
+    // In the report of what is wrong as well: it may be the reason.
+    let report = variables(&[("GATEWAY_ROUTE", "[]")]).unwrap_err().to_string();
+    assert!(
+        report.contains("note: GATEWAY_ROUTE is not a variable of the gateway"),
+        "{report}"
+    );
+    // Beside a table the keys of other programs are no matter.
+    let table = json!([complete(&json!({}))]).to_string();
+    let noted = notes(&variables(&[("GATEWAY_ROUTES", &table), ("OPENAI_KEY", "x")]).unwrap());
+    assert_eq!(noted, "the routes come from GATEWAY_ROUTES");
+}
 
 #[test]
 fn the_first_source_that_is_set_counts() {

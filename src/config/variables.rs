@@ -1,0 +1,214 @@
+//! The variables of a process or of a Worker: which ones the gateway knows, what stands in one, and which name of another
+//! was probably meant to be one of ours.
+
+use std::collections::BTreeMap;
+
+use super::problem::Problems;
+use super::suggest::distance;
+use crate::dialect::providers::PROVIDERS;
+
+/// All variables, as the shell found them: those of others as well, so that a misspelt name is seen.
+#[derive(Clone, Default)]
+pub struct Variables(BTreeMap<String, String>);
+
+impl FromIterator<(String, String)> for Variables {
+    fn from_iter<I: IntoIterator<Item = (String, String)>>(variables: I) -> Self {
+        Self(variables.into_iter().collect())
+    }
+}
+
+impl Variables {
+    /// What stands in a variable, as it stands there. A blank one counts as not set.
+    #[must_use]
+    pub fn text(&self, name: &str) -> Option<&str> {
+        let value = self.0.get(name)?;
+        (!value.trim().is_empty()).then_some(value)
+    }
+
+    /// What stands in a variable, without the blanks and line breaks around it.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.text(name).map(str::trim)
+    }
+
+    /// The names of those that are set.
+    pub(super) fn names(&self) -> impl Iterator<Item = &str> {
+        self.0
+            .keys()
+            .map(String::as_str)
+            .filter(|name| self.text(name).is_some())
+    }
+}
+
+/// Variables while they are read, and what is wrong with them.
+pub(super) struct Reading<'a> {
+    pub(super) variables: &'a Variables,
+    pub(super) problems: Problems,
+}
+
+impl<'a> Reading<'a> {
+    pub(super) fn new(variables: &'a Variables) -> Self {
+        Self {
+            variables,
+            problems: Problems::default(),
+        }
+    }
+
+    /// What stands in the variable `name`, which is one of those that [`known`] lists.
+    pub(super) fn get(&mut self, name: &str) -> Option<&'a str> {
+        debug_assert!(known().any(|known| known == name), "{name} is not listed");
+        self.variables.get(name)
+    }
+}
+
+/// The variables that only say where the routes are.
+pub(super) const ROUTES: &str = "GATEWAY_ROUTES";
+pub(super) const ROUTES_FILE: &str = "GATEWAY_ROUTES_FILE";
+pub(super) const KV: &str = "GATEWAY_KV";
+
+/// The variables of a single token, without those of the providers.
+pub(super) const SINGLE: [&str; 10] = [
+    "GATEWAY_TOKEN",
+    "PROVIDER",
+    "UPSTREAM_API_KEY",
+    "UPSTREAM_BASE_URL",
+    "UPSTREAM_CHAT_URL",
+    "UPSTREAM_MODELS_URL",
+    "UPSTREAM_TIMEOUT",
+    "DEFAULT_MODEL",
+    "HTTP_REFERER",
+    "X_TITLE",
+];
+
+/// The settings of the gateway itself.
+const SETTINGS: [&str; 15] = [
+    "CORS_ORIGINS",
+    "BODY_LIMIT",
+    "HOST",
+    "PORT",
+    "MAX_CONCURRENT",
+    "DRAIN_TIMEOUT",
+    "LOG_FORMAT",
+    "SSL_CERT_FILE",
+    "HTTPS_PROXY",
+    "https_proxy",
+    "HTTP_PROXY",
+    "http_proxy",
+    "ALL_PROXY",
+    "all_proxy",
+    "NO_PROXY",
+];
+
+/// The variables of the providers: those of their keys, and of their addresses.
+fn providers() -> impl Iterator<Item = &'static str> {
+    PROVIDERS
+        .iter()
+        .flat_map(|row| [row.key_variable, row.base_url_variable])
+        .flatten()
+}
+
+/// Every variable that belongs to a single token.
+pub(super) fn single_token() -> impl Iterator<Item = &'static str> {
+    SINGLE.into_iter().chain(providers())
+}
+
+/// Every variable that the gateway reads, on either runtime, without the numbered parts of the table.
+fn known() -> impl Iterator<Item = &'static str> {
+    [ROUTES, ROUTES_FILE, KV]
+        .into_iter()
+        .chain(single_token())
+        .chain(SETTINGS)
+}
+
+/// The number of a part of the table: `GATEWAY_ROUTES_2` is the second.
+pub(super) fn part(name: &str) -> Option<u32> {
+    let digits = name.strip_prefix(ROUTES)?.strip_prefix('_')?;
+    let number = digits.parse().ok()?;
+    (number > 0 && !digits.starts_with(['0', '+'])).then_some(number)
+}
+
+/// What other programs call what we call differently.
+const SYNONYMS: [(&str, &str); 9] = [
+    ("ALLOWED_ORIGINS", "CORS_ORIGINS"),
+    ("CORS_ALLOWED_ORIGINS", "CORS_ORIGINS"),
+    ("CORS_ALLOW_ORIGINS", "CORS_ORIGINS"),
+    ("CORS_ALLOW_ORIGIN", "CORS_ORIGINS"),
+    ("GATEWAY_ROUTES_PATH", ROUTES_FILE),
+    ("GATEWAY_API_KEY", "GATEWAY_TOKEN"),
+    ("UPSTREAM_URL", "UPSTREAM_BASE_URL"),
+    ("OPENAI_API_BASE", "OPENAI_BASE_URL"),
+    ("OPENAI_API_BASE_URL", "OPENAI_BASE_URL"),
+];
+
+/// Remarks on variables whose name is nearly that of one of ours which is not set. `table`: the routes are in a table, and
+/// what names a single token or a provider is for somebody else.
+pub(super) fn misspelt(variables: &Variables, table: bool) -> Vec<String> {
+    let missing: Vec<&str> = known()
+        .filter(|name| variables.text(name).is_none())
+        .filter(|name| !table || !single_token().any(|single| single == *name))
+        .collect();
+    let remark = |name: &str| {
+        if is_like_a_part(name) {
+            return Some(format!(
+                "{name} is not read: the parts of a table are GATEWAY_ROUTES_1, GATEWAY_ROUTES_2, ..."
+            ));
+        }
+        let meant = meant(name, &missing)?;
+        Some(format!(
+            "{name} is not a variable of the gateway: did you mean {meant}?"
+        ))
+    };
+    let is_known = |name: &&str| part(name).is_some() || known().any(|known| known == *name);
+    variables
+        .names()
+        .filter(|name| !is_known(name))
+        .filter_map(remark)
+        .collect()
+}
+
+/// Whether a name is `GATEWAY_ROUTES` and a number, but not that of a part.
+fn is_like_a_part(name: &str) -> bool {
+    let rest = name
+        .strip_prefix(ROUTES)
+        .map(|rest| rest.trim_start_matches(['_', '-']));
+    rest.is_some_and(|rest| !rest.is_empty() && rest.bytes().all(|byte| byte.is_ascii_digit()))
+}
+
+/// The one of `missing` that somebody may have meant by `name`.
+fn meant<'a>(name: &str, missing: &[&'a str]) -> Option<&'a str> {
+    let bare = |name: &str| name.to_ascii_uppercase().replace(['_', '-', '.'], "");
+    let word = bare(name);
+    let synonym = SYNONYMS
+        .iter()
+        .find(|(foreign, _)| bare(foreign) == word)
+        .map(|(_, own)| *own);
+    let nearness = |known: &str| {
+        let own = bare(known);
+        let distance = distance(&word, &own);
+        let is_near = match known.strip_suffix("_API_KEY").map(bare) {
+            // One vendor's name may be near to another's.
+            Some(vendor) => {
+                let is_key = |rest| ["APIKEY", "APIKEYS", "APITOKEN", "KEY", "TOKEN"].contains(&rest);
+                word.strip_prefix(&vendor).is_some_and(is_key) || (vendor.len() >= 8 && distance <= 1)
+            }
+            // A short name is near to names that mean something else, as HOME is to HOST.
+            None => match own.len() {
+                ..8 => false,
+                8..12 => distance <= 1,
+                _ => distance <= 2,
+            },
+        };
+        is_near.then_some(distance)
+    };
+    let near = || {
+        missing
+            .iter()
+            .filter_map(|known| Some((nearness(known)?, *known)))
+            .min()
+    };
+    missing
+        .iter()
+        .copied()
+        .find(|known| Some(*known) == synonym)
+        .or_else(|| near().map(|(_, known)| known))
+}
