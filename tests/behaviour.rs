@@ -35,6 +35,8 @@ mod endpoints;
 mod failover;
 #[path = "behaviour/faults.rs"]
 mod faults;
+#[path = "behaviour/forms.rs"]
+mod forms;
 #[path = "behaviour/headers.rs"]
 mod headers;
 #[path = "behaviour/http2.rs"]
@@ -174,6 +176,7 @@ behaviours! {
         a_filtered_list_holds_what_is_allowed_and_the_aliases,
         one_model_is_asked_for_by_its_id,
         preflights_are_answered_for_every_path,
+        pages_of_other_origins_have_no_part_in_the_administration,
         pages_may_read_whatever_limits_an_upstream_tells,
         a_chat_that_is_streamed_unasked_is_no_reply,
         configured_origins_are_the_only_ones,
@@ -200,7 +203,15 @@ behaviours! {
     faults {
         the_fault_matrix_is_as_written,
     }
+    forms {
+        a_form_that_readers_differ_on_reaches_no_upstream,
+        all_models_of_a_form_are_judged_and_replaced,
+        a_default_model_stands_behind_the_preamble_of_a_form,
+        a_form_whose_model_does_not_matter_passes_as_it_is,
+    }
     headers {
+        a_token_that_is_repeated_stays_here,
+        of_two_content_types_the_first_counts,
         the_upstream_sees_the_allow_list_and_nothing_else,
         the_clients_headers_lose_against_the_operators,
         what_ends_with_the_clients_connection_is_not_passed_on,
@@ -257,6 +268,7 @@ behaviours! {
     }
     providers {
         azure_deployments_are_part_of_the_address,
+        a_model_that_leads_to_another_address_is_refused,
         azures_newer_address_is_like_any_other,
         openrouters_own_fields_and_headers_pass,
         local_servers_need_no_key,

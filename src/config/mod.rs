@@ -214,6 +214,12 @@ impl Route {
         self.models.is_empty() || named(model) || named(self.upstream_model(model)) || bare.is_some_and(named)
     }
 
+    /// Whether the model of a request is a part of the upstream's addresses.
+    #[must_use]
+    pub fn has_model_in_path(&self) -> bool {
+        matches!(&self.upstream, Upstream::Http(addresses) if addresses.base.url.contains(Base::MODEL))
+    }
+
     /// The upstream's name of the client's `model`.
     #[must_use]
     pub fn upstream_model<'a>(&'a self, model: &'a str) -> &'a str {

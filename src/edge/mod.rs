@@ -63,7 +63,7 @@ async fn answer(
     let mut record = gateway.record(request.headers());
     let response = match trouble {
         None => gateway.handle(request, &mut record).await,
-        Some(error) => gateway.refuse(request.headers(), error, &mut record),
+        Some(error) => gateway.refuse(request.uri().path(), request.headers(), error, &mut record),
     };
     let id = record.request_id.clone();
     (id, answer::outgoing(response, record, &context))

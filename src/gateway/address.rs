@@ -1,5 +1,6 @@
 //! Where a request goes: the upstream's addresses, with what the client's request adds to them.
 
+use std::borrow::Cow;
 use std::fmt::Write as _;
 
 use http::Uri;
@@ -79,6 +80,21 @@ pub(super) fn with_value(query: &str, name: &str, value: &str) -> String {
     written.join("&")
 }
 
+/// Whether a name would lead to another place in a path: it has a segment `.` or `..`, however that is spelled.
+pub(super) fn leads_away(name: &str) -> bool {
+    let mut name = Cow::Borrowed(name.as_bytes());
+    // Who resolves escapes may do it more than once, and cut what stands behind a semicolon.
+    while name.contains(&b'%') {
+        let decoded = decode(&String::from_utf8_lossy(&name));
+        if decoded == *name {
+            break;
+        }
+        name = decoded.into();
+    }
+    let is_dots = |segment: &[u8]| matches!(segment.split(|byte| *byte == b';').next(), Some(b"." | b".."));
+    name.split(|byte| b"/\\".contains(byte)).any(is_dots)
+}
+
 /// `text` as it may stand in a path or a query (RFC 3986 section 3.3). Slashes stay: names of models have them.
 pub(super) fn encoded(text: &str) -> String {
     let mut encoded = String::with_capacity(text.len());
@@ -116,6 +132,27 @@ mod tests {
         assert_eq!(with_value("mod%65l=x&model=y", "model", "m"), "model=m");
         assert_eq!(with_value("a=1", "model", "m"), "a=1&model=m");
         assert_eq!(with_value("", "model", "m"), "model=m");
+    }
+
+    #[test]
+    fn a_name_with_dot_segments_leads_away() {
+        for name in [
+            "..",
+            "gpt-4o/../gpt-5",
+            "gpt-4o/..",
+            "./x",
+            "a/%2e%2E/b",
+            "a%2f..%2fb",
+            "a/%252e%252e/b",
+            "a\\..\\b",
+            "a/..;x=y/b",
+            "a%5c..%5cb",
+        ] {
+            assert!(leads_away(name), "{name}");
+        }
+        for name in ["gpt-4.1", "a/b.c", "...", "a/..b", "100%", "%zz", "", "a/.../b"] {
+            assert!(!leads_away(name), "{name}");
+        }
     }
 
     #[test]

@@ -174,7 +174,7 @@ impl<P: Platform> Gateway<P> {
         let mut request = Request::new(());
         *request.uri_mut() = url;
         *request.method_mut() = call.method.clone();
-        *request.headers_mut() = (call.passing)(call.client);
+        *request.headers_mut() = (call.passing)(call.client, &call.caller);
         if bare {
             request.headers_mut().remove(header::CONTENT_TYPE);
         } else if !matches!(call.endpoint, Endpoint::Passed(_)) {

@@ -4,6 +4,7 @@ use bytes::Bytes;
 use http::{HeaderMap, Method, Uri};
 
 use super::address::{below, with_query, with_value, within};
+use super::caller::Caller;
 use super::echo;
 use super::endpoint::Endpoint;
 use crate::config::{Addresses, Route, Upstream};
@@ -16,12 +17,14 @@ use crate::dialect::surface;
 pub(super) struct Call<'a> {
     pub(super) endpoint: &'a Endpoint,
     pub(super) method: Method,
+    pub(super) caller: Caller<'a>,
+    /// Index of the route that is asked: the caller's, or for a list of models a fallback's.
     pub(super) route: usize,
     pub(super) request_id: String,
     /// The client's headers, all of them.
     pub(super) client: &'a HeaderMap,
     /// Which of the client's headers an upstream gets to see.
-    pub(super) passing: fn(&HeaderMap) -> HeaderMap,
+    pub(super) passing: fn(&HeaderMap, &Caller<'_>) -> HeaderMap,
     pub(super) query: Option<&'a str>,
     /// Empty where there is none, and where it is streamed.
     pub(super) body: Bytes,
@@ -64,6 +67,7 @@ impl Call<'_> {
         Call {
             endpoint,
             method: Method::GET,
+            caller: self.caller,
             route,
             request_id: self.request_id.clone(),
             client: self.client,
@@ -81,7 +85,7 @@ impl Call<'_> {
         match &self.content {
             Content::Opaque => None,
             Content::Json(peek) => peek.model.as_deref(),
-            Content::Form(form) => form.model.as_deref(),
+            Content::Form(form) => form.model(),
             Content::Socket { model } => model.as_deref(),
         }
     }

@@ -1,43 +1,94 @@
 //! Who is calling: the token in the request's headers -> the route it is bound to.
 
+use std::borrow::Cow;
+
 use http::header::{self, HeaderName};
 use http::{HeaderMap, HeaderValue};
+use memchr::memmem;
 
 use super::headers;
 use crate::config::Config;
+use crate::dialect::surface;
 use crate::error::{Error, Kind};
 
 const X_API_KEY: HeaderName = HeaderName::from_static("x-api-key");
 const X_GOOG_API_KEY: HeaderName = HeaderName::from_static("x-goog-api-key");
 
-/// The route of the first known token, in the order `x-api-key`, `authorization: Bearer`, `x-goog-api-key`, `api-key`,
-/// then the subprotocols of a WebSocket.
-/// Clients fill several of these with values of their own: one known token suffices.
-pub(super) fn route(config: &Config, client: &HeaderMap) -> Result<usize, Error> {
-    let fields = [X_API_KEY, header::AUTHORIZATION, X_GOOG_API_KEY, headers::API_KEY];
-    let token = |name: &HeaderName, value: &[u8]| {
-        let token = if *name == header::AUTHORIZATION {
-            bearer(value)?
-        } else {
-            value
+/// From this length on a token is recognised inside of words: nobody writes one by chance.
+const UNMISTAKABLE: usize = 8;
+
+/// Who sent a request.
+#[derive(Clone, Copy)]
+pub(super) struct Caller<'a> {
+    /// Index of the route that the token is bound to.
+    pub(super) route: usize,
+    /// The token as it was sent. It must not reach an upstream.
+    token: &'a [u8],
+}
+
+impl<'a> Caller<'a> {
+    /// The caller with the first known token, in the order `x-api-key`, `authorization: Bearer`, `x-goog-api-key`, `api-key`,
+    /// then the subprotocols of a WebSocket.
+    /// Clients fill several of these with values of their own: one known token suffices.
+    ///
+    /// # Errors
+    /// 401, the same whichever part was wrong.
+    pub(super) fn of(config: &Config, client: &'a HeaderMap) -> Result<Self, Error> {
+        let known = |token: &'a [u8]| config.route_of(token).map(|route| Self { route, token });
+        let read = |name: &HeaderName, value: &'a [u8]| {
+            let token = if *name == header::AUTHORIZATION {
+                bearer(value)?
+            } else {
+                value
+            };
+            known(token.trim_ascii())
         };
-        config.route_of(token.trim_ascii())
-    };
-    let field = |name: &HeaderName, value: &HeaderValue| {
-        token(name, value.as_bytes()).or_else(|| {
-            // Whoever joins fields of one name, as Workers do, puts a blank there, which no token holds.
-            let joined = std::str::from_utf8(value.as_bytes()).ok()?;
-            joined.split(", ").find_map(|part| token(name, part.as_bytes()))
-        })
-    };
-    fields
-        .iter()
-        .find_map(|name| client.get_all(name).into_iter().find_map(|value| field(name, value)))
-        .or_else(|| headers::protocol_tokens(client).find_map(|token| config.route_of(token)))
-        .ok_or_else(|| {
-            let hint = "The gateway token is missing or not known. Send it as `Authorization: Bearer <token>` or `X-API-Key: <token>`.";
-            Error::new(Kind::InvalidApiKey, hint)
-        })
+        let field = |name: &HeaderName, value: &'a HeaderValue| {
+            read(name, value.as_bytes()).or_else(|| {
+                // Whoever joins fields of one name, as Workers do, puts a blank there, which no token holds.
+                let joined = std::str::from_utf8(value.as_bytes()).ok()?;
+                joined.split(", ").find_map(|part| read(name, part.as_bytes()))
+            })
+        };
+        [X_API_KEY, header::AUTHORIZATION, X_GOOG_API_KEY, headers::API_KEY]
+            .iter()
+            .find_map(|name| client.get_all(name).into_iter().find_map(|value| field(name, value)))
+            .or_else(|| headers::protocol_tokens(client).find_map(known))
+            .ok_or_else(|| {
+                let hint = "The gateway token is missing or not known. Send it as `Authorization: Bearer <token>` or `X-API-Key: <token>`.";
+                Error::new(Kind::InvalidApiKey, hint)
+            })
+    }
+
+    /// Whether `text` repeats the token. A short one must stand there as a word: `demo` is in `demonstration` by chance.
+    pub(super) fn is_repeated_in(&self, text: &[u8]) -> bool {
+        if text.len() < self.token.len() {
+            return false;
+        }
+        let is_word = |at: usize| {
+            let joins =
+                |byte: Option<&u8>| byte.is_some_and(|byte| byte.is_ascii_alphanumeric() || b"-._".contains(byte));
+            !joins(text[..at].last()) && !joins(text.get(at + self.token.len()))
+        };
+        memmem::find_iter(text, self.token).any(|at| self.token.len() >= UNMISTAKABLE || is_word(at))
+    }
+
+    /// `query` without the pairs that hold a token: the caller's, or another one that this gateway knows.
+    pub(super) fn clean<'q>(&self, query: &'q str, config: &Config) -> Cow<'q, str> {
+        let holds = |pair: &&str| {
+            let decoded = surface::decode(&pair.replace('+', " "));
+            let value = decoded
+                .iter()
+                .position(|byte| *byte == b'=')
+                .map_or(0, |equals| equals + 1);
+            self.is_repeated_in(&decoded) || config.route_of(decoded[value..].trim_ascii()).is_some()
+        };
+        if !query.split('&').any(|pair| holds(&pair)) {
+            return Cow::Borrowed(query);
+        }
+        let kept: Vec<&str> = query.split('&').filter(|pair| !holds(pair)).collect();
+        kept.join("&").into()
+    }
 }
 
 fn bearer(value: &[u8]) -> Option<&[u8]> {
@@ -57,7 +108,7 @@ mod tests {
             .iter()
             .map(|(name, value)| (name.parse().unwrap(), HeaderValue::from_static(value)))
             .collect();
-        route(&config, &headers).ok()
+        Caller::of(&config, &headers).ok().map(|caller| caller.route)
     }
 
     #[test]
@@ -83,6 +134,36 @@ mod tests {
         assert_eq!(found(&[("authorization", "Bearer two"), ("x-api-key", "one")]), Some(0));
         assert_eq!(found(&[("x-api-key", "nobody"), ("x-api-key", "two")]), Some(1));
         assert_eq!(found(&[("authorization", "Bearer sk-else, Bearer two")]), Some(1));
+    }
+
+    #[test]
+    fn a_token_is_recognised_where_it_is_repeated() {
+        let json = r#"[{"token":"demo","provider":"echo"},{"token":"another-token","provider":"echo"}]"#;
+        let config = Config::of_routes(json).unwrap();
+        let caller = |token: &'static str| Caller {
+            route: 0,
+            token: token.as_bytes(),
+        };
+        let (short, long) = (caller("demo"), caller("gw-0123456789abcdef"));
+        for (text, is_repeated) in [
+            ("demo", true),
+            ("a demo (demo)", true),
+            ("demonstration demo-1", false),
+            ("dem", false),
+        ] {
+            assert_eq!(short.is_repeated_in(text.as_bytes()), is_repeated, "{text}");
+        }
+        assert!(long.is_repeated_in(b"x-gw-0123456789abcdef-1"));
+        for (query, cleaned) in [
+            ("a=1&b=%20", "a=1&b=%20"),
+            ("key=demo", ""),
+            ("a=1&k%65y=%64emo&b=2", "a=1&b=2"),
+            ("key=another-token&a", "a"),
+            ("q=Bearer+demo&q=demos", "q=demos"),
+            ("demo&x=1", "x=1"),
+        ] {
+            assert_eq!(short.clean(query, &config), cleaned, "{query}");
+        }
     }
 
     #[test]

@@ -132,6 +132,16 @@ impl Endpoint {
     }
 }
 
+/// Whether pages of other origins may use what is at this path: the API and what belongs to it, never what administers the
+/// gateway itself.
+pub(super) fn is_for_pages(path: &str) -> bool {
+    let is_below = |folder: &str| {
+        path.strip_prefix(folder)
+            .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    };
+    !is_below("/admin") && !is_below("/metrics")
+}
+
 fn unknown(path: &str) -> Error {
     let hint = if path.ends_with("/chat/completions") {
         "the base URL for clients is this gateway's address followed by /v1, as in http://127.0.0.1:8000/v1"
@@ -208,6 +218,21 @@ mod tests {
             (Method::PATCH, "/v1/next/years/things", "next/years/things"),
         ] {
             assert_eq!(Endpoint::of(&method, path).unwrap(), Endpoint::Passed(rest.into()));
+        }
+    }
+
+    #[test]
+    fn pages_may_use_the_api_and_not_the_administration() {
+        for (path, is_for) in [
+            ("/v1/files", true),
+            ("/", true),
+            ("/administrators", true),
+            ("/admin", false),
+        ] {
+            assert_eq!(is_for_pages(path), is_for, "{path}");
+        }
+        for path in ["/admin/", "/admin/api/routes", "/metrics", "/metrics/x"] {
+            assert!(!is_for_pages(path), "{path}");
         }
     }
 

@@ -6,6 +6,7 @@ use http::{HeaderMap, HeaderValue, Method};
 use memchr::memmem;
 use uuid::{Builder, Uuid};
 
+use super::caller::Caller;
 use crate::config::Route;
 use crate::dialect::providers::KeyHeader;
 use crate::platform::Millis;
@@ -80,8 +81,20 @@ pub(super) fn is_json(kind: &[u8]) -> bool {
         || end.eq_ignore_ascii_case(b"+json")
 }
 
+/// The content type of a message: of several, or of a list that was made of them, the first.
 pub(super) fn content_type(headers: &HeaderMap) -> Option<&str> {
-    headers.get(header::CONTENT_TYPE)?.to_str().ok()
+    let value = headers.get(header::CONTENT_TYPE)?.to_str().ok()?;
+    value.get(..first_of(value.as_bytes()).len())
+}
+
+/// The first of the values that are joined with commas. A comma in quotes joins nothing.
+fn first_of(list: &[u8]) -> &[u8] {
+    let mut is_quoted = false;
+    let end = list.iter().position(|byte| {
+        is_quoted ^= *byte == b'"';
+        *byte == b',' && !is_quoted
+    });
+    end.map_or(list, |end| list[..end].trim_ascii_end())
 }
 
 pub(super) fn is_event_stream(headers: &HeaderMap) -> bool {
@@ -92,34 +105,36 @@ pub(super) fn is_event_stream(headers: &HeaderMap) -> bool {
 
 /// A content type without its parameters, in whatever letters it was written.
 fn essence(kind: &[u8]) -> &[u8] {
-    let kind = kind.split(|byte| *byte == b';').next();
+    let kind = kind.split(|byte| matches!(byte, b';' | b',')).next();
     kind.unwrap_or_default().trim_ascii()
 }
 
 /// The client's headers that go upstream.
-pub(super) fn forwarded(client: &HeaderMap) -> HeaderMap {
-    chosen(client, &[])
+pub(super) fn forwarded(client: &HeaderMap, caller: &Caller<'_>) -> HeaderMap {
+    chosen(client, caller, &[])
 }
 
 /// The same for endpoints whose bytes are passed on unread: parts and conditions are the upstream's business.
-pub(super) fn passed(client: &HeaderMap) -> HeaderMap {
-    chosen(client, &PASSED)
+pub(super) fn passed(client: &HeaderMap, caller: &Caller<'_>) -> HeaderMap {
+    chosen(client, caller, &PASSED)
 }
 
 /// The same where the answer is passed on unread too: it may be compressed as the client likes.
-pub(super) fn unread(client: &HeaderMap) -> HeaderMap {
+pub(super) fn unread(client: &HeaderMap, caller: &Caller<'_>) -> HeaderMap {
     chosen(
         client,
+        caller,
         &[PASSED.as_slice(), &[header::ACCEPT_ENCODING.as_str()]].concat(),
     )
 }
 
 /// The same for the handshake of a WebSocket: it is the upstream's to accept. Who calls stays here.
-pub(super) fn handshake(client: &HeaderMap) -> HeaderMap {
-    let mut headers = chosen(client, &HANDSHAKE);
+pub(super) fn handshake(client: &HeaderMap, caller: &Caller<'_>) -> HeaderMap {
+    let mut headers = chosen(client, caller, &HANDSHAKE);
     upgrade(&mut headers);
     let passed: Vec<&str> = protocols(client)
         .filter(|protocol| !OWN_PROTOCOLS.iter().any(|own| protocol.starts_with(own)))
+        .filter(|protocol| !caller.is_repeated_in(protocol.as_bytes()))
         .collect();
     if let Ok(value) = HeaderValue::try_from(passed.join(", "))
         && !passed.is_empty()
@@ -179,7 +194,7 @@ fn is_forwarded(name: &str) -> bool {
     ) || name.starts_with("x-stainless-")
 }
 
-fn chosen(client: &HeaderMap, more: &[&str]) -> HeaderMap {
+fn chosen(client: &HeaderMap, caller: &Caller<'_>, more: &[&str]) -> HeaderMap {
     // What a connection's own header names ends with the connection (RFC 9110 section 7.6.1).
     let listed = |value: &HeaderValue, name: &str| {
         let mut names = value.as_bytes().split(|byte| *byte == b',');
@@ -188,12 +203,24 @@ fn chosen(client: &HeaderMap, more: &[&str]) -> HeaderMap {
     let hops = client.get_all(header::CONNECTION);
     let is_hop = |name: &str| hops.iter().any(|value| listed(value, name));
     let passes = |name: &str| (is_forwarded(name) || more.contains(&name)) && !is_hop(name);
-    let visible = |value: &HeaderValue| value.to_str().is_ok();
+    let passes_value = |value: &HeaderValue| value.to_str().is_ok() && !caller.is_repeated_in(value.as_bytes());
     // Room for what is sealed as well: growing means to hash every name again.
     let mut headers = HeaderMap::with_capacity(client.len() + SEALED);
     for (name, value) in client {
-        if passes(name.as_str()) && visible(value) {
+        if !passes(name.as_str()) || !passes_value(value) {
+            continue;
+        }
+        if *name != header::CONTENT_TYPE {
             headers.append(name.clone(), value.clone());
+        } else if !headers.contains_key(name) {
+            // The gateway goes by the first type: the upstream must not read another one.
+            let first = first_of(value.as_bytes());
+            let only = if first.len() == value.len() {
+                Some(value.clone())
+            } else {
+                HeaderValue::from_bytes(first).ok()
+            };
+            headers.extend(only.map(|only| (name.clone(), only)));
         }
     }
     headers
@@ -355,7 +382,10 @@ mod tests {
             ("user-agent", "x"),
             ("x-stainless-os", "Linux"),
             ("cookie", "a=b"),
-            ("authorization", "Bearer t"),
+            ("authorization", "Bearer secret"),
+            ("x-stainless-token", "secret"),
+            ("content-type", "multipart/form-data; boundary=\"a,b\", text/plain"),
+            ("content-type", "application/json"),
             ("x-forwarded-for", "1"),
             ("cf-ray", "1"),
             ("openai-organization", "org"),
@@ -365,10 +395,13 @@ mod tests {
             ("connection", "close, Idempotency-Key"),
             ("idempotency-key", "of this connection"),
         ]);
-        let passed = forwarded(&client);
+        let json = r#"[{"token":"secret","provider":"echo"}]"#;
+        let config = crate::config::Config::of_routes(json).unwrap();
+        let passed = forwarded(&client, &Caller::of(&config, &client).unwrap());
         let mut names: Vec<&str> = passed.keys().map(HeaderName::as_str).collect();
         names.sort_unstable();
-        assert_eq!(names, ["openai-beta", "user-agent", "x-stainless-os"]);
+        assert_eq!(names, ["content-type", "openai-beta", "user-agent", "x-stainless-os"]);
+        assert_eq!(passed["content-type"], "multipart/form-data; boundary=\"a,b\"");
     }
 
     #[test]
@@ -395,6 +428,7 @@ mod tests {
     fn content_types_are_read_without_their_parameters() {
         assert!(is_json(b"Application/JSON; charset=utf-8"));
         assert!(is_json(b"application/vnd.api+json"));
+        assert!(is_json(b"application/json, text/plain"));
         assert!(!is_json(b"text/plain") && !is_json(b"application/jsonp") && !is_json(b""));
     }
 }

@@ -31,6 +31,7 @@ use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
 
 use self::call::{Call, Content, Keys};
+use self::caller::Caller;
 use self::endpoint::Endpoint;
 pub use self::record::Record;
 pub use self::relay::{End, Raw, Relay};
@@ -110,16 +111,23 @@ impl<P: Platform> Gateway<P> {
             // as the runtime finds reasonable. One that waits with it is waiting for the answer.
             let _ = self.platform.collect(unread, 0, REFUSED_IDLE).await;
         }
-        self.finish(&head.headers, result, record)
+        self.finish(head.uri.path(), &head.headers, result, record)
     }
 
-    /// Refuses a request unread, for a reason that only the shell can know.
-    pub fn refuse(&self, headers: &HeaderMap, error: Error, record: &mut Record) -> Response<Body<P::Stream>> {
-        self.finish(headers, Err(error), record)
+    /// Refuses a request unread, for a reason that only the shell can know. `path` is empty where it is not known.
+    pub fn refuse(
+        &self,
+        path: &str,
+        headers: &HeaderMap,
+        error: Error,
+        record: &mut Record,
+    ) -> Response<Body<P::Stream>> {
+        self.finish(path, headers, Err(error), record)
     }
 
     fn finish(
         &self,
+        path: &str,
         headers: &HeaderMap,
         result: Result<Response<Body<P::Stream>>, Error>,
         record: &mut Record,
@@ -136,7 +144,9 @@ impl<P: Platform> Gateway<P> {
         if record.attempts > 0 {
             answer.insert(headers::ATTEMPTS, HeaderValue::from(record.attempts));
         }
-        cors::allow(&self.config.cors, headers, answer);
+        if endpoint::is_for_pages(path) {
+            cors::allow(&self.config.cors, headers, answer);
+        }
         response
     }
 
@@ -153,7 +163,7 @@ impl<P: Platform> Gateway<P> {
             );
             return Err(Error::new(Kind::HeadersTooLarge, message));
         }
-        if head.method == Method::OPTIONS {
+        if head.method == Method::OPTIONS && endpoint::is_for_pages(head.uri.path()) {
             record.endpoint = "preflight";
             return Ok(cors::preflight(&head.headers));
         }
@@ -169,17 +179,22 @@ impl<P: Platform> Gateway<P> {
             | Endpoint::Passed(_)
             | Endpoint::SimpleChat => {}
         }
-        let index = caller::route(&self.config, &head.headers)?;
-        let route = &self.config.routes[index];
+        let caller = Caller::of(&self.config, &head.headers)?;
+        let route = &self.config.routes[caller.route];
         record.route = Some(route.name.clone());
+        if caller.is_repeated_in(record.request_id.as_bytes()) {
+            record.request_id = headers::new_request_id(record.start, self.platform.random());
+        }
+        let query = head.uri.query().map(|query| caller.clean(query, &self.config));
         let mut call = Call {
             endpoint: &endpoint,
             method: head.method.clone(),
-            route: index,
+            caller,
+            route: caller.route,
             request_id: record.request_id.clone(),
             client: &head.headers,
             passing: headers::forwarded,
-            query: head.uri.query(),
+            query: query.as_deref().filter(|query| !query.is_empty()),
             body: Bytes::new(),
             content: Content::Opaque,
             keys: Keys::Any,

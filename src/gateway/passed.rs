@@ -111,10 +111,8 @@ enum Kinds<'a> {
 impl<'a> Kinds<'a> {
     /// `unsaid_is_json`: for a body whose type is not said.
     fn of(headers: &'a HeaderMap, unsaid_is_json: bool) -> Self {
-        let kind = headers
-            .get(header::CONTENT_TYPE)
-            .map(|kind| kind.to_str().unwrap_or_default());
-        match kind {
+        let is_said = headers.contains_key(header::CONTENT_TYPE);
+        match is_said.then(|| headers::content_type(headers).unwrap_or_default()) {
             _ if headers::is_encoded(headers) => Self::Other,
             None if unsaid_is_json => Self::Json,
             Some(kind) if headers::is_json(kind.as_bytes()) => Self::Json,
@@ -162,16 +160,11 @@ fn json(body: &Bytes, path: &str, route: &Route) -> Result<Content, Error> {
 
 /// A form whose model is to be known.
 fn form(kind: &str, body: &[u8]) -> Result<Form, Error> {
-    let invalid = |message| Error::new(Kind::InvalidBody, message).about("model");
-    let Some(form) = Form::read(kind, body) else {
-        return Err(invalid(
-            "The request body is not the form that its content-type says, or its `model` cannot be read.",
-        ));
-    };
-    if form.is_ambiguous {
-        return Err(invalid("The form has more than one `model`; send one."));
-    }
-    Ok(form)
+    Form::read(kind, body).map_err(|why| {
+        let message =
+            format!("The request body cannot be read as a form with certainty, and its `model` has to be known. {why}");
+        Error::new(Kind::InvalidBody, message).about("model")
+    })
 }
 
 fn keys(class: Class, path: &str, call: &Call<'_>) -> Keys {

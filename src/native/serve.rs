@@ -174,7 +174,7 @@ impl Serving {
                 Kind::Overloaded,
                 "The gateway serves as many requests as it may; try again in a second.",
             );
-            gateway.refuse(request.headers(), error, &mut log.record)
+            gateway.refuse(request.uri().path(), request.headers(), error, &mut log.record)
         } else {
             gateway.handle(request, &mut log.record).await
         };
@@ -185,7 +185,7 @@ impl Serving {
     pub(super) fn refuse(&self, error: Error) -> Response<Outgoing> {
         let (gateway, unknown) = (self.gateway(), HeaderMap::new());
         let mut log = Entry::new(self.log_format, gateway.record(&unknown));
-        let response = gateway.refuse(&unknown, error, &mut log.record);
+        let response = gateway.refuse("", &unknown, error, &mut log.record);
         response.map(|body| Outgoing::new(body, log, (None, self.stopping.subscribe())))
     }
 

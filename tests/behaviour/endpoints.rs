@@ -99,6 +99,28 @@ pub(crate) fn preflights_are_answered_for_every_path(runtime: Runtime) {
     assert_eq!(answer.field("access-control-allow-private-network"), Some("true"));
 }
 
+pub(crate) fn pages_of_other_origins_have_no_part_in_the_administration(runtime: Runtime) {
+    let gateway = Gateway::echo(runtime);
+    for path in ["/admin", "/admin/", "/admin/api/routes", "/metrics"] {
+        for method in ["OPTIONS", "GET", "POST"] {
+            let asked = "origin: https://app.example\r\naccess-control-request-method: POST\r\n";
+            let answer = gateway.raw(format!(
+                "{method} {path} HTTP/1.1\r\nhost: g\r\n{asked}x-api-key: {TOKEN}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
+            ));
+            assert_eq!(answer.error(), (404, "not_found".into()), "{method} {path}");
+            assert!(
+                !answer.head.to_lowercase().contains("access-control-"),
+                "{}",
+                answer.head
+            );
+        }
+    }
+    assert_eq!(
+        gateway.get("/administration").field("access-control-allow-origin"),
+        Some("*")
+    );
+}
+
 pub(crate) fn pages_may_read_whatever_limits_an_upstream_tells(runtime: Runtime) {
     let fields = "content-type: application/json\r\nx-ratelimit-remaining-tokens-day: 5\r\nx-other: 1\r\n";
     let upstream = Upstream::answering("200 OK", fields, "{}");

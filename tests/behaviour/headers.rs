@@ -222,3 +222,65 @@ pub(crate) fn azure_gets_its_key_in_its_own_header(runtime: Runtime) {
         (Some("az-SECRET"), None)
     );
 }
+
+pub(crate) fn a_token_that_is_repeated_stays_here(runtime: Runtime) {
+    let upstream = Upstream::answering("200 OK", JSON, "{}");
+    // What an upstream gets is not among the gateway's own secrets where the route holds a digest only.
+    let routes = json!([
+        crate::support::route(TOKEN, &upstream, json!({})),
+        {"token": "gw-SECRET-other", "provider": "echo"},
+    ]);
+    let gateway = Gateway::with_routes(runtime, &routes);
+    let repeated = format!(
+        "user-agent: app/1 ({TOKEN})\r\nidempotency-key: {TOKEN}-1\r\nx-stainless-lang: {TOKEN}\r\nx-stainless-os: Linux\r\nx-api-key: {TOKEN}\r\nx-request-id: {TOKEN}\r\n"
+    );
+    let answer = gateway.chat_with(&repeated, BODY);
+    assert_eq!(answer.status, 200);
+    for (target, sent) in [
+        (format!("/v1/files?key={TOKEN}"), "/v1/files"),
+        (
+            format!("/v1/files?a=1&k%65y={}&b=%20", TOKEN.replace('-', "%2d")),
+            "/v1/files?a=1&b=%20",
+        ),
+        ("/v1/files?key=gw-SECRET-other&b=2".to_owned(), "/v1/files?b=2"),
+        (
+            format!("/v1/chat/completions?x=Bearer+{TOKEN}&y=1"),
+            "/v1/chat/completions?y=1",
+        ),
+    ] {
+        assert_eq!(gateway.get(&target).status, 200, "{target}");
+        let received = upstream.received();
+        let line = received.last().unwrap().line().to_owned();
+        assert!(line.starts_with(&format!("GET {sent} ")), "{line}");
+    }
+    for received in upstream.received() {
+        let all = &received.head;
+        assert!(!all.contains(TOKEN) && !all.contains("gw-SECRET-other"), "{all}");
+    }
+    assert_eq!(upstream.received()[0].one("x-stainless-os"), Some("Linux"));
+}
+
+pub(crate) fn of_two_content_types_the_first_counts(runtime: Runtime) {
+    let upstream = Upstream::answering("200 OK", JSON, "{}");
+    let gateway = Gateway::to(runtime, &upstream, json!({"models": ["m"]}));
+    for fields in [
+        "content-type: application/json\r\ncontent-type: application/json\r\n",
+        "content-type: application/json, application/json\r\n",
+        "content-type: application/json; charset=utf-8\r\ncontent-type: text/plain\r\n",
+    ] {
+        for path in ["/v1/chat/completions", "/v1/responses"] {
+            let answer = gateway.raw(request("POST", path, TOKEN, fields, BODY));
+            assert_eq!(answer.status, 200, "{path} {fields}");
+        }
+    }
+    let types: Vec<String> = upstream
+        .received()
+        .iter()
+        .map(|received| received.one("content-type").unwrap().to_owned())
+        .collect();
+    assert!(types.iter().all(|kind| !kind.contains(',')), "{types:?}");
+    assert!(
+        types.iter().all(|kind| kind.starts_with("application/json")),
+        "{types:?}"
+    );
+}

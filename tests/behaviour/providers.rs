@@ -23,6 +23,36 @@ fn target(received: &Received) -> &str {
     received.line().trim_end_matches(" HTTP/1.1")
 }
 
+pub(crate) fn a_model_that_leads_to_another_address_is_refused(runtime: Runtime) {
+    let upstream = Upstream::answering("200 OK", JSON, ANSWER);
+    let root = "/openai/deployments/{model}";
+    let fields = json!({"api_keys": ["up-SECRET-1"], "models": ["gpt-4o*"]});
+    let gateway = gateway(runtime, &upstream, "azure", root, &fields);
+    for model in [
+        "gpt-4o/../gpt-5",
+        "gpt-4o/../../../admin",
+        "gpt-4o/./x",
+        "gpt-4o/%2e%2e/gpt-5",
+        "gpt-4o%2f..%2fgpt-5",
+        "gpt-4o/%252E./gpt-5",
+        "gpt-4o\\\\..\\\\gpt-5",
+        "gpt-4o/..;/gpt-5",
+    ] {
+        for path in ["/v1/chat/completions", "/v1/embeddings", "/v1/audio/speech", "/chat"] {
+            let body = format!("{{\"model\":\"{model}\",\"message\":\"x\",\"messages\":[]}}");
+            let answer = gateway.post(path, &body);
+            assert_eq!(answer.error(), (400, "invalid_body".into()), "{path} {model}");
+        }
+    }
+    assert!(upstream.received().is_empty(), "{:?}", upstream.received());
+    assert_eq!(
+        gateway
+            .post("/v1/chat/completions", r#"{"model":"gpt-4o.1","messages":[]}"#)
+            .status,
+        200
+    );
+}
+
 pub(crate) fn azure_deployments_are_part_of_the_address(runtime: Runtime) {
     // As Azure does: the key in `api-key`, an `api-version` on everything, deployments in the path of what needs one.
     let upstream = Upstream::start(|received, to| {
