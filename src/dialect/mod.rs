@@ -13,5 +13,6 @@ mod quoted;
 pub mod refusal;
 pub mod responses;
 mod scan;
+mod shorten;
 pub mod simple_chat;
 pub mod surface;

@@ -10,6 +10,7 @@ use serde_json::value::RawValue;
 
 use super::patch::{Malformed, Members};
 use super::refusal::{self, Refusal};
+use super::shorten::shortened;
 
 use crate::error::Error;
 
@@ -150,8 +151,8 @@ pub(super) fn says_something(value: &str) -> bool {
 /// Whether this is an error in an array, as Google writes it.
 #[must_use]
 pub fn is_listed_error(body: &[u8]) -> bool {
-    let begun = str::from_utf8(body.get(..refusal::PREFIX).unwrap_or(body));
-    let list: Vec<&RawValue> = serde_json::from_str(begun.unwrap_or_default()).unwrap_or_default();
+    let body = shortened(body, refusal::PREFIX);
+    let list: Vec<&RawValue> = serde_json::from_slice(&body).unwrap_or_default();
     let first = list.first().and_then(|first| Members::of(first.get().as_bytes()).ok());
     first.is_some_and(|first| first.last("error").is_some_and(|error| error != "null"))
 }

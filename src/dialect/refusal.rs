@@ -5,8 +5,10 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-/// How much of a body is looked at.
-pub const PREFIX: usize = 64 * 1024;
+use super::shorten::shortened;
+
+/// The longest body that is read as it is, in bytes.
+pub(super) const PREFIX: usize = 64 * 1024;
 
 /// An error in the words of its upstream.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -29,8 +31,7 @@ impl Refusal {
     /// Reads the error in `body`; nothing if there is none.
     #[must_use]
     pub fn read(body: &[u8]) -> Option<Self> {
-        let body = body.get(..PREFIX).unwrap_or(body);
-        Self::of(&serde_json::from_slice(body).ok()?)
+        Self::of(&serde_json::from_slice(&shortened(body, PREFIX)).ok()?)
     }
 
     fn of(value: &Value) -> Option<Self> {
