@@ -31,6 +31,8 @@ mod connections;
 mod cuts;
 #[path = "behaviour/endpoints.rs"]
 mod endpoints;
+#[path = "behaviour/ends.rs"]
+mod ends;
 #[path = "behaviour/failover.rs"]
 mod failover;
 #[path = "behaviour/faults.rs"]
@@ -47,6 +49,8 @@ mod keys;
 mod life_cycle;
 #[path = "behaviour/log.rs"]
 mod log;
+#[path = "behaviour/long_events.rs"]
+mod long_events;
 #[path = "behaviour/models.rs"]
 mod models;
 #[path = "behaviour/nginx.rs"]
@@ -164,7 +168,10 @@ behaviours! {
         an_early_end_is_told_byte_for_byte_where_the_route_verifies_it,
         behind_the_news_of_a_cut_the_answer_is_over,
         a_stream_whose_choices_all_say_why_they_end_is_complete,
-        a_break_is_told_behind_the_event_that_it_cut,
+        a_break_is_told_behind_the_last_event,
+        half_a_line_is_not_in_front_of_the_news_of_a_cut,
+        a_stream_that_has_said_all_is_complete_however_it_ends,
+        what_comes_behind_the_end_of_a_choice_makes_it_unfinished,
         behind_the_end_mark_a_break_is_no_news,
         behind_a_call_of_a_tool_nothing_is_asked_for_again,
         a_break_is_told_whatever_was_asked_for_and_whatever_has_come,
@@ -237,6 +244,17 @@ behaviours! {
         an_upstream_without_a_list_gets_the_one_that_its_route_implies,
         a_model_with_slashes_is_found_in_the_list_where_it_has_no_page,
     }
+    ends {
+        an_event_that_was_left_open_is_closed,
+        each_endpoint_has_its_own_end,
+    }
+    long_events {
+        a_long_error_is_a_failed_attempt_like_any_other,
+        the_code_of_a_long_error_counts,
+        a_long_error_shows_no_secret,
+        what_says_nothing_yet_is_no_content_however_long_it_is,
+        a_line_is_sent_when_it_is_complete_or_long,
+    }
     oddities {
         a_stream_that_begins_with_an_error_of_any_shape_is_tried_elsewhere,
         a_stream_of_unknown_type_that_begins_with_nothing_is_one,
@@ -246,7 +264,7 @@ behaviours! {
         an_error_that_breaks_is_still_that_error,
         a_secret_that_comes_in_pieces_is_redacted,
         a_short_secret_is_left_in_a_stream_of_plain_text,
-        a_line_that_is_cut_passes_without_secrets,
+        an_error_that_is_cut_shows_no_secret,
         what_may_be_an_error_is_held_back_no_longer_than_its_line,
         a_message_that_breaks_ends_with_an_event_its_clients_know,
         a_thing_that_failed_is_an_answer_like_any_other,

@@ -12,7 +12,7 @@ use super::endpoint::Endpoint;
 use super::outcome::Outcome;
 use super::{Body, Gateway, Relay, headers};
 use crate::config::Route;
-use crate::dialect::observe::Beginning;
+use crate::dialect::observe::{Beginning, LINE_LIMIT};
 use crate::dialect::openai;
 use crate::platform::{Fault, Platform};
 use crate::policy::outcome;
@@ -27,8 +27,13 @@ const ERROR_TIME: Duration = Duration::from_secs(5);
 /// The longest that the head of a stream is held back for its first content.
 pub(super) const HOLD: Duration = Duration::from_secs(15);
 
-/// How much of a stream may be held back when more is asked for, in bytes.
-const HELD: usize = 32 * 1024;
+/// How much may be read to find out whether an answer is a stream, in bytes.
+const BLANK: usize = 32 * 1024;
+
+/// How much of a stream may be held back for its first content, in bytes: of comments, and of all where events have come that say
+/// nothing yet, beyond twice the request, which two of them may repeat.
+const COMMENTS: usize = 128 * 1024;
+pub(super) const HELD: usize = 1024 * 1024;
 
 impl<P: Platform> Gateway<P> {
     /// Whether an answer that does not say so begins like an event stream, or like nothing for as long as a head is held back. What
@@ -39,7 +44,7 @@ impl<P: Platform> Gateway<P> {
         read: &mut Bytes,
     ) -> Result<bool, Fault> {
         let mut patience = pin!(self.platform.sleep(HOLD));
-        while without_blank(read).is_empty() && read.len() < HELD {
+        while without_blank(read).is_empty() && read.len() < BLANK {
             let next = pin!(self.platform.read(response.body_mut()));
             let begun = if read.is_empty() {
                 next.await?
@@ -122,20 +127,23 @@ impl<P: Platform> Gateway<P> {
         Outcome::Refused(response, meaning)
     }
 
-    /// Reads a stream up to its first content, for no longer than `patience`, so that one that fails before is a failed attempt
-    /// like any other.
+    /// Reads a stream up to its first content, for no longer than `patience` and no further than `most` bytes, so that one that
+    /// fails before is a failed attempt like any other.
     pub(super) async fn held(
         &self,
         response: Response<Relay<P::Stream>>,
         route: &Route,
-        patience: Duration,
+        (patience, most): (Duration, usize),
     ) -> Outcome<P::Stream> {
         let (mut head, mut relay) = response.into_parts();
+        relay.observer.keep_lines(most);
+        let mut is_error = false;
         let mut time_is_up = pin!(self.platform.sleep(patience));
         let mut held = BytesMut::from(relay.read);
         loop {
             match relay.observer.beginning() {
                 Beginning::Nothing => {}
+                Beginning::Content if is_error => return Outcome::Unusable(head.status),
                 Beginning::Content => break,
                 Beginning::Empty => return Outcome::Unusable(head.status),
                 Beginning::Error(event) => {
@@ -145,23 +153,34 @@ impl<P: Platform> Gateway<P> {
                     return self.refusal(Response::from_parts(head, body), route);
                 }
             }
-            if held.len() >= HELD {
-                break;
+            let most = if relay.observer.has_spoken() { most } else { COMMENTS };
+            if held.len() >= most {
+                // What is an error for certain need not be held to be read to its end.
+                relay.observer.keep_lines(LINE_LIMIT);
+                is_error = relay.observer.is_in_error();
+                if !is_error {
+                    break;
+                }
+                held.clear();
             }
             let next = pin!(self.platform.read(&mut relay.stream));
             match select(next, time_is_up.as_mut()).await {
                 Either::Left((Ok(Some(bytes)), _)) => {
                     relay.observer.feed(&bytes);
-                    held.extend_from_slice(&bytes);
+                    if !is_error {
+                        held.extend_from_slice(&bytes);
+                    }
                 }
                 Either::Left((Ok(None), _)) => return Outcome::Unusable(head.status),
                 Either::Left((Err(fault), _)) => return Outcome::Failed(fault),
+                Either::Right(((), _)) if is_error => return Outcome::Unusable(head.status),
                 Either::Right(((), _)) => {
                     relay.first_within = relay.first_within.saturating_sub(patience);
                     break;
                 }
             }
         }
+        relay.observer.keep_lines(LINE_LIMIT);
         relay.read = held.freeze();
         Outcome::Stream(Response::from_parts(head, relay))
     }

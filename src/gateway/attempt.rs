@@ -4,11 +4,11 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use futures_util::future::{Either, select};
 use http::{HeaderValue, Request, Response, StatusCode, header};
 
-use super::answer::HOLD;
+use super::answer::{HELD, HOLD};
 use super::body::unreadable;
 use super::call::{Call, Keys};
 use super::endpoint::Endpoint;
@@ -251,7 +251,7 @@ impl<P: Platform> Gateway<P> {
             first_within,
             idle_timeout: route.idle_timeout,
             watch: route.verify_end || route.idle_timeout < DEFAULT_TIMEOUT,
-            withheld: Bytes::new(),
+            withheld: BytesMut::new(),
             config: Arc::clone(&self.config),
         });
         if headers::is_encoded(response.headers()) {
@@ -262,7 +262,8 @@ impl<P: Platform> Gateway<P> {
         }
         if hold {
             let left = HOLD.saturating_sub(arrived.until(self.platform.now()));
-            self.held(response, route, left).await
+            let most = call.body.len().saturating_mul(2).saturating_add(HELD);
+            self.held(response, route, (left, most)).await
         } else {
             Outcome::Stream(response)
         }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 
 use super::{Record, scrub};
 use crate::config::Config;
@@ -25,8 +25,8 @@ pub struct Relay<S> {
     pub idle_timeout: Duration,
     /// Tell a stall and an early end even where that costs something (Worker).
     pub watch: bool,
-    /// The beginning of a line that may tell of an error: half of it could hold half of a secret.
-    pub(super) withheld: Bytes,
+    /// The beginning of a line of which only all is to be sent, or the end of what could be half of a secret.
+    pub(super) withheld: BytesMut,
     /// Knows what must not be repeated.
     pub(super) config: Arc<Config>,
 }
@@ -56,24 +56,54 @@ impl<S> Relay<S> {
         *self.observer.beginning() != Beginning::Nothing
     }
 
-    /// What goes to the client now of `bytes`, which the observer has seen: the same, and while the stream may tell of an
-    /// error only lines that are complete, or too long to be kept, without secrets.
+    /// What goes to the client now of `bytes`, which the observer has seen: the same, and while the stream may tell of an error only
+    /// lines that are complete, or too long to be kept, without secrets.
     #[must_use]
     pub fn passed(&mut self, bytes: Bytes) -> Bytes {
-        let telling = self.observer.telling();
+        let may_tell = self.observer.may_tell_error();
         let tells = self.observer.takes_error();
-        if telling == 0 && !tells && self.withheld.is_empty() {
+        if !may_tell && !tells && self.withheld.is_empty() {
             return bytes;
         }
-        let mut bytes = self.with_withheld(bytes);
-        self.withheld = bytes.split_off(bytes.len() - telling.min(bytes.len()));
-        scrub::event(&self.config, bytes)
+        let mut withheld = self.take_withheld();
+        withheld.extend_from_slice(&bytes);
+        let unfinished = if may_tell { self.observer.unfinished() } else { 0 };
+        self.pass(withheld, unfinished, tells)
     }
 
-    fn with_withheld(&mut self, bytes: Bytes) -> Bytes {
-        match std::mem::take(&mut self.withheld) {
-            withheld if withheld.is_empty() => bytes,
-            withheld => [withheld, bytes].concat().into(),
+    /// The same of lines that are complete, or too long to be kept. `bytes` begin with what was taken of those withheld.
+    #[must_use]
+    pub fn passed_lines(&mut self, bytes: BytesMut) -> Bytes {
+        let tells = self.observer.takes_error();
+        self.pass(bytes, self.observer.unfinished(), tells)
+    }
+
+    /// What was not passed so far. It is to be put in front of what comes next.
+    #[must_use]
+    pub fn take_withheld(&mut self) -> BytesMut {
+        std::mem::take(&mut self.withheld)
+    }
+
+    /// Puts back what was taken of that: nothing has come.
+    pub fn withhold(&mut self, bytes: BytesMut) {
+        self.withheld = bytes;
+    }
+
+    /// Passes all of `bytes` but the `unfinished` line at their end.
+    fn pass(&mut self, mut bytes: BytesMut, unfinished: usize, tells: bool) -> Bytes {
+        if tells && self.observer.is_in_long_line() {
+            let clean = scrub::begun(&self.config, bytes.freeze());
+            self.withheld = clean.rest.into();
+            return clean.body;
+        }
+        if unfinished > 0 {
+            self.withheld = bytes.split_off(bytes.len().saturating_sub(unfinished));
+        }
+        let bytes = bytes.freeze();
+        if tells {
+            scrub::event(&self.config, bytes)
+        } else {
+            bytes
         }
     }
 
@@ -85,15 +115,20 @@ impl<S> Relay<S> {
 
     /// To be called once, at the end: what is still to be written, and the facts for the log.
     pub fn finish(&mut self, end: End, record: &mut Record) -> Option<Bytes> {
-        let last_words = self.observer.last_words(end == End::Broken);
+        let last = self.observer.last_words(end == End::Broken, self.withheld.len());
         record.usage = self.observer.usage();
-        if last_words.is_some() {
+        if last.is_cut {
             record.partial = true;
             record.error = Some(Kind::UpstreamStreamTruncated.facts().code);
         }
-        let withheld = scrub::event(&self.config, std::mem::take(&mut self.withheld));
-        let words = [withheld, last_words.unwrap_or_default().into()].concat();
-        Some(words.into()).filter(|words: &Bytes| !words.is_empty())
+        let mut words = self.take_withheld().freeze();
+        if last.drops_line {
+            words.clear();
+        } else if self.observer.takes_error() {
+            words = scrub::event(&self.config, words);
+        }
+        let words: Bytes = [words, last.words.into()].concat().into();
+        Some(words).filter(|words| !words.is_empty())
     }
 
     /// The same for a stream whose bytes went by unseen: only that it broke is known, not where. A blank line in front of
@@ -115,7 +150,7 @@ impl<S> Relay<S> {
     /// To be called instead when the client leaves: what is known by then.
     pub fn leave(&self, record: &mut Record) {
         record.usage = self.observer.usage();
-        record.partial = !self.observer.is_done();
+        record.partial = !self.observer.is_complete();
     }
 }
 
@@ -124,37 +159,59 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::dialect::observe::Ending;
 
     const EVENT: &str =
         "data: {\"choices\":[{\"delta\":{\"content\":\"sk-one-1 in an answer is not looked for\"}}]}\n\n";
 
-    /// What the client gets of a stream that arrives in these pieces.
-    fn relayed<'a>(pieces: impl Iterator<Item = &'a [u8]>) -> String {
+    fn relay() -> Relay<()> {
         let json = r#"[{"token":"gw-token-1","base_url":"https://a.example","api_keys":["sk-one-1"]}]"#;
         let config = Config::of_routes(json).unwrap();
-        let mut relay = Relay {
+        Relay {
             read: Bytes::new(),
             stream: (),
             observer: Observer::default(),
             first_within: Duration::ZERO,
             idle_timeout: Duration::ZERO,
             watch: false,
-            withheld: Bytes::new(),
+            withheld: BytesMut::new(),
             config: Arc::new(config),
-        };
+        }
+    }
+
+    /// What the client gets of a stream that arrives in these pieces and ends so.
+    fn relayed<'a>(pieces: impl Iterator<Item = &'a [u8]>, by_line: bool, end: End) -> String {
+        let mut relay = relay();
         let mut out = Vec::new();
         for piece in pieces {
             relay.observer.feed(piece);
-            out.extend_from_slice(&relay.passed(Bytes::copy_from_slice(piece)));
+            let passed = if by_line {
+                let mut bytes = relay.take_withheld();
+                bytes.extend_from_slice(piece);
+                relay.passed_lines(bytes)
+            } else {
+                relay.passed(Bytes::copy_from_slice(piece))
+            };
+            out.extend_from_slice(&passed);
+            assert!(relay.withheld.len() <= crate::dialect::observe::LINE_LIMIT);
+            let line = relay.withheld.len();
+            assert!(!by_line || relay.observer.is_in_long_line() || line == relay.observer.unfinished());
         }
         let mut record = Record::new(crate::platform::Millis(0), String::new());
-        out.extend(relay.finish(End::Closed, &mut record).unwrap_or_default());
+        out.extend(relay.finish(end, &mut record).unwrap_or_default());
         String::from_utf8(out).unwrap()
     }
 
+    /// `text` in pieces that end there.
+    fn pieces<'a>(text: &'a str, cuts: &'a [usize]) -> impl Iterator<Item = &'a [u8]> {
+        cuts.windows(2).map(|cut| &text.as_bytes()[cut[0]..cut[1]])
+    }
+
     proptest! {
+        #![proptest_config(ProptestConfig::with_cases(100))]
+
         #[test]
-        fn where_a_stream_is_cut_never_shows_a_secret(cuts in proptest::collection::vec(0..300_usize, 0..6)) {
+        fn where_a_stream_is_cut_never_shows_a_secret(cuts in proptest::collection::vec(0..300_usize, 0..6), by_line: bool) {
             for error in [
                 r#"data: {"error":{"message":"no sk-one-1, and not sk\u002done-1"}}"#,
                 r#"{"error":{"message":"no sk-one-1"}}"#,
@@ -164,12 +221,53 @@ mod tests {
                 let mut cuts: Vec<_> = cuts.iter().map(|cut| EVENT.len() + cut % (error.len() + 2)).collect();
                 cuts.extend([0, EVENT.len(), stream.len()]);
                 cuts.sort_unstable();
-                let text = relayed(cuts.windows(2).map(|cut| &stream.as_bytes()[cut[0]..cut[1]]));
+                let text = relayed(pieces(&stream, &cuts), by_line, End::Closed);
                 let rest = text.strip_prefix(EVENT).unwrap();
                 let clean = error.replace("sk-one-1", "[redacted]").replace(r"sk\u002done-1", "[redacted]");
                 prop_assert!(rest.starts_with(&format!("{clean}\n\n")), "{}", rest);
                 prop_assert!(rest.ends_with("data: [DONE]\n\n"), "{}", rest);
             }
+        }
+
+        #[test]
+        fn no_length_of_an_error_shows_a_secret(
+            before in 0..40_000_usize, after in 0..20_000_usize, shape in 0..5_usize, fill in 0..3_usize,
+            size in prop_oneof![3..30_usize, 1..40_000_usize], by_line: bool, broken: bool,
+        ) {
+            let fill = ["x", r"\\", r"\u00e9"][fill];
+            let (before, after) = (fill.repeat(before / fill.len()), fill.repeat(after / fill.len()));
+            let message = format!(r"{before}sk-one-1 \\sk\u002d\u006fne-1{before}sk-one-1sk-one-1{after}");
+            let (name, data) = match shape {
+                0 => ("", format!(r#"data: {{"error":{{"message":"{message}","code":429}}}}"#)),
+                1 => ("", format!(r#"data: {{"message":"{message}","type":"error"}}"#)),
+                2 => ("event: error\n", format!("data: {message}")),
+                3 => ("", format!(r#"{{"error":{{"message":"{message}"}}}}"#)),
+                _ => ("", format!(r#"data: {{"choices":[{{"delta":{{"content":"{before}"}}}}],"error":"{message}"}}"#)),
+            };
+            let event = EVENT.replace("sk-one-1", "what");
+            let stream = format!("{event}{name}{data}\n\n");
+            let end = if broken { End::Broken } else { End::Closed };
+            let text = relayed(stream.as_bytes().chunks(size), by_line, end);
+            let clean = data.replace("sk-one-1", "[redacted]").replace(r"sk\u002d\u006fne-1", "[redacted]");
+            prop_assert!(text.starts_with(&format!("{event}{name}{clean}\n\n")), "{} {}", shape, text);
+        }
+
+        #[test]
+        fn a_break_leaves_only_whole_lines(cut in 0..400_usize, size in 1..60_usize, crlf: bool) {
+            let stream = format!(": hi\n\n{EVENT}id: 1\n{EVENT}");
+            let stream = if crlf { stream.replace('\n', "\r\n") } else { stream };
+            let cut = &stream.as_bytes()[..cut.min(stream.len())];
+            let text = relayed(cut.chunks(size), true, End::Broken);
+            let words = String::from_utf8(Ending::Done.truncated()).unwrap();
+            let sent = text.strip_suffix(&words).unwrap();
+            let sent = sent.replace("\r\n", "\n").replace('\r', "\n");
+            let stream = stream.replace('\r', "");
+            for line in sent.lines() {
+                prop_assert!(line.is_empty() || stream.lines().any(|known| known == line), "{}", sent);
+            }
+            // Nothing is open in front of the error, or nothing that clients would read with it.
+            let open = sent.rsplit("\n\n").next().unwrap_or_default();
+            prop_assert!(!open.contains("data:"), "{}", sent);
         }
     }
 }

@@ -17,6 +17,9 @@ const SHORTEST: usize = 4;
 /// The same in a stream, where good text may stand beside an error. Local servers have short keys, which are no secrets.
 const SHORTEST_IN_STREAM: usize = 8;
 
+/// The most that one byte of a secret is written with: `\u0041`.
+const LONGEST_BYTE: usize = 6;
+
 /// What the name of an operator's header, or of a part of a query, says when its value is a secret.
 const TELLING: [&str; 6] = ["auth", "key", "token", "secret", "cookie", "sig"];
 
@@ -75,11 +78,49 @@ pub(super) fn event(config: &Config, event: Bytes) -> Bytes {
     without(&secrets(config, SHORTEST_IN_STREAM), event)
 }
 
-fn without(secrets: &[&[u8]], body: Bytes) -> Bytes {
-    let mut found: Vec<Range<usize>> = Text::of(&body).all(secrets);
-    if found.is_empty() {
-        return body;
+/// What has come of an event, as far as it can be said to hold no secret.
+pub(super) struct Clean {
+    /// Without any secret.
+    pub(super) body: Bytes,
+    /// What could be half of one: the rest, to be put before what comes next.
+    pub(super) rest: Bytes,
+}
+
+/// The same of an event that goes on behind `begun`, which begins with no half of an escape.
+pub(super) fn begun(config: &Config, mut begun: Bytes) -> Clean {
+    let secrets = secrets(config, SHORTEST_IN_STREAM);
+    let longest = secrets.iter().map(|secret| secret.len()).max().unwrap_or_default();
+    let Some(safe) = begun.len().checked_sub(longest * LONGEST_BYTE) else {
+        return Clean {
+            body: Bytes::new(),
+            rest: begun,
+        };
+    };
+    let text = Text::of(&begun);
+    let mut found = found(&secrets, &text);
+    let end = text.unit(safe);
+    let end = match found.iter().find(|range| range.start < end && end < range.end) {
+        Some(first) if first.start == 0 => first.end,
+        // What overlaps with it may go on.
+        Some(across) => across.start,
+        None => end,
+    };
+    found.retain(|range| range.end <= end);
+    let rest = begun.split_off(end);
+    Clean {
+        body: redacted(begun, &found),
+        rest,
     }
+}
+
+fn without(secrets: &[&[u8]], body: Bytes) -> Bytes {
+    let found = found(secrets, &Text::of(&body));
+    redacted(body, &found)
+}
+
+/// Where secrets stand, in order.
+fn found(secrets: &[&[u8]], text: &Text<'_>) -> Vec<Range<usize>> {
+    let mut found = text.all(secrets);
     found.sort_unstable_by_key(|range| range.start);
     // One secret may begin like another.
     found.dedup_by(|next, last| {
@@ -89,6 +130,13 @@ fn without(secrets: &[&[u8]], body: Bytes) -> Bytes {
         }
         overlaps
     });
+    found
+}
+
+fn redacted(body: Bytes, found: &[Range<usize>]) -> Bytes {
+    if found.is_empty() {
+        return body;
+    }
     let mut clean = Vec::with_capacity(body.len());
     let mut rest = 0;
     for range in found {
@@ -121,6 +169,13 @@ impl<'a> Text<'a> {
             (bytes, starts)
         });
         Self { written, read }
+    }
+
+    /// Where the byte begins that is written at `at`.
+    fn unit(&self, at: usize) -> usize {
+        let Some((_, starts)) = &self.read else { return at };
+        let behind = starts.partition_point(|start| *start <= at);
+        behind.checked_sub(1).map_or(0, |before| starts[before])
     }
 
     /// Where the secrets stand, in the text as it is written.

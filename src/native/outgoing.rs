@@ -154,7 +154,7 @@ impl Relaying {
     fn poll_bytes(&mut self, context: &mut Context<'_>, record: &mut Record) -> Poll<Option<Bytes>> {
         let read = std::mem::take(&mut self.relay.read);
         if !read.is_empty() {
-            let passed = self.relay.passed(read);
+            let passed = self.relay.passed_lines(read.into());
             if !passed.is_empty() {
                 return Poll::Ready(Some(passed));
             }
@@ -162,13 +162,9 @@ impl Relaying {
         if self.ended {
             return Poll::Ready(None);
         }
-        loop {
-            let gathered = self.gather(context);
-            if gathered.is_empty() {
-                break;
-            }
+        while let Some(gathered) = self.gather(context) {
             self.waiting_since = None;
-            let passed = self.relay.passed(gathered);
+            let passed = self.relay.passed_lines(gathered);
             if !passed.is_empty() {
                 return Poll::Ready(Some(passed));
             }
@@ -188,10 +184,11 @@ impl Relaying {
         Poll::Ready(self.relay.finish(end, record))
     }
 
-    /// Takes what is there until it is worth a write.
-    fn gather(&mut self, context: &mut Context<'_>) -> Bytes {
-        let mut gathered = BytesMut::new();
-        while self.end.is_none() && gathered.len() < GATHER {
+    /// Takes what is there until it is worth a write; nothing where nothing is.
+    fn gather(&mut self, context: &mut Context<'_>) -> Option<BytesMut> {
+        let mut gathered = self.relay.take_withheld();
+        let begun = gathered.len();
+        while self.end.is_none() && gathered.len() < begun + GATHER {
             let before = gathered.len();
             match self.relay.stream.poll_fill(&mut gathered, context) {
                 Poll::Ready(Ok(1..)) => self.relay.observer.feed(&gathered[before..]),
@@ -200,7 +197,11 @@ impl Relaying {
                 Poll::Pending => break,
             }
         }
-        gathered.freeze()
+        if gathered.len() == begun {
+            self.relay.withhold(gathered);
+            return None;
+        }
+        Some(gathered)
     }
 }
 

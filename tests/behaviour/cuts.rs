@@ -32,7 +32,7 @@ fn told(rest: &str) -> bool {
 pub(crate) fn an_early_end_is_told_byte_for_byte_where_the_route_verifies_it(runtime: Runtime) {
     for (stream, closing) in [
         (EVENT.repeat(3), ""),
-        (format!("{EVENT}data: {{\"choices\":[{{\"del"), "\n\n"),
+        (format!("{EVENT}data: {{}}"), "\n\n"),
         (format!("{EVENT}data: {{}}\n"), "\n"),
         // An LF behind it would belong to the same line end.
         (format!("{EVENT}data: {{}}\r"), "\n\n"),
@@ -88,46 +88,111 @@ pub(crate) fn behind_the_news_of_a_cut_the_answer_is_over(runtime: Runtime) {
 pub(crate) fn a_stream_whose_choices_all_say_why_they_end_is_complete(runtime: Runtime) {
     let both = [STOP, &STOP.replace("\"index\":0", "\"index\":1")].concat();
     let unended = format!("{EVENT}data: [DONE]");
-    for stream in [STOP.to_owned(), both, format!("{unended}\n\n"), unended] {
+    for (stream, closing) in [
+        (STOP.to_owned(), ""),
+        (both, ""),
+        (format!("{unended}\n\n"), ""),
+        (unended, "\n\n"),
+    ] {
         let sent = stream.clone();
         let upstream = Upstream::start(move |_, to| {
             to.head("200 OK", SSE);
             to.send(sent.as_bytes());
         });
         let answer = Gateway::to(runtime, &upstream, json!({"verify_end": true})).chat(BODY);
-        assert_eq!(answer.text(), stream, "nothing is added, not even a [DONE]");
+        assert_eq!(answer.text(), stream + closing, "nothing is added, not even a [DONE]");
     }
 }
 
-pub(crate) fn a_break_is_told_behind_the_event_that_it_cut(runtime: Runtime) {
-    let cuts = [
-        (format!("{EVENT}data: {{\"choices\":[{{\"del"), "\n\n"),
-        // Why the choice has ended was said, and what was to come behind it was not.
-        ([EVENT, STOP].concat(), ""),
-    ];
-    for (fields, (cut, closing)) in [json!({}), json!({"verify_end": true})]
-        .iter()
-        .flat_map(|fields| cuts.iter().map(move |cut| (fields.clone(), cut)))
-    {
-        let sent = cut.clone();
-        let upstream = Upstream::start(move |_, to| {
-            // More is announced than comes.
-            to.head("200 OK", &format!("{SSE}content-length: 5000\r\n"));
-            to.send(sent.as_bytes());
-        });
+/// An upstream that sends this, and breaks, or closes it as it should.
+fn ending(stream: &str, breaks: bool) -> Upstream {
+    let stream = stream.to_owned();
+    Upstream::start(move |_, to| {
+        // More is announced than comes.
+        let announced = if breaks { "content-length: 500000\r\n" } else { "" };
+        to.head("200 OK", &format!("{SSE}{announced}"));
+        to.send(stream.as_bytes());
+    })
+}
+
+pub(crate) fn a_break_is_told_behind_the_last_event(runtime: Runtime) {
+    for fields in [json!({}), json!({"verify_end": true})] {
+        let upstream = ending(EVENT, true);
         let gateway = Gateway::to(runtime, &upstream, fields);
         for _ in 0..2 {
             let answer = gateway.chat(BODY);
             let text = answer.text();
             // Who has not watched the bytes does not know that there is nothing to close.
-            let told = [*closing, "\n\n"]
-                .iter()
-                .filter_map(|closing| text.strip_prefix(&format!("{cut}{closing}")))
-                .any(told);
-            assert!(answer.status == 200 && told, "{text}");
+            let rest = text.strip_prefix(EVENT).unwrap_or_default().trim_start();
+            assert!(answer.status == 200 && told(rest), "{text}");
             assert_eq!(answer.field("content-length"), None);
         }
         assert_eq!(upstream.received().len(), 2, "nothing is asked for again");
+    }
+}
+
+pub(crate) fn half_a_line_is_not_in_front_of_the_news_of_a_cut(runtime: Runtime) {
+    const HALF: &str = "data: {\"choices\":[{\"del";
+    for (is_broken, path, sent, half, closing) in [
+        (true, "/v1/chat/completions", EVENT, HALF, ""),
+        (false, "/v1/chat/completions", EVENT, HALF, ""),
+        (true, "/v1/chat/completions", EVENT, "data: [DON", ""),
+        (
+            true,
+            "/v1/responses",
+            "event: response.output_item.added\ndata: {}\n\nevent: x\n",
+            HALF,
+            "event: error\n",
+        ),
+        (
+            true,
+            "/v1/messages",
+            "event: content_block_start\ndata: {}\n\nevent: x\n",
+            HALF,
+            "event: error\n",
+        ),
+    ] {
+        let cut = format!("{sent}{half}");
+        let upstream = ending(&cut, is_broken);
+        let gateway = Gateway::to(runtime, &upstream, json!({"verify_end": true}));
+        let text = gateway.post(path, BODY).text();
+        let rest = match runtime {
+            Runtime::Native => text.strip_prefix(&format!("{sent}{closing}")),
+            // Behind the first content the runtime moves what comes, as it comes.
+            Runtime::Worker => text.strip_prefix(&format!("{cut}\n\n")),
+        };
+        let rest = rest.unwrap_or_else(|| panic!("{text}"));
+        assert!(
+            rest.contains("\"upstream_stream_truncated\"") && rest.ends_with("\n\n"),
+            "{text}"
+        );
+        assert!(runtime == Runtime::Worker || !text.contains(half), "{text}");
+    }
+}
+
+pub(crate) fn a_stream_that_has_said_all_is_complete_however_it_ends(runtime: Runtime) {
+    let stream = [EVENT, STOP].concat();
+    let upstream = ending(&stream, true);
+    let answer = Gateway::to(runtime, &upstream, json!({"verify_end": true})).chat(BODY);
+    assert_eq!((answer.status, answer.text()), (200, stream));
+}
+
+pub(crate) fn what_comes_behind_the_end_of_a_choice_makes_it_unfinished(runtime: Runtime) {
+    let one = |event: &str| event.replace("\"index\":0", "\"index\":1");
+    for (stream, complete) in [
+        ([EVENT, STOP, EVENT].concat(), false),
+        ([EVENT, STOP, EVENT, STOP].concat(), true),
+        // Choices that are counted from one.
+        ([one(EVENT), one(STOP)].concat(), true),
+        ([one(EVENT), one(STOP), one(EVENT)].concat(), false),
+        ([one(EVENT), EVENT.to_owned(), one(STOP)].concat(), false),
+    ] {
+        let upstream = ending(&stream, false);
+        let text = Gateway::to(runtime, &upstream, json!({"verify_end": true}))
+            .chat(BODY)
+            .text();
+        let rest = text.strip_prefix(&stream).unwrap_or_else(|| panic!("{text}"));
+        assert!(if complete { rest.is_empty() } else { told(rest) }, "{text}");
     }
 }
 

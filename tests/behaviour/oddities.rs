@@ -136,7 +136,7 @@ pub(crate) fn a_secret_that_comes_in_pieces_is_redacted(runtime: Runtime) {
     }
 }
 
-pub(crate) fn a_line_that_is_cut_passes_without_secrets(runtime: Runtime) {
+pub(crate) fn an_error_that_is_cut_shows_no_secret(runtime: Runtime) {
     for keys in [json!(["up-SECRET-1"]), json!(["up-SECRET-1", "up-SECRET-2"])] {
         let upstream = Upstream::start(|received, to| {
             let key = received.one("authorization").unwrap();
@@ -147,11 +147,10 @@ pub(crate) fn a_line_that_is_cut_passes_without_secrets(runtime: Runtime) {
         });
         let gateway = Gateway::to(runtime, &upstream, json!({"api_keys": keys, "verify_end": true}));
         let text = gateway.chat(STREAM).text();
-        let cut = format!(": wait\n\n{CONTENT}data: {{\"error\":{{\"message\":\"no Bearer [redacted] fits\n\ndata: {{");
-        assert!(
-            text.starts_with(&cut) && text.contains("\"upstream_stream_truncated\""),
-            "{text}"
-        );
+        let rest = text.strip_prefix(&format!(": wait\n\n{CONTENT}"));
+        let is_news =
+            rest.is_some_and(|rest| rest.starts_with("data: {\"error\":{\"code\":\"upstream_stream_truncated\""));
+        assert!(is_news && !text.contains("up-SECRET"), "{text}");
     }
 }
 

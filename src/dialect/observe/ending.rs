@@ -16,15 +16,46 @@ pub enum Ending {
     Response,
     /// With an event that says that the message stops, or why: Anthropic's Messages.
     Message,
-    /// In a way that is not known. Only a break is told.
+    /// In a way that is not known, unless its events are of a kind whose last one is: [`Part`]. Only a break is told else.
     Unknown,
+}
+
+/// What an event is in a stream of images, of a transcription or of speech. There may be several images.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Part {
+    /// More is to come.
+    Begins,
+    /// It is complete, unless something comes behind it.
+    Ends,
+}
+
+/// What the types of such events begin with, and the last one's.
+const PARTS: [(&str, &str); 4] = [
+    ("image_generation.", "image_generation.completed"),
+    ("image_edit.", "image_edit.completed"),
+    ("transcript.text.", "transcript.text.done"),
+    ("speech.audio.", "speech.audio.done"),
+];
+
+/// An event that says itself what it is: not every upstream names its events.
+#[derive(Deserialize)]
+struct Typed<'a> {
+    #[serde(borrow, rename = "type")]
+    kind: &'a str,
 }
 
 impl Ending {
     /// The events behind which nothing more is said.
     const fn last_events(self) -> &'static [&'static str] {
         match self {
-            Self::Response => &["response.completed", "response.failed", "response.incomplete", "error"],
+            Self::Response => &[
+                "response.completed",
+                "response.failed",
+                "response.incomplete",
+                "response.cancelled",
+                "response.canceled",
+                "error",
+            ],
             Self::Message => &["message_stop", "error"],
             Self::Done | Self::Unknown => &[],
         }
@@ -35,18 +66,23 @@ impl Ending {
         self.last_events().iter().any(|end| end.as_bytes() == name)
     }
 
-    /// Whether this is the data of the last event, as it says itself: not every upstream names its events.
+    /// Whether this is the data of the last event.
     pub(super) fn is_last(self, data: &[u8]) -> bool {
-        #[derive(Deserialize)]
-        struct Typed<'a> {
-            #[serde(borrow, rename = "type")]
-            kind: &'a str,
-        }
         // Few events hold such a word, and only they are parsed.
         self.last_events()
             .iter()
             .any(|end| memmem::find(data, end.as_bytes()).is_some())
             && serde_json::from_slice::<Typed<'_>>(data).is_ok_and(|event| self.is_last_name(event.kind.as_bytes()))
+    }
+
+    /// What the event with this data is a part of, where that has an end to look for.
+    pub(super) fn part(self, data: &[u8]) -> Option<Part> {
+        if self != Self::Unknown {
+            return None;
+        }
+        let event: Typed<'_> = serde_json::from_slice(data).ok()?;
+        let (_, last) = PARTS.iter().find(|(family, _)| event.kind.starts_with(family))?;
+        Some(if event.kind == *last { Part::Ends } else { Part::Begins })
     }
 
     /// The event that tells of a stream that was cut. There is no end mark behind it.

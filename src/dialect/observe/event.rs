@@ -10,7 +10,7 @@ use crate::dialect::openai::{Usage, says_something};
 #[derive(Deserialize)]
 pub(super) struct Event<'a> {
     #[serde(borrow, default, rename = "type")]
-    pub(super) kind: Option<&'a RawValue>,
+    kind: Option<&'a RawValue>,
     #[serde(borrow, default)]
     pub(super) error: Option<&'a RawValue>,
     #[serde(borrow, default)]
@@ -24,9 +24,14 @@ pub(super) struct Event<'a> {
 }
 
 impl Event<'_> {
-    /// Whether its `type` is `kind`, as JSON.
-    pub(super) fn is(&self, kind: &str) -> bool {
-        self.kind.is_some_and(|own| own.get() == kind)
+    /// Its `type`, if that is a text.
+    pub(super) fn kind(&self) -> Option<&[u8]> {
+        let kind = self.kind?.get().as_bytes();
+        kind.strip_prefix(b"\"")?.strip_suffix(b"\"")
+    }
+
+    pub(super) fn is(&self, kind: &[u8]) -> bool {
+        self.kind() == Some(kind)
     }
 
     /// The tokens it tells of, if it does so legibly.
@@ -53,10 +58,10 @@ pub(super) struct Choice<'a> {
     #[serde(borrow, default)]
     finish_reason: Option<&'a RawValue>,
     #[serde(borrow, default)]
-    pub(super) delta: Option<&'a RawValue>,
+    delta: Option<&'a RawValue>,
     /// In the completions before Chat Completions.
     #[serde(borrow, default)]
-    pub(super) text: Option<&'a RawValue>,
+    text: Option<&'a RawValue>,
 }
 
 impl Choice<'_> {
@@ -70,8 +75,8 @@ impl Choice<'_> {
         self.error.is_some_and(|error| says_something(error.get()))
     }
 
-    /// Whether nothing but the role is in it, or an empty text.
-    pub(super) fn says_nothing(&self) -> bool {
+    /// Whether it says anything besides its role; nothing where that cannot be read.
+    pub(super) fn says(&self) -> Option<bool> {
         let empty = |value: &Value| match value {
             Value::Null => true,
             Value::String(text) => text.is_empty(),
@@ -82,10 +87,14 @@ impl Choice<'_> {
         let delta = self
             .delta
             .and_then(|delta| serde_json::from_str::<Map<String, Value>>(delta.get()).ok());
-        let silent = match delta {
-            Some(delta) => delta.iter().all(|(name, value)| name == "role" || empty(value)),
-            None => self.text.is_some_and(|text| text.get() == "\"\""),
-        };
-        !self.is_finished() && silent
+        match delta {
+            Some(delta) => Some(!delta.iter().all(|(name, value)| name == "role" || empty(value))),
+            None => self.text.map(|text| text.get() != "\"\""),
+        }
+    }
+
+    /// Whether nothing but the role is in it, or an empty text.
+    pub(super) fn says_nothing(&self) -> bool {
+        !self.is_finished() && self.says() == Some(false)
     }
 }

@@ -54,6 +54,31 @@ pub(super) fn is_no_field(line: &[u8]) -> bool {
     !fields.iter().any(is)
 }
 
+/// Whether an event of this name or type says that an answer will come, and nothing of it.
+pub(super) fn is_silent(kind: &[u8]) -> bool {
+    let silent: [&[u8]; 7] = [
+        b"response.created",
+        b"response.queued",
+        b"response.in_progress",
+        b"message_start",
+        b"ping",
+        b"keepalive",
+        b"heartbeat",
+    ];
+    silent.contains(&kind)
+}
+
+/// Whether data begins with a `type` that is not an error's.
+pub(super) fn names_another_kind(data: &[u8]) -> bool {
+    let kind = || {
+        let name = data.strip_prefix(b"{")?.trim_ascii_start().strip_prefix(b"\"type\"")?;
+        let kind = name.trim_ascii_start().strip_prefix(b":")?.trim_ascii_start();
+        let end = memchr::memchr(b'"', kind.strip_prefix(b"\"")?)?;
+        kind.get(1..=end)
+    };
+    kind().is_some_and(|kind| kind != b"error" && kind != b"response.failed")
+}
+
 /// Whether it has a member that errors have without being called one.
 pub(super) fn speaks_of_error(data: &[u8]) -> bool {
     let words: [&[u8]; 4] = [b"\"message\"", b"\"detail\"", b"\"msg\"", b"\"errors\""];
