@@ -87,12 +87,13 @@ async fn pass(relay: &mut Relay<Stream>, writable: &WritableStream) -> Result<En
 }
 
 /// Passes on what was read before and every piece up to the first content, and until no piece is on its way, or withheld, that
-/// nobody else would get. The end, if it comes.
+/// nobody else would get. Of a stream that has said all by then the rest as well: it is hardly more than the end. The end, if it
+/// comes.
 async fn begin(relay: &mut Relay<Stream>, writer: &WritableStreamDefaultWriter) -> Result<Option<End>, JsValue> {
     let read = std::mem::take(&mut relay.read);
     write(writer, &relay.passed(read)).await?;
     let started = Date::now();
-    while relay.stream.is_waiting() || relay.withholds() || !relay.has_begun() {
+    while relay.stream.is_waiting() || relay.withholds() || !relay.has_begun() || relay.observer.is_complete() {
         let limit = if relay.has_begun() {
             relay.idle_timeout
         } else {
