@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use ai_gateway::config::{Config, ROUTE_FIELDS};
+use ai_gateway::config::{Config, ROUTE_FIELDS, known_variables};
 use ai_gateway::dialect::providers::PROVIDERS;
 
 /// Pages for those who work on the gateway, or that need no words.
@@ -136,6 +136,25 @@ fn the_providers_are_listed_with_their_addresses_and_variables() {
             .collect();
         assert_eq!(listed.len(), rows.len(), "{page} lists a provider twice");
         assert_eq!(listed, known, "{page}");
+    }
+}
+
+#[test]
+fn the_variables_are_listed() {
+    // That of Docker Compose, and examples of parts.
+    let others = ["PUBLISH_PORT", "GATEWAY_ROUTES_1", "GATEWAY_ROUTES_2"];
+    let is_variable = |name: &str| {
+        let capitals = name
+            .bytes()
+            .all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_');
+        capitals && (name.contains('_') || ["HOST", "PORT", "PROVIDER"].contains(&name)) && !others.contains(&name)
+    };
+    let known = set(known_variables().filter(|name| is_variable(name)));
+    for page in ["docs/configuration.md", "docs/configuration.zh-CN.md"] {
+        let text = read(page);
+        let listed = prose(&text).flat_map(quoted).filter(|name| is_variable(name));
+        let different: Vec<_> = set(listed).symmetric_difference(&known).cloned().collect();
+        assert!(different.is_empty(), "{page} and the code differ in {different:?}");
     }
 }
 

@@ -26,7 +26,7 @@ pub use self::problem::{Problem, Problems};
 pub use self::secret::{Secret, TokenDigest};
 pub use self::server::{LogFormat, Server};
 pub use self::source::{Document, inline_routes, load};
-pub use self::variables::Variables;
+pub use self::variables::{Variables, known as known_variables};
 use crate::dialect::providers::{Dialect, KeyHeader};
 
 /// Everything the gateway needs to know.

@@ -113,7 +113,7 @@ pub(super) fn single_token() -> impl Iterator<Item = &'static str> {
 }
 
 /// Every variable that the gateway reads, on either runtime, without the numbered parts of the table.
-fn known() -> impl Iterator<Item = &'static str> {
+pub fn known() -> impl Iterator<Item = &'static str> {
     [ROUTES, ROUTES_FILE, KV]
         .into_iter()
         .chain(single_token())
