@@ -22,6 +22,8 @@ pub(super) struct Decoder {
     state: State,
     /// Bytes of extensions and trailers so far.
     aside: usize,
+    /// Whether blanks may stand behind a chunk's size, as old servers write them.
+    padded: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,6 +33,8 @@ enum State {
     Close,
     /// Within a chunk's size, of so many digits so far.
     Size(u64, u8),
+    /// Within blanks behind it.
+    Padding(u64),
     Extension(u64),
     SizeEnd(u64),
     Data(u64),
@@ -44,6 +48,7 @@ enum State {
 }
 
 impl Decoder {
+    /// For an answer: what only one reading has is read.
     pub(super) const fn new(framing: Framing) -> Self {
         let state = match framing {
             Framing::Length(0) => State::Done,
@@ -51,7 +56,19 @@ impl Decoder {
             Framing::Chunked => State::Size(0, 0),
             Framing::Close => State::Close,
         };
-        Self { state, aside: 0 }
+        Self {
+            state,
+            aside: 0,
+            padded: true,
+        }
+    }
+
+    /// For a request: only what RFC 9112 allows is read.
+    pub(super) const fn strict(framing: Framing) -> Self {
+        Self {
+            padded: false,
+            ..Self::new(framing)
+        }
     }
 
     pub(super) const fn is_done(&self) -> bool {
@@ -138,9 +155,14 @@ impl Decoder {
                 let digit = char::from(byte).to_digit(16).unwrap_or_default();
                 State::Size(size << 4 | u64::from(digit), digits + 1)
             }
-            (State::Size(size, 1..), b'\r') | (State::Extension(size), b'\r') => State::SizeEnd(size),
-            (State::Size(size, 1..), b';' | b' ' | b'\t') => State::Extension(size),
-            (State::Extension(size), byte) if byte != b'\n' => {
+            (State::Size(size, 1..) | State::Extension(size), b'\r') => State::SizeEnd(size),
+            (State::Padding(size), b'\r') if self.padded => State::SizeEnd(size),
+            (State::Size(size, 1..) | State::Padding(size), b';') => State::Extension(size),
+            (State::Size(size, 1..) | State::Padding(size), b' ' | b'\t') => {
+                self.set_aside()?;
+                State::Padding(size)
+            }
+            (State::Extension(size), byte) if is_text(byte) => {
                 self.set_aside()?;
                 State::Extension(size)
             }
@@ -150,7 +172,7 @@ impl Decoder {
             (State::DataEnd, b'\n') => State::Size(0, 0),
             (State::Line, b'\r') => State::LastEnd,
             (State::Trailer, b'\r') => State::TrailerEnd,
-            (State::Line | State::Trailer, byte) if byte != b'\n' => {
+            (State::Line | State::Trailer, byte) if is_text(byte) => {
                 self.set_aside()?;
                 State::Trailer
             }
@@ -174,6 +196,11 @@ impl Decoder {
         }
         Ok(())
     }
+}
+
+/// Whether a byte may stand in a line (RFC 9110 section 5.5).
+const fn is_text(byte: u8) -> bool {
+    byte == b'\t' || !byte.is_ascii_control()
 }
 
 /// The line that begins a chunk of `length` bytes.
@@ -241,10 +268,16 @@ mod tests {
             ";\r\n",
             "1\na",
             "1;\na",
+            "1 1\r\na",
+            " 1\r\na",
+            "1;x\ry\r\na",
+            "1;\0\r\na",
             "1\r\nab\r\n",
             "1\r\na\n",
             "0\r\n\n",
             "0\r\nx: y\n",
+            "0\r\nx: y\rz\r\n\r\n",
+            "0\r\nx: \0\r\n\r\n",
             "11111111111111111\r\n",
         ] {
             assert!(
@@ -255,6 +288,22 @@ mod tests {
         }
         let long = format!("1;{}", "x".repeat(ASIDE + 1));
         assert!(decoded(Framing::Chunked, &[long.as_bytes()]).is_err());
+    }
+
+    #[test]
+    fn blanks_behind_a_size_are_read_in_answers_alone() {
+        for (bytes, strictly) in [
+            ("1 \r\na", false),
+            ("1\t \r\na", false),
+            ("1 ;x\r\na", true),
+            ("1; x\r\na", true),
+        ] {
+            let mut decoders = [Decoder::new(Framing::Chunked), Decoder::strict(Framing::Chunked)];
+            let read = decoders
+                .each_mut()
+                .map(|decoder| decoder.decode(bytes.as_bytes(), &mut BytesMut::new()).is_ok());
+            assert_eq!(read, [true, strictly], "{}", bytes.escape_debug());
+        }
     }
 
     #[test]

@@ -9,6 +9,7 @@ use http::uri::PathAndQuery;
 use http::{Method, Request, Response, StatusCode, Uri, Version, request, response};
 
 use super::body::Framing;
+use super::host::is_host;
 use super::{HEAD_BUFFER, MAX_HEADERS, names};
 
 /// The preface of HTTP/2 (RFC 9113 section 3.4).
@@ -21,6 +22,8 @@ pub(super) enum Unreadable {
     Malformed,
     /// Both Content-Length and Transfer-Encoding.
     TwoLengths,
+    /// It names no host, several, or what is none.
+    NoHost,
     /// It stopped arriving.
     Slow,
 }
@@ -57,21 +60,28 @@ impl Search {
     }
 
     /// Takes a whole head off the buffer, if there is one. Each byte is looked at once, however slowly they come.
-    fn take(&mut self, buffer: &mut BytesMut) -> Result<Option<Bytes>, Unreadable> {
+    ///
+    /// `bare`: whether a line may end with a line feed alone.
+    fn take(&mut self, buffer: &mut BytesMut, bare: bool) -> Result<Option<Bytes>, Unreadable> {
         if self.seen == 0 {
             // What some clients send behind a body (RFC 9112 section 2.2).
             while buffer.starts_with(b"\r\n") {
                 let _ = buffer.split_to(2);
             }
         }
-        let end = memchr::memchr_iter(b'\n', &buffer[self.seen..]).find_map(|at| {
+        let mut end = None;
+        for at in memchr::memchr_iter(b'\n', &buffer[self.seen..]) {
             let at = self.seen + at;
-            match &buffer[at + 1..] {
-                [b'\n', ..] => Some(at + 2),
-                [b'\r', b'\n', ..] => Some(at + 3),
-                _ => None,
+            if !bare && !buffer[..at].ends_with(b"\r") {
+                return Err(Unreadable::Malformed);
             }
-        });
+            end = match &buffer[at + 1..] {
+                [b'\n', ..] if bare => Some(at + 2),
+                [b'\r', b'\n', ..] => Some(at + 3),
+                _ => continue,
+            };
+            break;
+        }
         match end {
             Some(end) if end <= HEAD_BUFFER => {
                 self.seen = 0;
@@ -101,7 +111,7 @@ impl From<httparse::Error> for Unreadable {
 /// Reads the head of a request; nothing while it is not whole.
 pub(super) fn request(search: &mut Search, buffer: &mut BytesMut) -> Result<Option<RequestHead>, Unreadable> {
     let begins = search.seen == 0;
-    let Some(head) = search.take(buffer)? else {
+    let Some(head) = search.take(buffer, false)? else {
         // What can be no head need not be waited for.
         let hopeless = begins && !buffer.is_empty() && {
             let parsed = httparse::Request::new(&mut []).parse(buffer);
@@ -127,8 +137,11 @@ pub(super) fn request(search: &mut Search, buffer: &mut BytesMut) -> Result<Opti
     };
     let read = Fields::read(&head, parsed.headers)?;
     // Whom it is for must not depend on who reads it (RFC 9112 section 3.2).
-    if read.headers.get_all(header::HOST).iter().nth(1).is_some() {
-        return Err(Unreadable::Malformed);
+    let mut hosts = read.headers.get_all(header::HOST).iter();
+    match (hosts.next(), hosts.next()) {
+        (Some(host), None) if is_host(host.as_bytes()) => {}
+        (None, None) if version == 0 => {}
+        _ => return Err(Unreadable::NoHost),
     }
     let framing = match read.coding {
         _ if read.coding.is_some() && read.length.is_some() => return Err(Unreadable::TwoLengths),
@@ -151,13 +164,24 @@ fn uri(method: &Method, target: Bytes) -> Result<Uri, Unreadable> {
         let path = PathAndQuery::from_maybe_shared(target).map_err(|_| Unreadable::Malformed)?;
         return Ok(Uri::from(path));
     }
-    Uri::from_maybe_shared(target).map_err(|_| Unreadable::Malformed)
+    let uri = Uri::from_maybe_shared(target).map_err(|_| Unreadable::Malformed)?;
+    let fits = match (uri.scheme_str(), uri.authority()) {
+        (Some(scheme), Some(authority)) => {
+            let is_http = ["http", "https"].iter().any(|http| scheme.eq_ignore_ascii_case(http));
+            is_http && is_host(authority.as_str().as_bytes())
+        }
+        (None, Some(_)) => method == Method::CONNECT,
+        // All of the server, which is not a path.
+        (None, None) => method == Method::OPTIONS && uri.path() == "*",
+        (Some(_), None) => false,
+    };
+    if fits { Ok(uri) } else { Err(Unreadable::Malformed) }
 }
 
 /// Reads the head of an answer; nothing while it is not whole.
 pub(super) fn answer(search: &mut Search, buffer: &mut BytesMut) -> Result<Option<AnswerHead>, Unreadable> {
     let begins = search.seen == 0;
-    let Some(head) = search.take(buffer)? else {
+    let Some(head) = search.take(buffer, true)? else {
         let hopeless = begins && {
             let parsed = httparse::Response::new(&mut []).parse(buffer);
             parsed.is_err_and(|error| error != httparse::Error::TooManyHeaders)
@@ -260,137 +284,4 @@ fn lists(value: &[u8], word: &[u8]) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    fn read(text: &str) -> Result<Option<RequestHead>, Unreadable> {
-        request(&mut Search::new(), &mut BytesMut::from(text))
-    }
-
-    fn head(fields: &str) -> Result<RequestHead, Unreadable> {
-        read(&format!("POST /v1/x?y=1 HTTP/1.1\r\n{fields}\r\n")).map(Option::unwrap)
-    }
-
-    #[test]
-    fn a_request_says_where_it_ends_in_one_way_or_is_refused() {
-        let framing = |fields| head(fields).map(|head| head.framing);
-        assert_eq!(framing(""), Ok(Framing::Length(0)));
-        assert_eq!(framing("content-length: 7\r\n"), Ok(Framing::Length(7)));
-        assert_eq!(
-            framing("content-length: 7\r\ncontent-length: 7\r\n"),
-            Ok(Framing::Length(7))
-        );
-        assert_eq!(framing("content-length: 7, 7\r\n"), Ok(Framing::Length(7)));
-        assert_eq!(framing("Transfer-Encoding: Chunked\r\n"), Ok(Framing::Chunked));
-        for malformed in [
-            "content-length: 7, 8\r\n",
-            "content-length: 7\r\ncontent-length: 8\r\n",
-            "content-length: +7\r\n",
-            "content-length: -7\r\n",
-            "content-length: 0x7\r\n",
-            "content-length:\r\n",
-            "content-length: 7 7\r\n",
-            "content-length: 99999999999999999999\r\n",
-            "content-length : 7\r\n",
-            " content-length: 7\r\n",
-            "a: b\r\n content-length: 7\r\n",
-            "transfer-encoding: gzip, chunked\r\n",
-            "transfer-encoding: chunked\r\ntransfer-encoding: chunked\r\n",
-            "transfer-encoding: xchunked\r\n",
-            "transfer-encoding: \x0bchunked\r\n",
-            "transfer-encoding:\r\n",
-            "a\0: b\r\n",
-            "a: b\0\r\n",
-            "a: b\rc: d\r\n",
-            "host: a\r\nhost: a\r\n",
-        ] {
-            assert_eq!(
-                framing(malformed),
-                Err(Unreadable::Malformed),
-                "{}",
-                malformed.escape_debug()
-            );
-        }
-        for two in [
-            "content-length: 7\r\ntransfer-encoding: chunked\r\n",
-            "transfer-encoding: identity\r\ncontent-length: 7\r\n",
-        ] {
-            assert_eq!(framing(two), Err(Unreadable::TwoLengths));
-        }
-        let old = read("POST / HTTP/1.0\r\ntransfer-encoding: chunked\r\n\r\n");
-        assert_eq!(old.unwrap_err(), Unreadable::Malformed);
-    }
-
-    #[test]
-    fn a_connection_is_kept_as_its_version_has_it() {
-        let keeps = |text: &str| read(text).unwrap().unwrap().keep;
-        assert!(keeps("GET / HTTP/1.1\r\n\r\n"));
-        assert!(!keeps("GET / HTTP/1.1\r\nconnection: x, Close\r\n\r\n"));
-        assert!(!keeps("GET / HTTP/1.0\r\n\r\n"));
-        assert!(keeps("GET / HTTP/1.0\r\nconnection: Keep-Alive\r\n\r\n"));
-    }
-
-    #[test]
-    fn what_can_be_no_head_is_not_waited_for() {
-        assert_eq!(read("\x16\x03\x01").unwrap_err(), Unreadable::Malformed);
-        assert_eq!(read("nonsense\r\n").unwrap_err(), Unreadable::Malformed);
-        assert!(read("GET / HTTP/1.1\r\na: b\r\n").unwrap().is_none());
-        assert!(read("").unwrap().is_none());
-        let many = format!("GET / HTTP/1.1\r\n{}\r\n", "a: b\r\n".repeat(MAX_HEADERS + 1));
-        assert_eq!(read(&many).unwrap_err(), Unreadable::TooLarge);
-        let long = format!("GET / HTTP/1.1\r\na: {}", "b".repeat(HEAD_BUFFER));
-        assert_eq!(read(&long).unwrap_err(), Unreadable::TooLarge);
-    }
-
-    #[test]
-    fn an_answer_says_where_it_ends() {
-        let read = |fields: &str| {
-            let text = format!("HTTP/1.1 200 Fine\r\n{fields}\r\n");
-            answer(&mut Search::new(), &mut BytesMut::from(&*text)).map(|head| {
-                let head = head.unwrap();
-                (head.framing, head.keep, head.parts.headers.len())
-            })
-        };
-        assert_eq!(read("content-length: 7\r\n"), Ok((Framing::Length(7), true, 1)));
-        assert_eq!(read("transfer-encoding: chunked\r\n"), Ok((Framing::Chunked, true, 1)));
-        assert_eq!(
-            read("connection: close\r\ncontent-length: 7\r\n"),
-            Ok((Framing::Length(7), false, 2))
-        );
-        assert_eq!(read(""), Ok((Framing::Close, false, 0)));
-        assert_eq!(read("transfer-encoding: gzip\r\n"), Ok((Framing::Close, false, 1)));
-        // Only one of them may be believed, and never again on this connection (RFC 9112 section 6.3).
-        assert_eq!(
-            read("content-length: 7\r\ntransfer-encoding: chunked\r\n"),
-            Ok((Framing::Chunked, false, 1))
-        );
-        assert_eq!(read("content-length: x\r\n"), Err(Unreadable::Malformed));
-    }
-
-    proptest! {
-        #[test]
-        fn how_a_head_arrives_never_shows(cut in 0_usize..60, line in prop_oneof![Just("\r\n"), Just("\n")]) {
-            let text = format!("\r\nPOST /v1 HTTP/1.1{line}host: x{line}content-length: 4{line}{line}body");
-            let cut = cut.min(text.len() - 4);
-            let (mut search, mut buffer) = (Search::new(), BytesMut::new());
-            let mut found = None;
-            for piece in [&text[..cut], &text[cut..]] {
-                buffer.extend_from_slice(piece.as_bytes());
-                if found.is_none() {
-                    found = request(&mut search, &mut buffer).unwrap();
-                }
-            }
-            prop_assert_eq!(found.unwrap().framing, Framing::Length(4));
-            prop_assert_eq!(&buffer[..], b"body");
-        }
-
-        #[test]
-        fn no_bytes_panic(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
-            let bytes = BytesMut::from(&bytes[..]);
-            let _ = request(&mut Search::new(), &mut bytes.clone());
-            let _ = answer(&mut Search::new(), &mut { bytes });
-        }
-    }
-}
+mod tests;

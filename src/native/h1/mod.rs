@@ -6,6 +6,7 @@ mod body;
 mod client;
 mod connection;
 mod head;
+mod host;
 mod names;
 mod server;
 mod write;
@@ -19,7 +20,8 @@ use tokio::io::{AsyncRead, ReadBuf};
 
 pub(super) use self::client::{Answer, Exchange};
 pub(super) use self::connection::RequestBody;
-pub(super) use self::server::{HEAD_TIMEOUT, serve};
+pub(super) use self::host::is_host;
+pub(super) use self::server::{HEAD_TIMEOUT, no_host, serve};
 
 /// The largest head that is read. The core has a limit of its own below it, and can say what is wrong.
 pub(super) const HEAD_BUFFER: usize = 64 * 1024;

@@ -143,8 +143,9 @@ fn explained(unreadable: Unreadable) -> Error {
         ),
         Unreadable::Malformed => Error::new(
             Kind::MalformedRequest,
-            "The request is not well-formed HTTP; look for control characters in its headers, and for its length.",
+            "The request is not well-formed HTTP; look for control characters and bare line feeds in its headers, and for its length.",
         ),
+        Unreadable::NoHost => no_host(),
         Unreadable::TwoLengths => Error::new(
             Kind::MalformedRequest,
             "The request has both Transfer-Encoding and Content-Length; send one of them.",
@@ -154,6 +155,14 @@ fn explained(unreadable: Unreadable) -> Error {
             "The request's headers stopped arriving; send it again.",
         ),
     }
+}
+
+/// The refusal of a request that names no host, or several.
+pub(in crate::native) fn no_host() -> Error {
+    Error::new(
+        Kind::MalformedRequest,
+        "The request does not say in one way which host it is for; send one Host header, with a name or an address.",
+    )
 }
 
 /// What of a request decides how it is answered.
