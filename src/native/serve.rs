@@ -57,6 +57,9 @@ pub(super) fn client() -> Result<Client, String> {
 pub(super) fn run(config: Config, server: &Server, reloads: bool) -> Result<(), String> {
     let client = client()?;
     log::keep_writing();
+    if let Some(warning) = files::raise_limit(server.max_concurrent) {
+        say(&warning);
+    }
     let (table, config) = watch::channel(Arc::new(config));
     let state = Serving {
         config,
@@ -98,6 +101,7 @@ async fn listen(state: Serving, server: &Server) -> Result<(), String> {
         env!("CARGO_PKG_VERSION")
     ));
 
+    let mut unaccepted = Unaccepted::default();
     loop {
         tokio::select! {
             _ = terminate.recv() => break,
@@ -108,8 +112,9 @@ async fn listen(state: Serving, server: &Server) -> Result<(), String> {
                     let _ = stream.set_nodelay(true);
                     tokio::spawn(h1::serve(stream, state.clone()));
                 }
-                // Out of file descriptors, most likely: others will be closed soon.
-                Err(_) => tokio::time::sleep(Duration::from_millis(50)).await,
+                Err(error) => if let Some(pause) = unaccepted.note(&error) {
+                    tokio::time::sleep(pause).await;
+                },
             },
         }
     }

@@ -29,6 +29,8 @@ pub(crate) enum Runtime {
     Worker,
 }
 
+const BINARY: &str = env!("CARGO_BIN_EXE_ai-gateway");
+
 /// A running gateway; it ends with the test.
 pub(crate) struct Gateway {
     process: Child,
@@ -42,19 +44,23 @@ impl Gateway {
     /// A gateway with these variables and no others. On the Worker `GATEWAY_KV` is the address of what stands in for a KV
     /// namespace, and a name behind `JSON ` that of a binding which is no text.
     pub(crate) fn start(runtime: Runtime, variables: &[(&str, &str)]) -> Self {
-        let port = free_port();
-        let folder = tempfile::tempdir().unwrap();
-        let mut command = match runtime {
-            Runtime::Native => {
-                let mut command = Command::new(env!("CARGO_BIN_EXE_ai-gateway"));
-                command
-                    .env_clear()
-                    .env("PORT", port.to_string())
-                    .envs(variables.iter().copied());
-                command
-            }
+        let (port, folder) = (free_port(), tempfile::tempdir().unwrap());
+        let command = match runtime {
+            Runtime::Native => binary(Command::new(BINARY), port, variables),
             Runtime::Worker => workerd(folder.path(), port, variables),
         };
+        Self::run(command, port, folder, variables)
+    }
+
+    /// The same binary, started by a shell that says this first: `ulimit`, for one.
+    pub(crate) fn after(words: &str, variables: &[(&str, &str)]) -> Self {
+        let (port, folder) = (free_port(), tempfile::tempdir().unwrap());
+        let mut command = Command::new("/bin/sh");
+        command.args(["-c", &format!("{words} && exec {BINARY}")]);
+        Self::run(binary(command, port, variables), port, folder, variables)
+    }
+
+    fn run(mut command: Command, port: u16, folder: TempDir, variables: &[(&str, &str)]) -> Self {
         let file = |name: &str| File::create(folder.path().join(name)).unwrap();
         let process = command
             .stdout(file("stdout"))
@@ -271,6 +277,14 @@ pub(crate) fn chat(fields: &str, body: &str) -> String {
         &format!("content-type: application/json\r\n{fields}"),
         body,
     )
+}
+
+fn binary(mut command: Command, port: u16, variables: &[(&str, &str)]) -> Command {
+    command
+        .env_clear()
+        .env("PORT", port.to_string())
+        .envs(variables.iter().copied());
+    command
 }
 
 /// The command that serves the Worker with `variables` as its bindings.
