@@ -37,6 +37,8 @@ mod ends;
 mod failover;
 #[path = "behaviour/faults.rs"]
 mod faults;
+#[path = "behaviour/files.rs"]
+mod files;
 #[path = "behaviour/forms.rs"]
 mod forms;
 #[path = "behaviour/headers.rs"]
@@ -75,6 +77,8 @@ mod refusals;
 mod rests;
 #[path = "behaviour/routes.rs"]
 mod routes;
+#[path = "behaviour/silent_readers.rs"]
+mod silent_readers;
 #[path = "behaviour/slow_readers.rs"]
 mod slow_readers;
 #[path = "behaviour/soak.rs"]
@@ -83,6 +87,8 @@ mod soak;
 mod sockets;
 #[path = "behaviour/streams.rs"]
 mod streams;
+#[path = "behaviour/strict_heads.rs"]
+mod strict_heads;
 mod support;
 #[path = "behaviour/surface.rs"]
 mod surface;

@@ -20,6 +20,8 @@ pub struct Server {
     pub max_concurrent: usize,
     /// How long open requests may go on after a signal to stop.
     pub drain_timeout: Duration,
+    /// How long a client may take nothing of what it is sent.
+    pub send_timeout: Duration,
     /// How requests are logged.
     pub log_format: LogFormat,
 }
@@ -57,7 +59,7 @@ fn is_proxy(text: &str) -> bool {
 }
 
 impl Server {
-    /// Reads `HOST`, `PORT`, `MAX_CONCURRENT`, `DRAIN_TIMEOUT` and `LOG_FORMAT`, and looks at the proxies.
+    /// Reads `HOST`, `PORT`, `MAX_CONCURRENT`, `DRAIN_TIMEOUT`, `SEND_TIMEOUT` and `LOG_FORMAT`, and looks at the proxies.
     ///
     /// # Errors
     /// Every one that cannot be read.
@@ -81,6 +83,7 @@ impl Server {
             "a number of requests from 1 to 1000000",
         );
         let drain = number("DRAIN_TIMEOUT", 30, 0..=86_400, "a number of seconds up to 86400");
+        let send = number("SEND_TIMEOUT", 60, 1..=86_400, "a number of seconds from 1 to 86400");
         let log_format = match reading.get("LOG_FORMAT") {
             None | Some("json") => LogFormat::Json,
             Some("text") => LogFormat::Text,
@@ -103,6 +106,7 @@ impl Server {
             port: u16::try_from(port).unwrap_or(8000),
             max_concurrent: usize::try_from(max_concurrent).unwrap_or(8192),
             drain_timeout: Duration::from_secs(drain),
+            send_timeout: Duration::from_secs(send),
             log_format,
         };
         if reading.problems.is_empty() {

@@ -81,13 +81,14 @@ pub(super) const SINGLE: [&str; 10] = [
 ];
 
 /// The settings of the gateway itself.
-const SETTINGS: [&str; 15] = [
+const SETTINGS: [&str; 16] = [
     "CORS_ORIGINS",
     "BODY_LIMIT",
     "HOST",
     "PORT",
     "MAX_CONCURRENT",
     "DRAIN_TIMEOUT",
+    "SEND_TIMEOUT",
     "LOG_FORMAT",
     "SSL_CERT_FILE",
     "HTTPS_PROXY",

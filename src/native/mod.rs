@@ -1,12 +1,14 @@
 //! The native shell: sockets, clock, process and log, around the same core as the Worker.
 
 mod alarm;
-mod begun;
 mod cli;
 mod client;
+mod client_io;
 mod connect;
+mod files;
 mod frames;
 mod h1;
+mod http2;
 mod log;
 mod outgoing;
 mod pool;

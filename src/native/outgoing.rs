@@ -76,6 +76,12 @@ impl Outgoing {
         }
     }
 
+    /// Takes note that not all of what was taken went out: `left` bytes did not, or their client was given up or had left.
+    pub(super) fn lost(&mut self, left: usize, given_up: bool) {
+        self.log.bytes = self.log.bytes.saturating_sub(left as u64);
+        self.log.complete &= left == 0 && !given_up;
+    }
+
     pub(super) const fn log(&mut self) -> &mut Entry {
         &mut self.log
     }

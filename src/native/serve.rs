@@ -1,27 +1,19 @@
 //! Listening: connections in, the core's answers out, and leaving in good order.
 
-use std::convert::Infallible;
-use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
 use http::{HeaderMap, Method, Request, Response};
-use hyper::body::Incoming;
-use hyper::server::conn::http2;
-use hyper::service::service_fn;
 use hyper_util::client::proxy::matcher::Matcher;
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
 use super::Native;
-use super::begun::Begun;
 use super::cli::{runtime, say, variables};
 use super::client::Client;
-use super::frames::Frames;
-use super::h1::{self, HEAD_TIMEOUT};
+use super::files::{self, Unaccepted};
+use super::h1;
 use super::log::{self, Entry};
 use super::outgoing::Outgoing;
 use super::reload::keep_reading;
@@ -32,21 +24,6 @@ use crate::gateway::{Gateway, State};
 
 /// How long requests that are cut off may take to be gone, and the last lines of the log to be read.
 const CUT_OFF: Duration = Duration::from_millis(500);
-
-/// How much of a stream may wait for a slow HTTP/2 client, in bytes, when the next piece is asked for: as good as nothing.
-const SEND_BUFFER: usize = 1;
-
-/// The most requests of one HTTP/2 connection, and how much of each one's body may wait for a slow upstream, in bytes: no upload is in
-/// another one's way.
-const MOST: u32 = 200;
-const WINDOW: u32 = 256 * 1024;
-
-/// The largest head that is read over HTTP/2, in bytes. Beyond it hyper refuses by itself, in fewer words.
-const FIELDS: u32 = 256 * 1024;
-
-/// How often an HTTP/2 client is asked whether it is there, and how long it may take to say so.
-const PING: Duration = Duration::from_secs(20);
-const PONG: Duration = Duration::from_secs(10);
 
 /// The way to the upstreams, as the environment has it.
 pub(super) fn client() -> Result<Client, String> {
@@ -67,6 +44,7 @@ pub(super) fn run(config: Config, server: &Server, reloads: bool) -> Result<(), 
         native: Native { client },
         admission: Arc::new(Semaphore::new(server.max_concurrent)),
         log_format: server.log_format,
+        send_timeout: server.send_timeout,
         stopping: watch::Sender::new(false),
     };
     let runtime = runtime()?;
@@ -146,6 +124,7 @@ pub(super) struct Serving {
     native: Native,
     admission: Arc<Semaphore>,
     log_format: LogFormat,
+    send_timeout: Duration,
     /// Whether the process is to stop. It does when nobody listens to this any more.
     stopping: watch::Sender<bool>,
 }
@@ -162,6 +141,16 @@ impl Serving {
 
     pub(super) fn is_stopping(&self) -> bool {
         self.memory.is_draining()
+    }
+
+    /// How long a client may take nothing of what it is sent.
+    pub(super) const fn send_timeout(&self) -> Duration {
+        self.send_timeout
+    }
+
+    /// Tells when the process is to stop, which waits for whoever holds this.
+    pub(super) fn stopping(&self) -> watch::Receiver<bool> {
+        self.stopping.subscribe()
     }
 
     pub(super) async fn answer(&self, request: Request<Stream>) -> Response<Outgoing> {
@@ -192,47 +181,5 @@ impl Serving {
         let mut log = Entry::new(self.log_format, gateway.record(&unknown));
         let response = gateway.refuse("", &unknown, error, &mut log.record);
         response.map(|body| Outgoing::new(body, log, (None, self.stopping.subscribe())))
-    }
-
-    /// Serves a connection on which HTTP/2 has begun.
-    pub(super) async fn serve_http2(&self, io: TcpStream, begun: Bytes) {
-        let mut stopping = self.stopping.subscribe();
-        let asks = Notify::new();
-        let service = service_fn(|request: Request<Incoming>| {
-            asks.notify_one();
-            let serving = self.clone();
-            async move {
-                let is_head = request.method() == Method::HEAD;
-                let mut answer = serving.answer(request.map(Stream::from_client)).await;
-                if is_head {
-                    answer.body_mut().skip();
-                }
-                Ok::<_, Infallible>(answer.map(Frames))
-            }
-        });
-        let mut connection = pin!(
-            http2::Builder::new(TokioExecutor::new())
-                .timer(TokioTimer::new())
-                .max_header_list_size(FIELDS)
-                .max_send_buf_size(SEND_BUFFER)
-                .max_concurrent_streams(MOST)
-                .initial_stream_window_size(WINDOW)
-                .initial_connection_window_size(MOST * WINDOW)
-                // A client that never asks for anything, or never finishes to ask, does not answer this either.
-                .keep_alive_interval(PING)
-                .keep_alive_timeout(PONG)
-                .serve_connection(TokioIo::new(Begun::new(io, begun)), service)
-        );
-        // The head of its first request has as long as one over HTTP/1.1; later ones are looked after by the pings.
-        tokio::select! {
-            _ = connection.as_mut() => return,
-            begun = tokio::time::timeout(HEAD_TIMEOUT, asks.notified()) => if begun.is_err() { return },
-            _ = stopping.wait_for(|stopping| *stopping) => {}
-        }
-        tokio::select! {
-            _ = connection.as_mut() => return,
-            _ = stopping.wait_for(|stopping| *stopping) => connection.as_mut().graceful_shutdown(),
-        }
-        let _ = connection.await;
     }
 }

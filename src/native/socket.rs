@@ -9,9 +9,9 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures_util::future::{Either, select};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, split};
-use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep_until, timeout};
 
+use super::client_io::ClientIo;
 use super::connect::Io;
 use super::log::Entry;
 
@@ -21,15 +21,16 @@ const BUFFER: usize = 16 * 1024;
 /// How long one side may go on when the other has said its last.
 const HALF_CLOSED: Duration = Duration::from_secs(10);
 
-/// Joins both sides until they are closed, or silent for `idle`. With each comes what it has sent already.
-pub(super) async fn join(client: (TcpStream, Bytes), upstream: (Io, Bytes), idle: Duration, log: &mut Entry) {
-    let ((client, from_client_first), (upstream, from_upstream_first)) = (client, upstream);
+/// Joins both sides until they are closed, silent for `idle`, or the client takes nothing for too long. With the upstream comes
+/// what it has sent already.
+pub(super) async fn join(client: ClientIo, upstream: (Io, Bytes), idle: Duration, log: &mut Entry) {
+    let (upstream, first) = upstream;
     let (from_client, to_client) = split(client);
     let (from_upstream, to_upstream) = split(upstream);
     let (up, down) = (Moved::new(), Moved::new());
     let both = async {
-        let sending = pin!(move_all(from_client_first, from_client, to_upstream, &up));
-        let receiving = pin!(move_all(from_upstream_first, from_upstream, to_client, &down));
+        let sending = pin!(move_all(Bytes::new(), from_client, to_upstream, &up));
+        let receiving = pin!(move_all(first, from_upstream, to_client, &down));
         match select(sending, receiving).await {
             Either::Left((Ok(()), other)) => timeout(HALF_CLOSED, other).await.is_ok_and(|ended| ended.is_ok()),
             Either::Right((Ok(()), other)) => timeout(HALF_CLOSED, other).await.is_ok_and(|ended| ended.is_ok()),

@@ -69,7 +69,7 @@ fn open(gateway: &Gateway, path: &str, fields: &[(&'static str, &str)]) -> Opene
     })
 }
 
-fn opened(gateway: &Gateway, path: &str) -> Socket {
+pub(crate) fn opened(gateway: &Gateway, path: &str) -> Socket {
     open(gateway, path, &[("authorization", &format!("Bearer {TOKEN}"))])
         .unwrap()
         .0

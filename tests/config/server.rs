@@ -16,6 +16,7 @@ fn what_is_not_set_has_its_default() {
         port: 8000,
         max_concurrent: 8192,
         drain_timeout: Duration::from_secs(30),
+        send_timeout: Duration::from_secs(60),
         log_format: LogFormat::Json,
     };
     assert_eq!(server(&[]).unwrap(), expected);
@@ -28,6 +29,7 @@ fn what_is_set_counts() {
         ("PORT", "80"),
         ("MAX_CONCURRENT", "7"),
         ("DRAIN_TIMEOUT", "5"),
+        ("SEND_TIMEOUT", "6"),
         ("LOG_FORMAT", "text"),
     ];
     let expected = Server {
@@ -35,6 +37,7 @@ fn what_is_set_counts() {
         port: 80,
         max_concurrent: 7,
         drain_timeout: Duration::from_secs(5),
+        send_timeout: Duration::from_secs(6),
         log_format: LogFormat::Text,
     };
     assert_eq!(server(&set).unwrap(), expected);
@@ -46,10 +49,11 @@ fn every_bad_value_is_named() {
         ("PORT", "65536"),
         ("MAX_CONCURRENT", "0"),
         ("DRAIN_TIMEOUT", "-1"),
+        ("SEND_TIMEOUT", "0"),
         ("LOG_FORMAT", "xml"),
     ];
     let problems = server(&bad).unwrap_err();
-    assert_eq!(problems.len(), 4);
+    assert_eq!(problems.len(), bad.len());
     for (name, _) in bad {
         assert!(problems.to_string().contains(name), "{problems}");
     }

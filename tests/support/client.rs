@@ -83,6 +83,11 @@ impl Exchange {
         self.stream.write_all(bytes)
     }
 
+    /// Reads what is there next; nothing at the end of the connection.
+    pub(crate) fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.stream.read(buffer)
+    }
+
     /// Forgets what has come so far: an interim answer.
     pub(crate) fn forget(&mut self) {
         self.bytes.clear();

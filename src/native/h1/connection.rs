@@ -2,10 +2,12 @@
 
 use std::future::poll_fn;
 use std::io::{self, IoSlice};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker, ready};
+use std::time::Duration;
 
-use bytes::{Buf, BufMut, Bytes, BytesMut};
+use bytes::{Buf, BufMut, BytesMut};
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
@@ -13,14 +15,22 @@ use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use super::body::{Decoder, Framing};
 use super::head::{PREFACE, RequestHead, Search, Unreadable, request};
 use super::{HEAD_BUFFER, READ, SCRATCH, poll_scratch};
-use crate::native::{DISCARD_LIMIT, DISCARD_TIME};
+use crate::native::client_io::{ClientIo, given_up, write_past};
+use crate::native::{DISCARD_LIMIT, DISCARD_TIME, boxed};
 
 /// What is written at once as one piece.
 const TOGETHER: usize = 8 * 1024;
 
+/// What a client waits for that sends a body only when it may (RFC 9110 section 10.1.1).
+const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
+
 /// A client's connection.
 pub(super) struct Connection {
     to: OwnedWriteHalf,
+    /// How long the client may take nothing of what is written.
+    patience: Duration,
+    /// It has taken less in that time than tokio hears of.
+    slow: AtomicBool,
     reading: Mutex<Reading>,
 }
 
@@ -31,10 +41,29 @@ struct Reading {
     search: Search,
     /// Of the request that is served.
     body: Decoder,
-    /// The client waits to be told that it may send the body.
-    expects: bool,
+    /// What is still to be written so that a client which waits for it sends the body.
+    interim: &'static [u8],
     /// The task that serves the connection, while somebody else may be reading the body.
     server: Option<Waker>,
+}
+
+impl Reading {
+    /// Writes what there is room for of an interim answer. The rest follows when there is more: meanwhile the body may come all
+    /// the same.
+    fn write_interim(&mut self, to: &OwnedWriteHalf, context: &mut Context<'_>) -> io::Result<()> {
+        while !self.interim.is_empty() {
+            match to.try_write(self.interim) {
+                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    if to.as_ref().poll_write_ready(context)?.is_pending() {
+                        break;
+                    }
+                }
+                written => self.interim = &self.interim[written?..],
+            }
+        }
+        Ok(())
+    }
 }
 
 /// What begins on a connection.
@@ -46,16 +75,18 @@ pub(super) enum Begun {
 }
 
 impl Connection {
-    pub(super) fn new(io: TcpStream) -> Self {
+    pub(super) fn new(io: TcpStream, patience: Duration) -> Self {
         let (from, to) = io.into_split();
         Self {
             to,
+            patience,
+            slow: AtomicBool::new(false),
             reading: Mutex::new(Reading {
                 from,
                 buffer: BytesMut::new(),
                 search: Search::new(),
-                body: Decoder::new(Framing::Length(0)),
-                expects: false,
+                body: Decoder::strict(Framing::Length(0)),
+                interim: b"",
                 server: None,
             }),
         }
@@ -77,8 +108,8 @@ impl Connection {
             if !PREFACE.starts_with(buffer)
                 && let Some(head) = request(&mut reading.search, buffer)?
             {
-                reading.body = Decoder::new(head.framing);
-                reading.expects = head.expects;
+                reading.body = Decoder::strict(head.framing);
+                reading.interim = if head.expects { CONTINUE } else { b"" };
                 return Poll::Ready(Ok(Begun::Request(Box::new(head))));
             }
             match ready!(poll_more(&mut reading.from, buffer, context)) {
@@ -122,28 +153,51 @@ impl Connection {
         self.reading().body.is_done()
     }
 
-    /// The answer has begun: the client no longer waits to be told that it may send the body.
-    pub(super) fn answers(&self) {
-        self.reading().expects = false;
+    /// To be called when the answer begins: the client need not be told any more that it may send the body. What has to go out
+    /// before the answer, where that has been told in part.
+    pub(super) fn answers(&self) -> &'static [u8] {
+        let interim = std::mem::take(&mut self.reading().interim);
+        if interim.len() < CONTINUE.len() { interim } else { b"" }
     }
 
     /// Writes all of `pieces`, in as few calls as the operating system allows.
+    ///
+    /// # Errors
+    /// Also where the client takes nothing for too long.
     pub(super) async fn write(&self, mut pieces: [&[u8]; 3]) -> io::Result<()> {
         while pieces.iter().any(|piece| !piece.is_empty()) {
-            match self.try_write(&pieces) {
+            let mut written = match self.try_write(&pieces) {
                 Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
-                Ok(mut written) => {
-                    for piece in &mut pieces {
-                        let gone = written.min(piece.len());
-                        piece.advance(gone);
-                        written -= gone;
-                    }
-                }
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.to.writable().await?,
-                Err(error) => return Err(error),
+                // Boxed: most clients read as fast as they are written to.
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => boxed(|| self.room(&pieces)).await?,
+                written => written?,
+            };
+            for piece in &mut pieces {
+                let gone = written.min(piece.len());
+                piece.advance(gone);
+                written -= gone;
             }
         }
         Ok(())
+    }
+
+    /// Waits for room in the socket. How much was written meanwhile.
+    async fn room(&self, pieces: &[&[u8]; 3]) -> io::Result<usize> {
+        let write_past = || {
+            let first = pieces.iter().find(|piece| !piece.is_empty())?;
+            let written = write_past(self.to.as_ref(), first);
+            self.slow.store(written.is_some(), Ordering::Relaxed);
+            written
+        };
+        if self.slow.load(Ordering::Relaxed)
+            && let Some(written) = write_past()
+        {
+            return Ok(written);
+        }
+        match tokio::time::timeout(self.patience, self.to.writable()).await {
+            Ok(room) => room.map(|()| 0),
+            Err(_) => write_past().ok_or_else(|| given_up(self.to.as_ref())),
+        }
     }
 
     fn try_write(&self, pieces: &[&[u8]; 3]) -> io::Result<usize> {
@@ -162,11 +216,11 @@ impl Connection {
         })
     }
 
-    /// The socket, and what has come over it already.
-    pub(super) fn into_parts(self) -> io::Result<(TcpStream, Bytes)> {
+    /// The socket in one piece, with what has come over it already.
+    pub(super) fn into_io(self) -> io::Result<ClientIo> {
         let reading = self.reading.into_inner().unwrap_or_else(PoisonError::into_inner);
         let io = reading.from.reunite(self.to).map_err(io::Error::other)?;
-        Ok((io, reading.buffer.freeze()))
+        Ok(ClientIo::new(io, reading.buffer.freeze(), self.patience))
     }
 
     /// Lets the connection break when it is dropped, rather than end.
@@ -240,11 +294,7 @@ impl RequestBody {
                 buffer.advance(read);
                 continue;
             }
-            if reading.expects {
-                // Tried once: a client whose connection has no room for this has bytes of ours to read first.
-                let _ = connection.to.try_write(b"HTTP/1.1 100 Continue\r\n\r\n");
-                reading.expects = false;
-            }
+            reading.write_interim(&connection.to, context)?;
             let Reading { from, buffer, body, .. } = &mut *reading;
             let room = out.capacity() - out.len();
             let read = match body.left() {
@@ -277,3 +327,6 @@ impl RequestBody {
         self.0.reading().body.left()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -19,6 +19,7 @@ use crate::error::{Error, Kind};
 use crate::native::alarm::Alarm;
 use crate::native::boxed;
 use crate::native::frames::Sending;
+use crate::native::http2;
 use crate::native::outgoing::Outgoing;
 use crate::native::serve::Serving;
 use crate::native::socket;
@@ -37,7 +38,7 @@ const HEAD: usize = 1024;
 ///
 /// What most connections never do is boxed: a connection has room in memory for the largest thing that it may do.
 pub(in crate::native) async fn serve(io: TcpStream, serving: Serving) {
-    let connection = Arc::new(Connection::new(io));
+    let connection = Arc::new(Connection::new(io, serving.send_timeout()));
     let mut alarm = Alarm::new(HEAD_TIMEOUT);
     let mut patience = HEAD_TIMEOUT;
     loop {
@@ -45,9 +46,9 @@ pub(in crate::native) async fn serve(io: TcpStream, serving: Serving) {
             Ok(Begun::Request(head)) => *head,
             Ok(Begun::Http2) => {
                 if let Some(connection) = Arc::into_inner(connection)
-                    && let Ok((io, begun)) = connection.into_parts()
+                    && let Ok(io) = connection.into_io()
                 {
-                    boxed(|| serving.serve_http2(io, begun)).await;
+                    boxed(|| http2::serve(io, &serving)).await;
                 }
                 return;
             }
@@ -82,7 +83,7 @@ pub(in crate::native) async fn serve(io: TcpStream, serving: Serving) {
             out.extend_from_slice(b"\r\n");
             if connection.write([&out, &[], &[]]).await.is_ok()
                 && let Some(connection) = Arc::into_inner(connection)
-                && let Ok(client) = connection.into_parts()
+                && let Ok(client) = connection.into_io()
                 && let Stream::Answer(upstream) = socket.stream
                 && let Some(upstream) = upstream.into_parts()
             {
@@ -92,6 +93,9 @@ pub(in crate::native) async fn serve(io: TcpStream, serving: Serving) {
             return;
         }
         let responded = respond(&connection, &mut answer, &terms, &serving).await;
+        if responded.is_err() {
+            answer.body_mut().lost(0, true);
+        }
         // Before the connection is closed, which may take as long as its client likes.
         drop(answer);
         match responded {
@@ -104,7 +108,7 @@ pub(in crate::native) async fn serve(io: TcpStream, serving: Serving) {
             }
             Err(_) => {
                 // In one piece: its halves would say goodbye.
-                drop(Arc::into_inner(connection).map(Connection::into_parts));
+                drop(Arc::into_inner(connection).map(Connection::into_io));
                 return;
             }
         }
@@ -205,6 +209,7 @@ async fn respond(
 ) -> io::Result<bool> {
     let mut keep = terms.keep && connection.is_body_read() && !serving.is_stopping();
     let mut out = BytesMut::with_capacity(HEAD);
+    out.extend_from_slice(connection.answers());
     let status = answer.status();
     write::answer(&mut out, status, answer.headers());
     let bare = status.is_informational() || matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
@@ -233,7 +238,6 @@ async fn respond(
         out.extend_from_slice(b"connection: keep-alive\r\n");
     }
     out.extend_from_slice(b"\r\n");
-    connection.answers();
     if matches!(written, Written::Not) {
         body.skip();
     }
