@@ -47,6 +47,8 @@ mod headers;
 mod http2;
 #[path = "behaviour/keys.rs"]
 mod keys;
+#[path = "behaviour/leavers.rs"]
+mod leavers;
 #[path = "behaviour/life_cycle.rs"]
 mod life_cycle;
 #[path = "behaviour/log.rs"]
@@ -242,6 +244,11 @@ behaviours! {
         keys_without_credit_are_no_keys_and_the_first_that_wakes_is_told,
         a_key_that_may_be_good_is_told_before_those_that_are_not,
         what_a_moderation_finds_in_a_request_costs_no_key_its_rest,
+    }
+    leavers {
+        one_that_leaves_before_its_answer_is_told_once_and_asked_for_no_further,
+        one_that_leaves_in_the_middle_of_its_body_is_told_as_one_that_left,
+        one_that_leaves_a_stream_is_told_once_with_what_was_known,
     }
     models {
         the_lists_of_all_upstreams_are_one,

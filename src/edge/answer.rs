@@ -14,10 +14,27 @@ use crate::config::Problems;
 use crate::error::{Error, Kind};
 use crate::gateway::{Body, Record};
 
+/// A request and what is known about it. Its line of the log is written when this is dropped.
+pub(super) struct Entry {
+    pub(super) record: Record,
+}
+
+impl Drop for Entry {
+    fn drop(&mut self) {
+        if self.record.status == 0 {
+            self.record.status = Record::CLIENT_LEFT;
+        }
+        // One line for `wrangler tail` and the dashboard.
+        if let Ok(line) = serde_json::to_string(&self.record) {
+            runtime::log(&line);
+        }
+    }
+}
+
 /// An answer, ready to be returned. Its log line is written when the answer's end is known.
 pub(super) fn outgoing(
     response: Response<Body<Stream>>,
-    record: Record,
+    mut entry: Entry,
     context: &Context,
 ) -> Result<web_sys::Response, JsValue> {
     let (mut head, body) = response.into_parts();
@@ -30,7 +47,7 @@ pub(super) fn outgoing(
         let headers = headers::write(head.headers.iter());
         runtime::answer(head.status.as_u16(), &headers, bytes, stream, socket)
     };
-    let answer = match body {
+    match body {
         Body::Full(bytes) => answer(&bytes, None, None),
         Body::Paced { chunks, pause } => {
             let (writable, readable) = runtime::pipe(None)?;
@@ -56,28 +73,22 @@ pub(super) fn outgoing(
         }
         Body::Stream(relay) => {
             let (writable, readable) = runtime::pipe(None)?;
-            outlive(context, async move { log(&relay::run(*relay, writable, record).await) })?;
-            return answer(&[], Some(&readable), None);
+            outlive(
+                context,
+                async move { relay::run(*relay, writable, &mut entry.record).await },
+            )?;
+            answer(&[], Some(&readable), None)
         }
-    };
-    log(&record);
-    answer
+    }
 }
 
-/// Goes on when the answer's head is sent.
-fn outlive(context: &Context, work: impl Future<Output = ()> + 'static) -> Result<(), JsValue> {
+/// Does what goes on when the answer's head is sent.
+pub(super) fn outlive(context: &Context, work: impl Future<Output = ()> + 'static) -> Result<(), JsValue> {
     let work = task::promise(async move {
         work.await;
         JsValue::UNDEFINED
     });
     context.wait_until(&work)
-}
-
-/// One line for `wrangler tail` and the dashboard.
-fn log(record: &Record) {
-    if let Ok(line) = serde_json::to_string(record) {
-        runtime::log(&line);
-    }
 }
 
 /// The gateway's own stream. It ends when the client leaves.

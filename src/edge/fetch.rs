@@ -8,10 +8,10 @@ use futures_util::future::{Either, select};
 use http::{HeaderName, Method, Request, Response, StatusCode, header};
 use worker::js_sys::Reflect;
 use worker::wasm_bindgen::{JsCast, JsValue};
-use worker::web_sys::{self, AbortController, AbortSignal};
+use worker::web_sys::{self, AbortController, AbortSignal, WritableStream};
 
 use super::runtime::{self, Promised};
-use super::stream::{Message, Stream};
+use super::stream::{LEAVING, Message, Stream};
 use super::{headers, relay, task};
 use crate::platform::{Fault, Payload};
 
@@ -54,19 +54,16 @@ pub(super) async fn send(
     let own = |name: &HeaderName| socket && HANDSHAKE.contains(name);
     let sent = headers::write(head.headers.iter().filter(|(name, _)| !own(name)));
     let mut sending = None;
-    let (mut bytes, mut readable) = (Bytes::new(), None);
+    let (mut pieces, mut readable) = ([Bytes::new(), Bytes::new(), Bytes::new()], None);
     match body {
         // The runtime sends none with these, and it would mean nothing (RFC 9110 sections 9.3.1 and 9.3.2).
         _ if matches!(head.method, Method::GET | Method::HEAD) => {}
-        Payload::Full([whole, middle, end]) if middle.is_empty() && end.is_empty() => bytes = whole,
-        Payload::Full(pieces) => bytes = pieces.concat().into(),
+        Payload::Full(full) => pieces = full,
         Payload::Stream { read, stream, length } => {
             let (writable, end) = runtime::pipe(length).map_err(defect)?;
             readable = Some(end);
-            // A body that breaks breaks the pipe, and with it the request.
-            sending = Some(Box::pin(
-                async move { drop(relay::send(&read, stream, &writable).await) },
-            ));
+            let pipe = writable.clone();
+            sending = Some((Box::pin(async move { upload(&read, stream, &pipe).await }), writable));
         }
     }
     let url = head.uri.to_string();
@@ -76,7 +73,9 @@ pub(super) async fn send(
             &url,
             head.method.as_str(),
             &sent,
-            &bytes,
+            &pieces[0],
+            &pieces[1],
+            &pieces[2],
             readable.as_ref(),
             number,
         )
@@ -85,20 +84,27 @@ pub(super) async fn send(
     let mut answering = pin!(promised.value());
     let answer = match sending {
         None => answering.await,
-        Some(sending) => match select(answering.as_mut(), sending).await {
+        Some((sending, writable)) => match select(answering.as_mut(), sending).await {
             Either::Left((answer, sending)) => {
-                task::spawn(sending);
+                task::spawn(async move {
+                    if sending.await.is_err() {
+                        let _ = writable.abort();
+                    }
+                });
                 answer
             }
-            Either::Right(((), _)) => match select(answering, pin!(runtime::sleep(silence))).await {
-                Either::Left((answer, _)) => answer,
-                Either::Right(((), _)) => return Err(Fault::Timeout),
-            },
+            Either::Right((sent, _)) => {
+                // Where it was the upstream that broke the pipe, that is heard of as well.
+                let patience = if sent.is_ok() { silence } else { LEAVING };
+                match select(answering, pin!(runtime::sleep(patience))).await {
+                    Either::Left((answer, _)) => answer,
+                    Either::Right(((), _)) if sent.is_ok() => return Err(Fault::Timeout),
+                    Either::Right(((), _)) => return Err(Fault::Client),
+                }
+            }
         },
     };
-    let answer: web_sys::Response = answer
-        .map_err(|error| if client.aborted() { Fault::Client } else { fault(&error) })?
-        .unchecked_into();
+    let answer: web_sys::Response = answer.map_err(|error| fault(&error))?.unchecked_into();
 
     let text = runtime::response_head(&answer);
     let mut lines = text.split('\n');
@@ -120,6 +126,22 @@ pub(super) async fn send(
     *response.status_mut() = status;
     *response.headers_mut() = headers;
     Ok(response)
+}
+
+/// Sends a client's body: what was read of it already, then the rest, moved by the runtime. Where that fails, the request goes
+/// on until it is ended.
+async fn upload(read: &[u8], mut stream: Stream, writable: &WritableStream) -> Result<(), JsValue> {
+    if !read.is_empty() {
+        let writer = writable.get_writer()?;
+        relay::write(&writer, read).await?;
+        writer.release_lock();
+    }
+    match stream.rest() {
+        Some(body) => runtime::done(|number| runtime::pump(&body, writable, true, number))
+            .await
+            .map(drop),
+        None => relay::close(writable, None).await,
+    }
 }
 
 /// What the runtime says about a failed `fetch`, without the addresses that it may name.

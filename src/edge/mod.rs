@@ -9,10 +9,12 @@ mod settings;
 mod stream;
 mod task;
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use futures_util::future::{Either, select};
 use http::header::CONTENT_LENGTH;
 use http::{Method, Request, Response};
 use worker::js_sys::{Date, Promise};
@@ -20,53 +22,61 @@ use worker::wasm_bindgen::prelude::wasm_bindgen;
 use worker::wasm_bindgen::{self, JsValue};
 use worker::web_sys;
 
-use self::runtime::Context;
+use self::answer::Entry;
+use self::runtime::{Context, Promised};
 use self::stream::{Message, Stream};
 use crate::config::Config;
 use crate::dialect::openai;
 use crate::error::{Error, Kind};
-use crate::gateway::{Gateway, State};
+use crate::gateway::{Gateway, Record, State};
 use crate::platform::{Fault, Limits, Millis, Payload, Platform};
 
 /// Answers one request.
 ///
 /// What `worker`'s own macro makes of an `async fn` takes the way through JavaScript's queue of microtasks at each step.
 #[wasm_bindgen]
-#[expect(unreachable_pub, reason = "JavaScript reaches it")]
+#[expect(unreachable_pub, clippy::needless_pass_by_value, reason = "JavaScript calls it")]
 pub fn fetch(request: web_sys::Request, env: JsValue, context: Context) -> Promise {
     task::begin();
-    task::promise(async move {
-        let (id, answered) = answer(request, env, context).await;
-        answered.map_or_else(|error| failed(&error, &id), JsValue::from)
-    })
+    let answer = task::promise(serve(request, env, context.clone()));
+    // Else the runtime runs nothing any more when the client leaves, and what was begun stays in memory for ever.
+    let _ = context.wait_until(&answer);
+    answer
 }
 
-/// The answer to a request, and the request's id.
-async fn answer(
-    request: web_sys::Request,
-    env: JsValue,
-    context: Context,
-) -> (String, Result<web_sys::Response, JsValue>) {
-    let platform = Edge {
-        client: request.signal(),
-    };
-    let gateway = |config| Gateway::new(config, MEMORY.with(Arc::clone), platform);
+/// The answer to a request, for as long as its client waits for it.
+async fn serve(request: web_sys::Request, env: JsValue, context: Context) -> JsValue {
+    let client = request.signal();
+    let (left, _) = Promised::new(|number| runtime::aborted(&client, number));
+    let answering = pin!(answer(request, env, context, client));
+    match select(answering, pin!(left.value())).await {
+        Either::Left((answer, _)) => answer,
+        // With the answering everything ends that was begun for it. Nobody reads this.
+        Either::Right(_) => {
+            runtime::answer(Record::CLIENT_LEFT, "", &[], None, None).map_or_else(|error| error, JsValue::from)
+        }
+    }
+}
+
+async fn answer(request: web_sys::Request, env: JsValue, context: Context, client: web_sys::AbortSignal) -> JsValue {
+    let platform = Edge { client };
+    let gateway = |config| Gateway::new(config, MEMORY.with(Arc::clone), platform.clone());
     let request = incoming(request);
-    let (gateway, trouble) = match settings::config(&env).await {
-        Ok(config) => (gateway(config), None),
+    let unconfigured = gateway(Arc::new(Config::none()));
+    let mut entry = Entry {
+        record: unconfigured.record(request.headers()),
+    };
+    let response = match settings::config(&env, &context).await {
+        Ok(config) => gateway(config).handle(request, &mut entry.record).await,
         // A browser that may not ask never gets to read what is wrong.
+        Err(_) if request.method() == Method::OPTIONS => unconfigured.handle(request, &mut entry.record).await,
         Err(problems) => {
-            let trouble = (request.method() != Method::OPTIONS).then(|| answer::unconfigured(&problems));
-            (gateway(Arc::new(Config::none())), trouble)
+            let error = answer::unconfigured(&problems);
+            unconfigured.refuse(request.uri().path(), request.headers(), error, &mut entry.record)
         }
     };
-    let mut record = gateway.record(request.headers());
-    let response = match trouble {
-        None => gateway.handle(request, &mut record).await,
-        Some(error) => gateway.refuse(request.uri().path(), request.headers(), error, &mut record),
-    };
-    let id = record.request_id.clone();
-    (id, answer::outgoing(response, record, &context))
+    let id = entry.record.request_id.clone();
+    answer::outgoing(response, entry, &context).map_or_else(|error| failed(&error, &id), JsValue::from)
 }
 
 /// The answer when the runtime refuses to make one.

@@ -21,24 +21,6 @@ use crate::gateway::{End, Record, Relay};
 /// How often the watching branch is read.
 const LOOK: Duration = Duration::from_secs(5);
 
-/// The most that one look takes.
-const GULP: u32 = 64 * 1024;
-
-/// A client's body for an upstream: what was read of it already, then the rest, moved by the runtime.
-pub(super) async fn send(read: &[u8], mut stream: Stream, writable: &WritableStream) -> Result<(), JsValue> {
-    if !read.is_empty() {
-        let writer = writable.get_writer()?;
-        write(&writer, read).await?;
-        writer.release_lock();
-    }
-    match stream.rest() {
-        Some(body) => runtime::done(|number| runtime::pump(&body, writable, true, number))
-            .await
-            .map(drop),
-        None => close(writable, None).await,
-    }
-}
-
 /// How the pumping ended, as far as this side can tell.
 enum Ended {
     Upstream(End),
@@ -48,23 +30,22 @@ enum Ended {
 }
 
 /// Moves a stream to the client, whole, and tells the client and the log how it ended.
-pub(super) async fn run(mut relay: Relay<Stream>, writable: WritableStream, mut record: Record) -> Record {
+pub(super) async fn run(mut relay: Relay<Stream>, writable: WritableStream, record: &mut Record) {
     let ended = pass(&mut relay, &writable).await.unwrap_or(Ended::ClientLeft);
     // What is left of the request upstream is of no use any more.
     relay.stream.guard = None;
     let last_words = match ended {
-        Ended::Upstream(end) => relay.finish(end, &mut record),
-        Ended::Unseen(end) => relay.finish_unseen(end, &mut record),
+        Ended::Upstream(end) => relay.finish(end, record),
+        Ended::Unseen(end) => relay.finish_unseen(end, record),
         Ended::ClientLeft => {
-            relay.leave(&mut record);
-            return record;
+            relay.leave(record);
+            return;
         }
     };
     if close(&writable, last_words.as_deref()).await.is_err() {
         // Nobody is at the other end of the pipe.
         record.error = None;
     }
-    record
 }
 
 async fn pass(relay: &mut Relay<Stream>, writable: &WritableStream) -> Result<Ended, JsValue> {
@@ -172,21 +153,21 @@ async fn pump_watched(
 
 /// The branch that is read from the side, by its reader.
 struct Watched {
-    reader: JsValue,
+    source: JsValue,
     /// A read that has not ended. It stays when nobody waits for it.
     pending: Option<Promised>,
 }
 
 impl Watched {
-    const fn new(reader: JsValue) -> Self {
-        Self { reader, pending: None }
+    const fn new(source: JsValue) -> Self {
+        Self { source, pending: None }
     }
 
     async fn read(&mut self) -> Result<Option<Vec<u8>>, JsValue> {
         let pending = match self.pending.take() {
             Some(pending) => pending,
             None => {
-                let (pending, begun) = Promised::new(|number| runtime::read(&self.reader, GULP, number));
+                let (pending, begun) = Promised::new(|number| runtime::read(&self.source, number));
                 begun?;
                 pending
             }
@@ -217,7 +198,7 @@ fn since(start: f64) -> Duration {
     Duration::from_millis((Date::now() - start).max(0.0) as u64)
 }
 
-async fn write(writer: &WritableStreamDefaultWriter, bytes: &[u8]) -> Result<(), JsValue> {
+pub(super) async fn write(writer: &WritableStreamDefaultWriter, bytes: &[u8]) -> Result<(), JsValue> {
     if bytes.is_empty() {
         return Ok(());
     }
@@ -226,7 +207,7 @@ async fn write(writer: &WritableStreamDefaultWriter, bytes: &[u8]) -> Result<(),
         .map(drop)
 }
 
-async fn close(writable: &WritableStream, last_words: Option<&[u8]>) -> Result<(), JsValue> {
+pub(super) async fn close(writable: &WritableStream, last_words: Option<&[u8]>) -> Result<(), JsValue> {
     let words = last_words.unwrap_or_default();
     runtime::done(|number| runtime::close(writable, words, number))
         .await

@@ -25,6 +25,19 @@ function eachHeader(text, add) {
   for (let at = 0; at + 1 < parts.length; at += 2) add(parts[at], parts[at + 1]);
 }
 
+// Of memory that may move, in one copy; nothing of nothing.
+function joined(...pieces) {
+  const length = pieces.reduce((sum, piece) => sum + piece.length, 0);
+  if (length === 0) return undefined;
+  const bytes = new Uint8Array(length);
+  let at = 0;
+  for (const piece of pieces) {
+    bytes.set(piece, at);
+    at += piece.length;
+  }
+  return bytes;
+}
+
 export function requestHead(request) {
   return `${request.method}\n${request.url}${lines(request.headers)}`;
 }
@@ -34,14 +47,14 @@ export function responseHead(response) {
 }
 
 // A record costs a third of a list of pairs here. Values of one name are joined, as the runtime does when it sends them.
-export function send(client, url, method, headers, bytes, stream, number) {
+export function send(client, url, method, headers, first, second, third, stream, number) {
   const controller = new AbortController();
   client.addEventListener("abort", () => controller.abort());
   const record = {};
   eachHeader(headers, (name, value) => {
     record[name] = name in record ? `${record[name]}, ${value}` : value;
   });
-  const body = stream ?? (bytes.length > 0 ? bytes.slice() : undefined);
+  const body = stream ?? joined(first, second, third);
   wait(fetch(url, { method, headers: record, body, redirect: "manual", signal: controller.signal }), number);
   return controller;
 }
@@ -59,13 +72,35 @@ export function whole(message, number) {
   message.arrayBuffer().then((buffer) => received(number, new Uint8Array(buffer)), (error) => failed(number, error));
 }
 
+// A body that is read piece by piece, and the room that its pieces come into: without, they are small. What another Worker
+// made of JavaScript takes none.
+export function reading(body) {
+  try {
+    return { reader: body.getReader({ mode: "byob" }), room: new ArrayBuffer(65536) };
+  } catch {
+    return { reader: body.getReader() };
+  }
+}
+
 // The next piece, nothing at the end.
-export function read(reader, room, number) {
-  const piece = room > 0 ? reader.read(new Uint8Array(room)) : reader.read();
-  piece.then(
-    ({ done, value }) => (done ? settled(number) : received(number, value)),
+export function read(source, number) {
+  const { reader, room } = source;
+  (room ? reader.read(new Uint8Array(room)) : reader.read()).then(
+    ({ done, value }) => {
+      if (done) return settled(number);
+      if (room) source.room = value.buffer;
+      received(number, value);
+    },
     (error) => failed(number, error),
   );
+}
+
+export function stopReading({ reader }) {
+  reader.releaseLock();
+}
+
+export function cancel({ reader }) {
+  reader.cancel().catch(() => {});
 }
 
 export function pipe(length) {
@@ -84,15 +119,20 @@ export function close(writable, words, number) {
 }
 
 // Moves everything without JavaScript in between. It reports a failure at either side, and closes `to` only where that
-// is wanted.
+// is wanted, and only when all is well.
 export function pump(from, to, closes, number) {
-  wait(from.pipeTo(to, { preventClose: !closes, preventAbort: !closes }), number);
+  wait(from.pipeTo(to, { preventClose: !closes, preventAbort: true }), number);
 }
 
-// Two of one: a stream, and a reader of the other that takes everything that has come into room of ours.
+// Two of one: a stream, and the reading of the other.
 export function tee(stream) {
   const [one, other] = stream.tee();
-  return [one, other.getReader({ mode: "byob" })];
+  return [one, reading(other)];
+}
+
+export function aborted(signal, number) {
+  if (signal.aborted) settled(number);
+  else signal.addEventListener("abort", () => settled(number));
 }
 
 export function stored(namespace, key, number) {

@@ -32,7 +32,9 @@ extern "C" {
         url: &str,
         method: &str,
         headers: &str,
-        bytes: &[u8],
+        first: &[u8],
+        second: &[u8],
+        third: &[u8],
         stream: Option<&ReadableStream>,
         number: u32,
     ) -> Result<AbortController, JsValue>;
@@ -50,7 +52,15 @@ extern "C" {
     pub(super) fn whole(message: &JsValue, number: u32) -> Result<(), JsValue>;
 
     #[wasm_bindgen(catch)]
-    pub(super) fn read(reader: &JsValue, room: u32, number: u32) -> Result<(), JsValue>;
+    pub(super) fn reading(body: &ReadableStream) -> Result<JsValue, JsValue>;
+
+    #[wasm_bindgen(catch)]
+    pub(super) fn read(source: &JsValue, number: u32) -> Result<(), JsValue>;
+
+    #[wasm_bindgen(js_name = stopReading)]
+    pub(super) fn stop_reading(source: &JsValue);
+
+    pub(super) fn cancel(source: &JsValue);
 
     #[wasm_bindgen(catch, js_name = pipe)]
     fn js_pipe(length: Option<f64>) -> Result<Array, JsValue>;
@@ -64,6 +74,8 @@ extern "C" {
     #[wasm_bindgen(catch)]
     pub(super) fn pump(from: &ReadableStream, to: &WritableStream, closes: bool, number: u32) -> Result<(), JsValue>;
 
+    pub(super) fn aborted(signal: &AbortSignal, number: u32);
+
     #[wasm_bindgen(catch)]
     pub(super) fn stored(namespace: &JsValue, key: &str, number: u32) -> Result<(), JsValue>;
 
@@ -76,6 +88,7 @@ extern "C" {
 #[wasm_bindgen]
 extern "C" {
     /// What of a request outlives its answer.
+    #[derive(Clone)]
     pub type Context;
 
     #[wasm_bindgen(method, catch, js_name = waitUntil)]

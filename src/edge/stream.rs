@@ -4,8 +4,8 @@ use bytes::Bytes;
 use futures_util::future::{Either, select};
 use std::pin::pin;
 use std::time::Duration;
-use worker::wasm_bindgen::{JsCast, JsValue};
-use worker::web_sys::{ReadableStream, ReadableStreamDefaultReader, Request, Response};
+use worker::wasm_bindgen::JsValue;
+use worker::web_sys::{ReadableStream, Request, Response};
 
 use super::fetch::AbortOnDrop;
 use super::runtime::{self, Promised};
@@ -13,6 +13,9 @@ use crate::platform::Fault;
 
 /// A body of so many bytes comes at once or not at all.
 const SHORT: usize = 64 * 1024;
+
+/// How long after a body of his has broken a client is heard of that has left.
+pub(super) const LEAVING: Duration = Duration::from_millis(50);
 
 /// What a body belongs to.
 pub(super) enum Message {
@@ -36,8 +39,11 @@ pub(super) struct Stream {
     message: Option<Message>,
     /// What `content-length` says.
     length: Option<usize>,
-    reader: Option<ReadableStreamDefaultReader>,
+    /// The reading of the body, while that goes on.
+    source: Option<JsValue>,
     body: Option<ReadableStream>,
+    /// It is the client's.
+    is_request: bool,
     /// A piece that was asked for and has not come.
     pending: Option<Promised>,
     /// The WebSocket that the upstream has opened instead of sending a body.
@@ -49,6 +55,7 @@ pub(super) struct Stream {
 impl Stream {
     pub(super) fn new(message: Message, length: Option<usize>, guard: Option<AbortOnDrop>) -> Self {
         Self {
+            is_request: matches!(message, Message::Request(_)),
             message: Some(message),
             length,
             guard,
@@ -58,16 +65,15 @@ impl Stream {
 
     /// The next piece. Whoever stops waiting for it gets it from the next call.
     pub(super) async fn read(&mut self) -> Result<Option<Bytes>, Fault> {
-        let broken = |_| Fault::Reset("the body broke".into());
-        if self.reader.is_none() {
+        if self.source.is_none() {
             self.body = self.message.take().and_then(|message| message.body());
             let Some(body) = &self.body else { return Ok(None) };
-            self.reader = Some(body.get_reader().unchecked_into());
+            self.source = Some(runtime::reading(body).map_err(broken)?);
         }
-        let pending = match (self.pending.take(), &self.reader) {
+        let pending = match (self.pending.take(), &self.source) {
             (Some(pending), _) => pending,
-            (None, Some(reader)) => {
-                let (pending, begun) = Promised::new(|number| runtime::read(reader, 0, number));
+            (None, Some(source)) => {
+                let (pending, begun) = Promised::new(|number| runtime::read(source, number));
                 begun.map_err(broken)?;
                 pending
             }
@@ -75,15 +81,25 @@ impl Stream {
         };
         let result = self.pending.insert(pending).bytes().await;
         self.pending = None;
-        let piece = result.map_err(broken)?;
+        let Ok(piece) = result else {
+            return Err(self.broken().await);
+        };
         if piece.is_none() {
             self.body = None;
-            self.reader = None;
+            self.source = None;
             if let Some(guard) = self.guard.take() {
                 guard.disarm();
             }
         }
         Ok(piece.map(Bytes::from))
+    }
+
+    /// What it means that the body broke. Where its client has left, that is heard of first, and ends whoever asks.
+    async fn broken(&self) -> Fault {
+        if self.is_request {
+            runtime::sleep(LEAVING).await;
+        }
+        broken(JsValue::UNDEFINED)
     }
 
     /// Whether there is no body at all.
@@ -106,7 +122,7 @@ impl Stream {
                 Either::Right(((), _)) => Err(Fault::Timeout),
             };
         }
-        let mut read = Vec::new();
+        let mut read = Vec::with_capacity(known.unwrap_or_default());
         loop {
             let piece = if idle == Duration::MAX {
                 self.read().await?
@@ -119,8 +135,8 @@ impl Stream {
             };
             let Some(piece) = piece else { return Ok(read.into()) };
             if read.len() + piece.len() > limit {
-                if let Some(reader) = &self.reader {
-                    let _ = reader.cancel();
+                if let Some(source) = &self.source {
+                    runtime::cancel(source);
                 }
                 return Err(Fault::TooLarge);
             }
@@ -130,13 +146,14 @@ impl Stream {
 
     /// A body of known length, in one crossing.
     async fn take_whole(mut self, message: &Message) -> Result<Bytes, Fault> {
-        let broken = |_| Fault::Reset("the body broke".into());
         let (promised, begun) = Promised::new(|number| match message {
             Message::Request(request) => runtime::whole(request, number),
             Message::Response(response) => runtime::whole(response, number),
         });
         begun.map_err(broken)?;
-        let whole = promised.bytes().await.map_err(broken)?;
+        let Ok(whole) = promised.bytes().await else {
+            return Err(self.broken().await);
+        };
         if let Some(guard) = self.guard.take() {
             guard.disarm();
         }
@@ -145,8 +162,8 @@ impl Stream {
 
     /// The rest of the body, for the runtime's own machinery. Nothing must be pending.
     pub(super) fn rest(&mut self) -> Option<ReadableStream> {
-        if let Some(reader) = self.reader.take() {
-            reader.release_lock();
+        if let Some(source) = self.source.take() {
+            runtime::stop_reading(&source);
         }
         let unread = self.message.take().and_then(|message| message.body());
         self.body.take().or(unread)
@@ -155,4 +172,8 @@ impl Stream {
     pub(super) const fn is_waiting(&self) -> bool {
         self.pending.is_some()
     }
+}
+
+fn broken(_: JsValue) -> Fault {
+    Fault::Reset("the body broke".into())
 }

@@ -48,6 +48,9 @@ pub struct Record {
 }
 
 impl Record {
+    /// What the log says instead of a status where there was nobody to send an answer to (nginx's number for it).
+    pub const CLIENT_LEFT: u16 = 499;
+
     pub(super) const fn new(start: Millis, request_id: String) -> Self {
         Self {
             start,

@@ -35,9 +35,6 @@ struct Line<'a> {
     complete: bool,
 }
 
-/// What the log says instead of a status where there was nobody to send an answer to (nginx's number for it).
-const CLIENT_LEFT: u16 = 499;
-
 /// A request and its answer, if it gets one. Its line is written when this is dropped.
 pub(super) struct Entry {
     format: LogFormat,
@@ -64,7 +61,7 @@ impl Entry {
 impl Drop for Entry {
     fn drop(&mut self) {
         if self.record.status == 0 {
-            self.record.status = CLIENT_LEFT;
+            self.record.status = Record::CLIENT_LEFT;
         }
         request(self.format, &self.record, self.bytes, self.first_byte, self.complete);
     }
