@@ -87,6 +87,8 @@ mod slow_readers;
 mod soak;
 #[path = "behaviour/sockets.rs"]
 mod sockets;
+#[path = "behaviour/stored.rs"]
+mod stored;
 #[path = "behaviour/streams.rs"]
 mod streams;
 #[path = "behaviour/strict_heads.rs"]

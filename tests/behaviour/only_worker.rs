@@ -33,41 +33,6 @@ fn an_empty_configuration_names_the_ways_out() {
     assert!(gateway.log().contains("GATEWAY_TOKEN"));
 }
 
-/// Where what stands in for a KV namespace listens.
-fn address(kv: &Upstream) -> &str {
-    kv.base_url.trim_start_matches("http://").trim_end_matches("/v1")
-}
-
-#[test]
-fn a_table_in_kv_is_read_once_and_a_variable_comes_before_it() {
-    let table = r#"[{"token":"gw-SECRET-token","provider":"echo"}]"#;
-    let kv = Upstream::answering("200 OK", "content-type: text/plain\r\n", table);
-    let gateway = Gateway::start(Runtime::Worker, &[("GATEWAY_KV", address(&kv))]);
-    for _ in 0..3 {
-        assert_eq!(gateway.get("/v1/models").status, 200);
-    }
-    assert!(
-        kv.only().line().starts_with("GET /GATEWAY_ROUTES"),
-        "{}",
-        kv.only().line()
-    );
-    let routes = r#"[{"token":"gw-SECRET-other","provider":"echo"}]"#;
-    let variables = [("GATEWAY_KV", address(&kv)), ("GATEWAY_ROUTES", routes)];
-    let gateway = Gateway::start(Runtime::Worker, &variables);
-    assert_eq!(gateway.get("/v1/models").error(), (401, "invalid_api_key".into()));
-    assert_eq!(kv.received().len(), 1);
-}
-
-#[test]
-fn a_kv_namespace_that_cannot_be_read_or_says_nothing_is_told() {
-    let silent = Upstream::start(|_, to| to.hang());
-    for kv in [Upstream::answering("500 Oops", "", ""), silent] {
-        let gateway = Gateway::start(Runtime::Worker, &[("GATEWAY_KV", address(&kv))]);
-        assert_eq!(gateway.get("/v1/models").error(), (500, "configuration_error".into()));
-        assert!(gateway.log().contains("the KV namespace cannot be read"));
-    }
-}
-
 #[test]
 fn variables_may_be_the_values_that_toml_has() {
     let slow = Upstream::start(|_, to| to.hang());
