@@ -136,7 +136,7 @@ impl<P: Platform> Gateway<P> {
         (patience, most): (Duration, usize),
     ) -> Outcome<P::Stream> {
         let (mut head, mut relay) = response.into_parts();
-        relay.observer.keep_lines(most);
+        relay.observer.keep_lines(HELD);
         let mut is_error = false;
         let mut time_is_up = pin!(self.platform.sleep(patience));
         let mut held = BytesMut::from(relay.read);

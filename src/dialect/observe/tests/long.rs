@@ -169,4 +169,20 @@ proptest! {
         };
         prop_assert_eq!(watched(size), watched(usize::MAX));
     }
+
+    #[test]
+    fn no_text_panics_and_none_is_kept_for_long(
+        pieces in proptest::collection::vec((r#"(data: |event: error|\n|\r|[{}\[\]":,\\u a0é]|"error"|"type"){0,9}"#, 0..300_usize), 0..12),
+        limit in 0..200_usize, ending in 0..4_usize, broken: bool, unsent in 0..200_usize,
+    ) {
+        let ending = [Ending::Done, Ending::Response, Ending::Message, Ending::Unknown][ending];
+        let mut observer = Observer::of(ending);
+        observer.keep_lines(limit);
+        for (piece, times) in &pieces {
+            observer.feed(piece.repeat(*times).as_bytes());
+            let _ = (observer.takes_error(), observer.may_tell_error(), observer.is_in_error());
+            prop_assert!(observer.unfinished() <= limit);
+        }
+        let _ = observer.last_words(broken, unsent);
+    }
 }
