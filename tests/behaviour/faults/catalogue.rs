@@ -99,6 +99,42 @@ pub(crate) const FAULTS: &[Fault] = &[
         },
     },
     Fault {
+        name: "half an event, then a reset",
+        plays: |to, stream| {
+            begin(to, stream);
+            to.send(&STOP.as_bytes()[..30]);
+            thread::sleep(Duration::from_millis(100));
+            to.reset();
+        },
+    },
+    Fault {
+        name: "the last event is left open",
+        plays: |to, stream| {
+            begin(to, stream);
+            to.send(STOP.trim_end().as_bytes());
+        },
+    },
+    Fault {
+        name: "more behind the reason to finish",
+        plays: |to, stream| {
+            begin(to, stream);
+            to.send([STOP, CONTENT].concat().as_bytes());
+        },
+    },
+    Fault {
+        name: "an end behind long events that say nothing",
+        plays: |to, stream| {
+            promise(to, stream);
+            let silent = format!(
+                "data: {{\"prompt_filter_results\":\"{}\",\"choices\":[]}}\n\n",
+                "x".repeat(40_000)
+            );
+            if stream {
+                to.send(silent.repeat(2).as_bytes());
+            }
+        },
+    },
+    Fault {
         name: "cut between events",
         plays: |to, stream| begin(to, stream),
     },
@@ -138,6 +174,31 @@ pub(crate) const FAULTS: &[Fault] = &[
             } else {
                 to.answer("200 OK", JSON, error);
             }
+        },
+    },
+    Fault {
+        name: "a long error with a code first",
+        plays: |to, stream| {
+            let error = format!(r#"{{"error":{{"message":"{}","code":429}}}}"#, "x".repeat(200_000));
+            if stream {
+                to.head("200 OK", SSE);
+                to.send(format!("data: {error}\n\n").as_bytes());
+            } else {
+                to.answer("200 OK", JSON, &error);
+            }
+        },
+    },
+    Fault {
+        name: "a long error in the middle",
+        plays: |to, stream| {
+            begin(to, stream);
+            to.send(
+                format!(
+                    "data: {}\n\n",
+                    ERROR.replace("\"m\"", &format!("\"{}\"", "x".repeat(20_000)))
+                )
+                .as_bytes(),
+            );
         },
     },
     Fault {
