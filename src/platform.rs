@@ -13,7 +13,20 @@ use http::{Request, Response};
 pub struct Millis(pub u64);
 
 impl Millis {
-    /// The instant `duration` later.
+    /// The time from `self` to `later`; zero when that is past.
+    #[must_use]
+    pub const fn until(self, later: Self) -> Duration {
+        Duration::from_millis(later.0.saturating_sub(self.0))
+    }
+}
+
+/// Milliseconds on a clock that only goes forward, from a beginning of its own: what is waited for, or kept for a while, is
+/// counted on it. A wall clock may be set back a day, and would let everything that rests rest a day longer.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Moment(pub u64);
+
+impl Moment {
+    /// The moment `duration` later.
     #[must_use]
     pub fn after(self, duration: Duration) -> Self {
         Self(
@@ -86,8 +99,11 @@ pub trait Platform: Clone + 'static {
     /// A body as the runtime delivers it. The core may hand it on without ever reading it.
     type Stream: 'static;
 
-    /// The time now. On Workers it stands still between IO: never measure CPU with it.
+    /// The date and time now, for what people and other machines read: logs, ids, dates in headers. It may be set back.
     fn now(&self) -> Millis;
+
+    /// The time now by a clock that only goes forward. On Workers it stands still between IO: never measure CPU with it.
+    fn moment(&self) -> Moment;
 
     /// Random bits for ids.
     fn random(&self) -> u128;

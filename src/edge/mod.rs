@@ -29,7 +29,7 @@ use crate::config::Config;
 use crate::dialect::openai;
 use crate::error::{Error, Kind};
 use crate::gateway::{Gateway, Record, State};
-use crate::platform::{Fault, Limits, Millis, Payload, Platform};
+use crate::platform::{Fault, Limits, Millis, Moment, Payload, Platform};
 
 /// Answers one request.
 ///
@@ -110,6 +110,11 @@ impl Platform for Edge {
 
     fn now(&self) -> Millis {
         Millis(Date::now() as u64)
+    }
+
+    /// By the only clock that Workers have. It is the platform's to keep it going forward.
+    fn moment(&self) -> Moment {
+        Moment(Date::now() as u64)
     }
 
     fn random(&self) -> u128 {

@@ -58,15 +58,22 @@ impl<P: Platform> Gateway<P> {
             fallbacks: !call.alone,
         };
         let model_of = |index: usize| call.model(&self.config.routes[index], index);
-        let mut plan = Plan::new(&self.config, health, call.route, &order, model_of, self.platform.now());
+        let mut plan = Plan::new(
+            &self.config,
+            health,
+            call.route,
+            &order,
+            model_of,
+            self.platform.moment(),
+        );
         let mut failure = None;
         let mut waiting_helps = false;
         let attempts_before = record.attempts;
-        while let Step::Try { target, limit } = plan.next(self.platform.now()) {
+        while let Step::Try { target, limit } = plan.next(self.platform.moment()) {
             let route = &self.config.routes[target.route];
             record.attempts = attempts_before + plan.attempts();
             record.provider = Some(route.provider.clone());
-            let hold = plan.has_more(self.platform.now());
+            let hold = plan.has_more(self.platform.moment());
             // What is sent as it comes may take as long as the client likes; the runtime watches that it moves.
             let patience = if upload.is_some() { LONGEST_UPLOAD } else { limit };
             let outcome = {
@@ -81,7 +88,7 @@ impl<P: Platform> Gateway<P> {
                 record.failures.push(outcome.told(target, route));
                 return Err(unreadable(fault));
             }
-            let (now, meaning) = (self.platform.now(), outcome.meaning());
+            let (now, meaning) = (self.platform.moment(), outcome.meaning());
             waiting_helps |= meaning.waiting_helps;
             if meaning.scope == Scope::StreamOptions
                 && call.streams()
@@ -96,7 +103,7 @@ impl<P: Platform> Gateway<P> {
             record.failures.push(outcome.told(target, route));
             failure = Some(Failure::or_worse(failure, Failure::of(outcome, route)));
         }
-        let now = self.platform.now();
+        let now = self.platform.moment();
         let wakes_after = || Some(now.until(plan.first_wake(now)?).as_millis().div_ceil(1000) as u64);
         // One of the keys may have no quota, and another one have some soon.
         match failure {
@@ -145,12 +152,13 @@ impl<P: Platform> Gateway<P> {
         }
         let key = target.key_of(route);
         let mut body = call.body_for(model);
-        let start = self.platform.now();
+        let start = self.platform.moment();
         if matches!(route.upstream, Upstream::Echo) {
             return if call.is_socket() {
                 Outcome::NoSocket
             } else {
-                let answer = echo::answer(call.endpoint, &body.concat(), model, &call.request_id, start);
+                let now = self.platform.now();
+                let answer = echo::answer(call.endpoint, &body.concat(), model, &call.request_id, now);
                 let usage = match answer.body() {
                     Body::Full(body) => openai::Answer::read(body).usage,
                     _ => None,
@@ -222,7 +230,7 @@ impl<P: Platform> Gateway<P> {
                 },
             };
         }
-        let arrived = self.platform.now();
+        let arrived = self.platform.moment();
         let mut read = Bytes::new();
         if !(status.is_success() && headers::is_event_stream(response.headers())) {
             if call.endpoint.is_raw(&call.method, &response) {
@@ -243,7 +251,7 @@ impl<P: Platform> Gateway<P> {
         }
         let mut observer = Observer::of(call.endpoint.ending());
         observer.feed(&read);
-        let first_within = limit.saturating_sub(start.until(self.platform.now()));
+        let first_within = limit.saturating_sub(start.until(self.platform.moment()));
         let response = response.map(|stream| Relay {
             read,
             stream,
@@ -261,7 +269,7 @@ impl<P: Platform> Gateway<P> {
             }));
         }
         if hold {
-            let left = HOLD.saturating_sub(arrived.until(self.platform.now()));
+            let left = HOLD.saturating_sub(arrived.until(self.platform.moment()));
             let most = call.body.len().saturating_mul(2).saturating_add(HELD);
             self.held(response, route, (left, most)).await
         } else {

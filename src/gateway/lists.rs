@@ -11,7 +11,7 @@ use http::{HeaderMap, HeaderValue, Response};
 
 use super::Body;
 use crate::config::{Route, Secret, Upstream};
-use crate::platform::Millis;
+use crate::platform::Moment;
 
 /// How long a list is given out without asking again.
 const FRESH: Duration = Duration::from_secs(60);
@@ -30,7 +30,7 @@ pub(super) struct Lists(Mutex<HashMap<u64, List>>);
 /// One upstream's list for one set of keys.
 #[derive(Clone, Debug)]
 pub(super) struct List {
-    at: Millis,
+    at: Moment,
     headers: HeaderMap,
     body: Bytes,
 }
@@ -58,7 +58,7 @@ impl Lists {
     }
 
     /// Keeps a list; the oldest ones make room for it.
-    pub(super) fn put(&self, name: u64, at: Millis, headers: &HeaderMap, body: &Bytes) {
+    pub(super) fn put(&self, name: u64, at: Moment, headers: &HeaderMap, body: &Bytes) {
         if body.len() > CAPACITY {
             return;
         }
@@ -81,16 +81,16 @@ impl Lists {
 }
 
 impl List {
-    pub(super) fn is_fresh(&self, now: Millis) -> bool {
+    pub(super) fn is_fresh(&self, now: Moment) -> bool {
         self.at.until(now) < FRESH
     }
 
-    pub(super) fn is_usable(&self, now: Millis) -> bool {
+    pub(super) fn is_usable(&self, now: Moment) -> bool {
         self.at.until(now) < USABLE
     }
 
     /// It as an answer, which says how old it is (RFC 9111 section 5.1), and whether that is older than it should be.
-    pub(super) fn answer<S>(&self, now: Millis) -> Response<Body<S>> {
+    pub(super) fn answer<S>(&self, now: Moment) -> Response<Body<S>> {
         let mut response = Response::new(Body::Full(self.body.clone()));
         let headers = response.headers_mut();
         headers.clone_from(&self.headers);
@@ -112,11 +112,11 @@ mod tests {
         let lists = Lists::default();
         let body = Bytes::from(vec![b' '; CAPACITY / 4]);
         for name in 0..6 {
-            lists.put(name, Millis(name), &HeaderMap::new(), &body);
+            lists.put(name, Moment(name), &HeaderMap::new(), &body);
         }
         let kept: Vec<u64> = (0..6).filter(|name| lists.get(*name).is_some()).collect();
         assert_eq!(kept, [2, 3, 4, 5]);
-        lists.put(9, Millis(9), &HeaderMap::new(), &Bytes::from(vec![b' '; CAPACITY + 1]));
+        lists.put(9, Moment(9), &HeaderMap::new(), &Bytes::from(vec![b' '; CAPACITY + 1]));
         assert!(lists.get(9).is_none());
     }
 }

@@ -53,7 +53,7 @@ impl<P: Platform> Gateway<P> {
     /// upstream that has none gets the one that its route implies.
     async fn upstream_list(&self, call: &Call<'_>, index: usize, fresh: bool, record: &mut Record) -> Reply<P::Stream> {
         let route = &self.config.routes[index];
-        let (lists, now) = (&self.state.lists, self.platform.now());
+        let (lists, now) = (&self.state.lists, self.platform.moment());
         // A client's own query may change what the upstream says.
         let name = Lists::name(route).filter(|_| call.query.is_none());
         let before = name.and_then(|name| lists.get(name));
@@ -67,7 +67,7 @@ impl<P: Platform> Gateway<P> {
             && response.status() == StatusCode::OK
         {
             if let (Some(name), Body::Full(body)) = (name, response.body()) {
-                lists.put(name, self.platform.now(), response.headers(), body);
+                lists.put(name, self.platform.moment(), response.headers(), body);
             }
             return reply;
         }
@@ -76,7 +76,7 @@ impl<P: Platform> Gateway<P> {
             response.status().is_server_error() || response.status() == StatusCode::TOO_MANY_REQUESTS
         });
         if let Some(list) = before.filter(|list| list.is_usable(now) && (missing || failing)) {
-            return Ok(list.answer(self.platform.now()));
+            return Ok(list.answer(self.platform.moment()));
         }
         match implied_list(route).filter(|_| missing) {
             Some(list) => Ok(json(StatusCode::OK, list)),

@@ -21,6 +21,7 @@ mod stream;
 use std::future::poll_fn;
 use std::io;
 use std::pin::Pin;
+use std::sync::LazyLock;
 use std::task::Poll;
 use std::time::Duration;
 
@@ -32,7 +33,7 @@ use self::alarm::Alarm;
 pub use self::cli::run;
 use self::client::Client;
 use self::stream::Stream;
-use crate::platform::{Fault, Limits, Millis, Payload, Platform};
+use crate::platform::{Fault, Limits, Millis, Moment, Payload, Platform};
 
 /// How much of a body that nobody wants is read past, and for how long: enough for a client that has not heard yet, too
 /// little to keep the gateway busy.
@@ -67,6 +68,11 @@ impl Platform for Native {
 
     fn now(&self) -> Millis {
         log::now()
+    }
+
+    fn moment(&self) -> Moment {
+        static BEGINNING: LazyLock<Instant> = LazyLock::new(Instant::now);
+        Moment(u64::try_from(BEGINNING.elapsed().as_millis()).unwrap_or(u64::MAX))
     }
 
     fn random(&self) -> u128 {

@@ -10,7 +10,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use crate::config::{Route, Upstream};
-use crate::platform::Millis;
+use crate::platform::Moment;
 
 /// The most that is remembered.
 const CAPACITY: usize = 10_000;
@@ -67,11 +67,11 @@ impl Subject {
 
 #[derive(Clone, Copy, Debug)]
 struct Rest {
-    until: Millis,
+    until: Moment,
     /// Failures in a row; of upstreams only.
     failures: u32,
     /// Somebody is trying whether it works again.
-    probed_until: Millis,
+    probed_until: Moment,
 }
 
 /// What rests.
@@ -95,7 +95,7 @@ impl Health {
 
     /// When `subject` wakes, if it rests at `now`.
     #[must_use]
-    pub fn rests_until(&self, subject: Subject, now: Millis) -> Option<Millis> {
+    pub fn rests_until(&self, subject: Subject, now: Moment) -> Option<Moment> {
         if self.is_quiet() {
             return None;
         }
@@ -105,7 +105,7 @@ impl Health {
     }
 
     /// Lets `subject` rest, at least until `until`.
-    pub fn rest(&self, subject: Subject, until: Millis, now: Millis) {
+    pub fn rest(&self, subject: Subject, until: Moment, now: Moment) {
         let mut rests = self.rests();
         let rest = self.entry(&mut rests, subject, now);
         rest.until = rest.until.max(until);
@@ -113,10 +113,10 @@ impl Health {
 
     /// Notes a failure of an upstream. A failure while it rests does not lengthen its rest; a failed probe doubles it.
     /// `random` spreads the probes of many gateways over a tenth of the time.
-    pub fn fail(&self, upstream: Subject, now: Millis, random: u64) {
+    pub fn fail(&self, upstream: Subject, now: Moment, random: u64) {
         let mut rests = self.rests();
         let rest = self.entry(&mut rests, upstream, now);
-        rest.probed_until = Millis(0);
+        rest.probed_until = Moment(0);
         if rest.until > now {
             return;
         }
@@ -132,7 +132,7 @@ impl Health {
     }
 
     /// Whether the caller may find out if an upstream that has rested works again. Others wait for it meanwhile.
-    pub fn may_probe(&self, upstream: Subject, now: Millis) -> bool {
+    pub fn may_probe(&self, upstream: Subject, now: Moment) -> bool {
         if self.is_quiet() {
             return true;
         }
@@ -158,17 +158,17 @@ impl Health {
     }
 
     /// Remembers that the route's upstream does not know `stream_options`.
-    pub fn without_stream_options(&self, route: &Route, now: Millis) {
+    pub fn without_stream_options(&self, route: &Route, now: Moment) {
         self.rest(Subject::stream_options(route), now.after(REMEMBERED), now);
     }
 
     /// Whether the route's upstream is known not to know `stream_options`.
     #[must_use]
-    pub fn lacks_stream_options(&self, route: &Route, now: Millis) -> bool {
+    pub fn lacks_stream_options(&self, route: &Route, now: Moment) -> bool {
         !self.is_quiet() && self.rests_until(Subject::stream_options(route), now).is_some()
     }
 
-    fn entry<'a>(&self, rests: &'a mut HashMap<Subject, Rest>, subject: Subject, now: Millis) -> &'a mut Rest {
+    fn entry<'a>(&self, rests: &'a mut HashMap<Subject, Rest>, subject: Subject, now: Moment) -> &'a mut Rest {
         if rests.len() >= CAPACITY && !rests.contains_key(&subject) {
             rests.retain(|_, rest| rest.until > now);
             if rests.len() >= CAPACITY
@@ -181,9 +181,9 @@ impl Health {
             }
         }
         let fresh = Rest {
-            until: Millis(0),
+            until: Moment(0),
             failures: 0,
-            probed_until: Millis(0),
+            probed_until: Moment(0),
         };
         let room = usize::from(!rests.contains_key(&subject));
         self.count.store(rests.len() + room, Ordering::Relaxed);
@@ -202,19 +202,19 @@ mod tests {
     fn a_rest_ends_at_its_time_and_the_longer_one_counts() {
         let health = Health::default();
         assert!(health.is_quiet());
-        health.rest(A, Millis(100), Millis(0));
-        health.rest(A, Millis(50), Millis(0));
-        assert_eq!(health.rests_until(A, Millis(99)), Some(Millis(100)));
-        assert_eq!(health.rests_until(A, Millis(100)), None);
-        health.rest(A, Millis(900), Millis(0));
+        health.rest(A, Moment(100), Moment(0));
+        health.rest(A, Moment(50), Moment(0));
+        assert_eq!(health.rests_until(A, Moment(99)), Some(Moment(100)));
+        assert_eq!(health.rests_until(A, Moment(100)), None);
+        health.rest(A, Moment(900), Moment(0));
         health.recover(A);
-        assert!(health.is_quiet() && health.rests_until(A, Millis(0)).is_none());
+        assert!(health.is_quiet() && health.rests_until(A, Moment(0)).is_none());
     }
 
     #[test]
     fn an_upstream_rests_twice_as_long_after_each_failed_probe() {
         let health = Health::default();
-        let mut now = Millis(1_000);
+        let mut now = Moment(1_000);
         for seconds in [5, 10, 20, 40, 60, 60] {
             health.fail(A, now, 0);
             health.fail(A, now.after(SECOND), 0);
@@ -234,27 +234,27 @@ mod tests {
     #[test]
     fn one_probe_at_a_time() {
         let health = Health::default();
-        assert!(health.may_probe(A, Millis(0)));
-        health.fail(A, Millis(0), 0);
-        assert!(!health.may_probe(A, Millis(4_999)));
-        assert!(health.may_probe(A, Millis(5_000)) && !health.may_probe(A, Millis(5_001)));
-        assert_eq!(health.rests_until(A, Millis(5_001)), Some(Millis(20_000)));
+        assert!(health.may_probe(A, Moment(0)));
+        health.fail(A, Moment(0), 0);
+        assert!(!health.may_probe(A, Moment(4_999)));
+        assert!(health.may_probe(A, Moment(5_000)) && !health.may_probe(A, Moment(5_001)));
+        assert_eq!(health.rests_until(A, Moment(5_001)), Some(Moment(20_000)));
         assert!(
-            health.may_probe(A, Millis(20_000)),
+            health.may_probe(A, Moment(20_000)),
             "the probe was never heard of again"
         );
-        health.fail(A, Millis(21_000), 0);
-        assert_eq!(health.rests_until(A, Millis(21_000)), Some(Millis(31_000)));
+        health.fail(A, Moment(21_000), 0);
+        assert_eq!(health.rests_until(A, Moment(21_000)), Some(Moment(31_000)));
     }
 
     #[test]
     fn memory_is_bounded_and_the_first_to_wake_goes() {
         let health = Health::default();
         for subject in 0..CAPACITY as u64 + 500 {
-            health.rest(Subject(subject), Millis(1_000 + subject), Millis(0));
+            health.rest(Subject(subject), Moment(1_000 + subject), Moment(0));
         }
         assert_eq!(health.rests().len(), CAPACITY);
-        assert!(health.rests_until(Subject(0), Millis(0)).is_none());
-        assert!(health.rests_until(Subject(CAPACITY as u64 + 499), Millis(0)).is_some());
+        assert!(health.rests_until(Subject(0), Moment(0)).is_none());
+        assert!(health.rests_until(Subject(CAPACITY as u64 + 499), Moment(0)).is_some());
     }
 }

@@ -9,7 +9,7 @@ use super::health::{Health, Subject};
 use super::outcome::{Meaning, Scope};
 use super::rank::rank;
 use crate::config::{Config, Rotation, Route, Secret};
-use crate::platform::Millis;
+use crate::platform::Moment;
 
 /// One upstream with one key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -87,9 +87,9 @@ struct Stop<'a> {
     model: Option<&'a str>,
     /// Until when its upstream rests. As it was when the request came: what this request learns about an upstream does
     /// not keep it from its other keys.
-    upstream_rests: Option<Millis>,
+    upstream_rests: Option<Moment>,
     /// Its time, once it has begun. Not renewed by its other keys.
-    deadline: Option<Millis>,
+    deadline: Option<Moment>,
 }
 
 impl<'a> Plan<'a> {
@@ -102,7 +102,7 @@ impl<'a> Plan<'a> {
         route: usize,
         order: &Order<'_>,
         model: impl Fn(usize) -> Option<&'a str>,
-        now: Millis,
+        now: Moment,
     ) -> Self {
         let entry = &config.routes[route];
         let (mut left, mut stops) = (Vec::new(), Vec::new());
@@ -158,13 +158,13 @@ impl<'a> Plan<'a> {
 
     /// Whether another attempt could follow the one that goes on.
     #[must_use]
-    pub fn has_more(&self, now: Millis) -> bool {
+    pub fn has_more(&self, now: Moment) -> bool {
         self.attempts < self.max_attempts && self.left.iter().any(|target| !self.is_over(target, now))
     }
 
     /// When the first of the keys wakes that may serve the request, if all of them rest.
     #[must_use]
-    pub fn first_wake(&self, now: Millis) -> Option<Millis> {
+    pub fn first_wake(&self, now: Moment) -> Option<Moment> {
         let keys = self.stops.iter().flat_map(|stop| {
             let keys = 0..self.config.routes[stop.route].keys.len();
             keys.map(|key| Target {
@@ -179,14 +179,14 @@ impl<'a> Plan<'a> {
         self.stops.iter().find(|stop| stop.route == target.route)
     }
 
-    fn is_over(&self, target: &Target, now: Millis) -> bool {
+    fn is_over(&self, target: &Target, now: Moment) -> bool {
         self.stop(target)
             .and_then(|stop| stop.deadline)
             .is_some_and(|deadline| deadline <= now)
     }
 
     /// When the key of `target` wakes; nothing if it is awake.
-    fn wakes(&self, target: Target, now: Millis) -> Option<Millis> {
+    fn wakes(&self, target: Target, now: Moment) -> Option<Moment> {
         let key = target.key?;
         let stop = self.stop(&target)?;
         let route = &self.config.routes[target.route];
@@ -210,7 +210,7 @@ impl<'a> Plan<'a> {
     }
 
     /// The place in `left` of what is best tried now: what is awake in its order, then what wakes first.
-    fn best(&self, now: Millis) -> Option<usize> {
+    fn best(&self, now: Moment) -> Option<usize> {
         let spares = self.attempts > 0 && self.spares();
         let candidates = self
             .left
@@ -229,7 +229,7 @@ impl<'a> Plan<'a> {
     }
 
     /// What to do at `now`.
-    pub fn next(&mut self, now: Millis) -> Step {
+    pub fn next(&mut self, now: Moment) -> Step {
         while self.attempts < self.max_attempts {
             let Some(place) = self.best(now) else { break };
             let target = self.left[place];
@@ -267,7 +267,7 @@ impl<'a> Plan<'a> {
     }
 
     /// Takes the outcome of the last try. `random` spreads the rests of upstreams.
-    pub fn judge(&mut self, meaning: &Meaning, random: u64, now: Millis) -> Verdict {
+    pub fn judge(&mut self, meaning: &Meaning, random: u64, now: Moment) -> Verdict {
         let Some(target) = self.current else {
             return Verdict::Continue;
         };

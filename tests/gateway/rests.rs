@@ -107,3 +107,35 @@ fn a_failed_upstream_rests_and_is_probed_by_one_request_at_a_time() {
         assert_eq!(last.host, "a.example", "it recovered and is used again");
     });
 }
+
+#[test]
+fn a_clock_that_is_set_back_lengthens_no_rest_and_keeps_no_list() {
+    run(async {
+        let sim = Sim::new(|asked| match (asked.host.as_str(), asked.at) {
+            ("a.example", 0) => answer(503, "{}"),
+            ("a.example", _) => answer(200, r#"{"data":[{"id":"m"}],"choices":[]}"#),
+            _ => answer(200, DONE),
+        });
+        let gateway = sim.gateway(
+            r#"[
+            {"token": "t", "base_url": "https://a.example/v1", "api_keys": ["a1"], "fallbacks": ["b"]},
+            {"token": "u", "name": "b", "base_url": "https://b.example/v1", "api_keys": ["b1"]}
+        ]"#,
+        );
+        let asked = async || {
+            sim.chat(&gateway, "x", CHAT).await;
+            sim.asked().last().unwrap().host.clone()
+        };
+        assert_eq!(asked().await, "b.example");
+        sim.set_back(24 * 60 * 60 * 1_000);
+        tokio::time::sleep(Duration::from_secs(6)).await;
+        assert_eq!(asked().await, "a.example", "its rest of 5 seconds is over");
+
+        let before = sim.asked().len();
+        sim.models(&gateway).await;
+        sim.set_back(2 * 24 * 60 * 60 * 1_000);
+        tokio::time::sleep(Duration::from_secs(61)).await;
+        sim.models(&gateway).await;
+        assert_eq!(sim.asked().len(), before + 4, "the lists of both are a minute old");
+    });
+}

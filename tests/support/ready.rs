@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use ai_gateway::config::Config;
 use ai_gateway::gateway::{Body, End, Gateway, Record};
-use ai_gateway::platform::{Fault, Limits, Millis, Payload, Platform};
+use ai_gateway::platform::{Fault, Limits, Millis, Moment, Payload, Platform};
 use bytes::Bytes;
 use futures_util::FutureExt;
 use http::header::{HeaderMap, HeaderName, HeaderValue};
@@ -156,6 +156,10 @@ impl Platform for Ready {
     const REPLAY_LIMIT: u64 = 1024 * 1024;
 
     type Stream = Pieces;
+
+    fn moment(&self) -> Moment {
+        Moment(0)
+    }
 
     fn now(&self) -> Millis {
         Millis(1_764_000_000_000)

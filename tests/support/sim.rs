@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use ai_gateway::config::Config;
 use ai_gateway::gateway::{Body, Gateway, Record};
-use ai_gateway::platform::{Fault, Limits, Millis, Payload, Platform};
+use ai_gateway::platform::{Fault, Limits, Millis, Moment, Payload, Platform};
 use bytes::Bytes;
 use http::{Request, Response};
 use tokio::time::{Instant, sleep};
@@ -57,6 +57,7 @@ struct World {
     asked: RefCell<Vec<Asked>>,
     open: Cell<usize>,
     drawn: Cell<u128>,
+    set_back: Cell<u64>,
 }
 
 /// A body that comes piece by piece.
@@ -82,6 +83,7 @@ impl Sim {
             asked: RefCell::default(),
             open: Cell::default(),
             drawn: Cell::default(),
+            set_back: Cell::default(),
         }))
     }
 
@@ -98,6 +100,11 @@ impl Sim {
     /// Requests to upstreams that are still going on.
     pub(crate) fn open(&self) -> usize {
         self.0.open.get()
+    }
+
+    /// Sets the wall clock back by so many milliseconds.
+    pub(crate) fn set_back(&self, milliseconds: u64) {
+        self.0.set_back.set(milliseconds);
     }
 
     /// A gateway on this runtime with the routes of a JSON text.
@@ -171,7 +178,11 @@ impl Platform for Sim {
     type Stream = Pieces;
 
     fn now(&self) -> Millis {
-        Millis(1_700_000_000_000 + self.time())
+        Millis(1_700_000_000_000 + self.time() - self.0.set_back.get())
+    }
+
+    fn moment(&self) -> Moment {
+        Moment(self.time())
     }
 
     fn random(&self) -> u128 {

@@ -42,9 +42,9 @@ const fn meaning(scope: Scope) -> Meaning {
 
 fn targets(plan: &mut Plan<'_>, scope: Scope) -> Vec<Target> {
     let mut tried = Vec::new();
-    while let Step::Try { target, .. } = plan.next(Millis(0)) {
+    while let Step::Try { target, .. } = plan.next(Moment(0)) {
         tried.push(target);
-        if plan.judge(&meaning(scope), 0, Millis(0)) == Verdict::Deliver {
+        if plan.judge(&meaning(scope), 0, Moment(0)) == Verdict::Deliver {
             break;
         }
     }
@@ -56,7 +56,7 @@ fn the_same_request_id_starts_with_the_same_key() {
     let config = two_routes(5, 10, "request");
     let tried = |id: &str| {
         targets(
-            &mut Plan::new(&config, &Health::default(), 0, &by(id, None), |_| None, Millis(0)),
+            &mut Plan::new(&config, &Health::default(), 0, &by(id, None), |_| None, Moment(0)),
             Scope::Key,
         )
     };
@@ -69,7 +69,7 @@ fn sticky_rotation_follows_the_conversation() {
     let config = two_routes(5, 10, "sticky");
     let tried = |id: &str, talk: &[u8]| {
         targets(
-            &mut Plan::new(&config, &Health::default(), 0, &by(id, Some(talk)), |_| None, Millis(0)),
+            &mut Plan::new(&config, &Health::default(), 0, &by(id, Some(talk)), |_| None, Moment(0)),
             Scope::Key,
         )[0]
     };
@@ -82,7 +82,7 @@ fn the_clients_own_mistake_is_tried_once() {
     let config = two_routes(5, 10, "request");
     assert_eq!(
         targets(
-            &mut Plan::new(&config, &Health::default(), 0, &by("x", None), |_| None, Millis(0)),
+            &mut Plan::new(&config, &Health::default(), 0, &by("x", None), |_| None, Moment(0)),
             Scope::Request
         )
         .len(),
@@ -109,7 +109,7 @@ fn every_fallback_is_spared_an_attempt_where_no_maximum_is_set() {
         });
         let config = Config::of_routes(&format!("[{a},{b},{c}]")).unwrap();
         let health = Health::default();
-        let mut plan = Plan::new(&config, &health, 0, &by("x", None), |_| None, Millis(0));
+        let mut plan = Plan::new(&config, &health, 0, &by("x", None), |_| None, Moment(0));
         let tried = targets(&mut plan, Scope::Upstream);
         let names: String = tried.iter().map(|target| &*config.routes[target.route].name).collect();
         assert_eq!(names, expected, "{keys:?} {fallbacks}");
@@ -120,7 +120,7 @@ fn every_fallback_is_spared_an_attempt_where_no_maximum_is_set() {
 fn a_timeout_leaves_the_upstream_for_the_fallback() {
     let config = two_routes(3, 10, "request");
     let tried = targets(
-        &mut Plan::new(&config, &Health::default(), 0, &by("x", None), |_| None, Millis(0)),
+        &mut Plan::new(&config, &Health::default(), 0, &by("x", None), |_| None, Moment(0)),
         Scope::Time,
     );
     assert_eq!(tried.iter().map(|target| target.route).collect::<Vec<_>>(), [0, 1]);
@@ -130,20 +130,20 @@ fn a_timeout_leaves_the_upstream_for_the_fallback() {
 fn the_keys_of_a_route_share_its_time_and_a_fallback_has_its_own() {
     let config = two_routes(2, 10, "request");
     let health = Health::default();
-    let mut plan = Plan::new(&config, &health, 0, &by("x", None), |_| None, Millis(0));
+    let mut plan = Plan::new(&config, &health, 0, &by("x", None), |_| None, Moment(0));
     let limit = |step| match step {
         Step::Try { limit, .. } => limit.as_secs(),
         Step::GiveUp => 0,
     };
-    assert_eq!(limit(plan.next(Millis(0))), 10);
-    assert_eq!(limit(plan.next(Millis(4_000))), 6);
-    assert_eq!(limit(plan.next(Millis(9_000))), 20);
-    assert_eq!(limit(plan.next(Millis(30_000))), 0);
+    assert_eq!(limit(plan.next(Moment(0))), 10);
+    assert_eq!(limit(plan.next(Moment(4_000))), 6);
+    assert_eq!(limit(plan.next(Moment(9_000))), 20);
+    assert_eq!(limit(plan.next(Moment(30_000))), 0);
 }
 
 /// The routes and keys that a request tries at `now` when each outcome has `scope`.
 fn tried(config: &Config, health: &Health, id: &str, scope: Scope, now: u64) -> Vec<(usize, usize)> {
-    let now = Millis(now);
+    let now = Moment(now);
     let mut plan = Plan::new(config, health, 0, &by(id, None), |_| Some("m"), now);
     let mut tried = Vec::new();
     while let Step::Try { target, .. } = plan.next(now) {
@@ -168,7 +168,7 @@ fn a_resting_key_is_passed_over_until_it_wakes() {
 fn a_limit_holds_for_its_model_only() {
     let (config, health) = (two_routes(3, 1, "request"), Health::default());
     let first = tried(&config, &health, "x", Scope::KeyAndModel, 0)[0];
-    let other_model = Plan::new(&config, &health, 0, &by("x", None), |_| Some("other"), Millis(1)).next(Millis(1));
+    let other_model = Plan::new(&config, &health, 0, &by("x", None), |_| Some("other"), Moment(1)).next(Moment(1));
     assert!(matches!(other_model, Step::Try { target, .. } if target.key == Some(first.1)));
     assert_ne!(tried(&config, &health, "x", Scope::Success, 1)[0], first);
 }
@@ -179,7 +179,7 @@ fn when_all_rest_the_first_to_wake_is_tried() {
     let order = tried(&config, &health, "x", Scope::Key, 0);
     assert_eq!(order.len(), 4);
     health.recover(Subject::key(&config.routes[1], order[3].1));
-    health.rest(Subject::key(&config.routes[1], order[3].1), Millis(30_000), Millis(0));
+    health.rest(Subject::key(&config.routes[1], order[3].1), Moment(30_000), Moment(0));
     assert_eq!(tried(&config, &health, "x", Scope::Success, 1)[0], order[3]);
 }
 
@@ -200,14 +200,14 @@ fn an_upstream_that_failed_is_passed_over_for_its_fallback_and_probed_by_one() {
     let (config, health) = (two_routes(2, 1, "request"), Health::default());
     assert_eq!(tried(&config, &health, "x", Scope::Upstream, 0)[0].0, 0);
     assert_eq!(tried(&config, &health, "x", Scope::Success, 4_999)[0].0, 1);
-    let mut probe = Plan::new(&config, &health, 0, &by("x", None), |_| None, Millis(5_000));
-    assert!(matches!(probe.next(Millis(5_000)), Step::Try { target, .. } if target.route == 0));
+    let mut probe = Plan::new(&config, &health, 0, &by("x", None), |_| None, Moment(5_000));
+    assert!(matches!(probe.next(Moment(5_000)), Step::Try { target, .. } if target.route == 0));
     assert_eq!(
         tried(&config, &health, "x", Scope::Success, 5_001)[0].0,
         1,
         "the probe is not back"
     );
-    probe.judge(&Meaning::SUCCESS, 0, Millis(5_002));
+    probe.judge(&Meaning::SUCCESS, 0, Moment(5_002));
     assert_eq!(tried(&config, &health, "x", Scope::Success, 5_003)[0].0, 0);
 }
 
@@ -233,7 +233,7 @@ proptest! {
     fn an_awake_key_is_never_passed_over_for_one_that_rests(rests in proptest::collection::vec(0_u64..100_000, 6), id in "[a-z]{1,8}", now in 0_u64..100_000) {
         let (config, health) = (two_routes(3, 6, "request"), Health::default());
         for (place, rest) in rests.iter().enumerate() {
-            health.rest(Subject::key(&config.routes[place / 3], place % 3), Millis(*rest), Millis(0));
+            health.rest(Subject::key(&config.routes[place / 3], place % 3), Moment(*rest), Moment(0));
         }
         let wakes: Vec<u64> = tried(&config, &health, &id, Scope::Region, now).into_iter().map(|(route, key)| rests[route * 3 + key].saturating_sub(now)).collect();
         let first = wakes[0];
@@ -243,7 +243,7 @@ proptest! {
     #[test]
     fn no_key_is_tried_twice_and_attempts_are_bounded(keys in 1_usize..8, max in 1_usize..20, id in "[a-z]{1,8}") {
         let config = two_routes(keys, max, "request");
-        let tried = targets(&mut Plan::new(&config, &Health::default(), 0, &by(&id, None), |_| None, Millis(0)), Scope::Upstream);
+        let tried = targets(&mut Plan::new(&config, &Health::default(), 0, &by(&id, None), |_| None, Moment(0)), Scope::Upstream);
         prop_assert_eq!(tried.len(), max.min(2 * keys));
         prop_assert_eq!(tried.iter().collect::<HashSet<_>>().len(), tried.len());
     }
