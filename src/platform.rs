@@ -54,8 +54,15 @@ pub enum Fault {
     Timeout,
     /// The client: it left, or its body, which is sent on as it comes, stalled or broke. No upstream is to blame.
     Client,
-    /// More bytes than the limit that was given.
-    TooLarge,
+}
+
+/// A body, read as far as it was wanted.
+#[derive(Debug)]
+pub enum Collected {
+    /// All of it.
+    Whole(Bytes),
+    /// Its beginning, which is longer than the limit that was given. The rest can be read as before.
+    Begun(Bytes),
 }
 
 /// The body of a request to an upstream.
@@ -130,11 +137,14 @@ pub trait Platform: Clone + 'static {
     /// [`Fault::Reset`] when the body breaks.
     async fn read(&self, stream: &mut Self::Stream) -> Result<Option<Bytes>, Fault>;
 
-    /// Reads a body to its end, in as few crossings as the runtime allows. One that is too large is read past as far
-    /// as is reasonable, since its sender may read no answer before it has sent everything.
+    /// Reads a body to its end, or until what was read of it is longer than `limit` bytes, in as few crossings as the
+    /// runtime allows.
     ///
     /// # Errors
-    /// [`Fault::TooLarge`] beyond `limit` bytes, [`Fault::Reset`] when it breaks,
-    /// [`Fault::Timeout`] when not a byte of it came for `idle`.
-    async fn collect(&self, stream: Self::Stream, limit: usize, idle: Duration) -> Result<Bytes, Fault>;
+    /// [`Fault::Reset`] when it breaks, [`Fault::Timeout`] when not a byte of it came for `idle`.
+    async fn collect(&self, stream: &mut Self::Stream, limit: usize, idle: Duration) -> Result<Collected, Fault>;
+
+    /// Reads past what a client is still sending, as far as the runtime finds reasonable and until nothing came for `idle`:
+    /// some read no answer before they have sent everything.
+    async fn discard(&self, stream: Self::Stream, idle: Duration);
 }

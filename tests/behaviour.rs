@@ -55,6 +55,8 @@ mod life_cycle;
 mod log;
 #[path = "behaviour/long_events.rs"]
 mod long_events;
+#[path = "behaviour/long_answers.rs"]
+mod long_answers;
 #[path = "behaviour/models.rs"]
 mod models;
 #[path = "behaviour/nginx.rs"]
@@ -251,6 +253,12 @@ behaviours! {
         one_that_leaves_before_its_answer_is_told_once_and_asked_for_no_further,
         one_that_leaves_in_the_middle_of_its_body_is_told_as_one_that_left,
         one_that_leaves_a_stream_is_told_once_with_what_was_known,
+    }
+    long_answers {
+        a_good_answer_of_any_length_passes_and_is_asked_for_once,
+        a_long_answer_that_would_have_to_be_changed_is_asked_for_once,
+        half_a_long_answer_does_not_look_whole,
+        a_long_error_passes_without_secrets,
     }
     models {
         the_lists_of_all_upstreams_are_one,

@@ -238,7 +238,7 @@ fn play() -> impl Strategy<Value = Play> {
     let fault = prop_oneof![
         Just(Fault::Connect("refused".into())),
         Just(Fault::Reset("broken".into())),
-        Just(Fault::TooLarge)
+        Just(Fault::Timeout)
     ];
     let chunks = proptest::collection::vec((0_u64..9_000, prop_oneof![Just(DONE), Just(""), Just("<html>")]), 0..3);
     prop_oneof![

@@ -172,6 +172,13 @@ pub fn is_no_answer(content_type: Option<&str>, body: &[u8]) -> bool {
     html || matches!(body.trim_ascii_start().first(), None | Some(b'<'))
 }
 
+/// Whether a body begins as a JSON object does.
+#[must_use]
+pub fn begins_object(body: &[u8]) -> bool {
+    let text = body.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(body);
+    text.trim_ascii_start().starts_with(b"{")
+}
+
 /// Whether a body is JSON.
 #[must_use]
 pub fn is_json(body: &[u8]) -> bool {

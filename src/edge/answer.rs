@@ -12,7 +12,7 @@ use super::stream::Stream;
 use super::{headers, relay, runtime, task};
 use crate::config::Problems;
 use crate::error::{Error, Kind};
-use crate::gateway::{Body, Record};
+use crate::gateway::{Body, Raw, Record};
 
 /// A request and what is known about it. Its line of the log is written when this is dropped.
 pub(super) struct Entry {
@@ -55,6 +55,19 @@ pub(super) fn outgoing(
             outlive(context, written)?;
             answer(&[], Some(&readable), None)
         }
+        Body::Raw(raw) if !raw.read.is_empty() => {
+            // The runtime has taken a compression off, and said the length of what was compressed.
+            let is_encoded = head.headers.contains_key(http::header::CONTENT_ENCODING);
+            let length = raw.stream.length().filter(|_| raw.is_unchanged() && !is_encoded);
+            let (writable, readable) = runtime::pipe(length)?;
+            outlive(context, async move {
+                if begun(*raw, &writable).await.is_err() {
+                    // Half of it must not look whole.
+                    let _ = writable.abort();
+                }
+            })?;
+            answer(&[], Some(&readable), None)
+        }
         Body::Raw(mut raw) => {
             let answer = answer(&[], raw.stream.rest().as_ref(), None)?;
             // From here on the runtime ends the request upstream when the client leaves.
@@ -89,6 +102,27 @@ pub(super) fn outlive(context: &Context, work: impl Future<Output = ()> + 'stati
         JsValue::UNDEFINED
     });
     context.wait_until(&work)
+}
+
+/// Moves an answer of which something is read already. Where nothing in it changes, the runtime moves the rest.
+async fn begun(mut raw: Raw<Stream>, writable: &WritableStream) -> Result<(), JsValue> {
+    let writer = writable.get_writer()?;
+    let read = std::mem::take(&mut raw.read);
+    relay::write(&writer, &raw.passed(read)).await?;
+    if !raw.is_unchanged() {
+        let broken = |_| JsValue::UNDEFINED;
+        while let Some(bytes) = raw.stream.read().await.map_err(broken)? {
+            relay::write(&writer, &raw.passed(bytes)).await?;
+        }
+        relay::write(&writer, &raw.last()).await?;
+    }
+    writer.release_lock();
+    match raw.stream.rest() {
+        Some(body) => runtime::done(|number| runtime::pump(&body, writable, true, number))
+            .await
+            .map(drop),
+        None => relay::close(writable, None).await,
+    }
 }
 
 /// The gateway's own stream. It ends when the client leaves.

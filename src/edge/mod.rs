@@ -29,7 +29,7 @@ use crate::config::Config;
 use crate::dialect::openai;
 use crate::error::{Error, Kind};
 use crate::gateway::{Gateway, Record, State};
-use crate::platform::{Fault, Limits, Millis, Moment, Payload, Platform};
+use crate::platform::{Collected, Fault, Limits, Millis, Moment, Payload, Platform};
 
 /// Answers one request.
 ///
@@ -136,8 +136,12 @@ impl Platform for Edge {
         stream.read().await
     }
 
-    async fn collect(&self, stream: Stream, limit: usize, idle: Duration) -> Result<Bytes, Fault> {
+    async fn collect(&self, stream: &mut Stream, limit: usize, idle: Duration) -> Result<Collected, Fault> {
         stream.collect(limit, idle).await
+    }
+
+    async fn discard(&self, stream: Stream, idle: Duration) {
+        stream.discard(idle).await;
     }
 }
 

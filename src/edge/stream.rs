@@ -9,7 +9,7 @@ use worker::web_sys::{ReadableStream, Request, Response};
 
 use super::fetch::AbortOnDrop;
 use super::runtime::{self, Promised};
-use crate::platform::Fault;
+use crate::platform::{Collected, Fault};
 
 /// A body of so many bytes comes at once or not at all.
 const SHORT: usize = 64 * 1024;
@@ -102,25 +102,32 @@ impl Stream {
         broken(JsValue::UNDEFINED)
     }
 
+    /// What `content-length` says of all of it.
+    pub(super) fn length(&self) -> Option<u64> {
+        self.length.map(|length| length as u64)
+    }
+
     /// Whether there is no body at all.
     pub(super) fn is_empty(&self) -> bool {
         self.body.is_none() && self.message.as_ref().is_none_or(|message| message.body().is_none())
     }
 
-    /// All of it.
-    pub(super) async fn collect(mut self, limit: usize, idle: Duration) -> Result<Bytes, Fault> {
+    /// All of it, or more of it than `limit`.
+    pub(super) async fn collect(&mut self, limit: usize, idle: Duration) -> Result<Collected, Fault> {
         let known = self.length.filter(|length| *length <= limit);
         if known.is_some_and(|length| idle == Duration::MAX || length <= SHORT)
             && let Some(message) = self.message.take()
         {
             let whole = pin!(self.take_whole(&message));
-            if idle == Duration::MAX {
-                return whole.await;
-            }
-            return match select(whole, pin!(runtime::sleep(idle))).await {
-                Either::Left((whole, _)) => whole,
-                Either::Right(((), _)) => Err(Fault::Timeout),
+            let whole = if idle == Duration::MAX {
+                whole.await
+            } else {
+                match select(whole, pin!(runtime::sleep(idle))).await {
+                    Either::Left((whole, _)) => whole,
+                    Either::Right(((), _)) => Err(Fault::Timeout),
+                }
             };
+            return whole.map(Collected::Whole);
         }
         let mut read = Vec::with_capacity(known.unwrap_or_default());
         loop {
@@ -133,19 +140,32 @@ impl Stream {
                     Either::Right(((), _)) => return Err(Fault::Timeout),
                 }
             };
-            let Some(piece) = piece else { return Ok(read.into()) };
-            if read.len() + piece.len() > limit {
-                if let Some(source) = &self.source {
-                    runtime::cancel(source);
-                }
-                return Err(Fault::TooLarge);
-            }
+            let Some(piece) = piece else {
+                return Ok(Collected::Whole(read.into()));
+            };
             read.extend_from_slice(&piece);
+            if read.len() > limit {
+                return Ok(Collected::Begun(read.into()));
+            }
+        }
+    }
+
+    /// Waits for a piece of it, and lets the runtime throw the rest away.
+    pub(super) async fn discard(mut self, idle: Duration) {
+        let came = {
+            let next = pin!(self.read());
+            matches!(
+                select(next, pin!(runtime::sleep(idle))).await,
+                Either::Left((Ok(Some(_)), _))
+            )
+        };
+        if let Some(source) = self.source.filter(|_| came) {
+            runtime::cancel(&source);
         }
     }
 
     /// A body of known length, in one crossing.
-    async fn take_whole(mut self, message: &Message) -> Result<Bytes, Fault> {
+    async fn take_whole(&mut self, message: &Message) -> Result<Bytes, Fault> {
         let (promised, begun) = Promised::new(|number| match message {
             Message::Request(request) => runtime::whole(request, number),
             Message::Response(response) => runtime::whole(response, number),

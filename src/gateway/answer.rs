@@ -1,6 +1,7 @@
 //! Reading an upstream's answer as far as it takes to know what it means.
 
 use std::pin::pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
@@ -10,17 +11,23 @@ use http::{HeaderValue, Response, StatusCode, header};
 use super::call::Call;
 use super::endpoint::Endpoint;
 use super::outcome::Outcome;
-use super::{Body, Gateway, Relay, headers};
+use super::scrub::Scrubber;
+use super::{Body, Gateway, Raw, Relay, headers};
 use crate::config::Route;
 use crate::dialect::observe::{Beginning, LINE_LIMIT};
 use crate::dialect::openai;
-use crate::platform::{Fault, Platform};
+use crate::platform::{Collected, Fault, Platform};
 use crate::policy::outcome;
 
-/// The largest answer that is read whole: a chat answer with a few images inside fits.
+/// The largest answer that is read whole, in bytes: a chat answer with a few images inside fits. A longer one is passed on as it
+/// comes.
 const ANSWER_LIMIT: usize = 64 * 1024 * 1024;
 
-/// The same of an error, and how long it may take. What is longer, or does not come, is not needed: the status says enough.
+/// How much is read of an answer whose length says that it will be passed on as it comes, in bytes.
+const BEGINNING: usize = 16 * 1024;
+
+/// The largest error that is read whole, in bytes, and how long it may take. What does not come is not needed: the status says
+/// enough.
 const ERROR_LIMIT: usize = 1024 * 1024;
 const ERROR_TIME: Duration = Duration::from_secs(5);
 
@@ -79,20 +86,45 @@ impl<P: Platform> Gateway<P> {
         if status.is_redirection() || status.is_informational() || status.as_u16() > 599 {
             return Outcome::Unusable(status);
         }
-        let (head, stream) = response.into_parts();
+        let (head, mut stream) = response.into_parts();
         if !status.is_success() {
-            let collecting = pin!(self.platform.collect(stream, ERROR_LIMIT, idle));
-            // Less than what ends the whole attempt.
-            let patience = pin!(self.platform.sleep(ERROR_TIME.min(route.timeout / 2)));
-            let body = match select(collecting, patience).await {
-                Either::Left((body, _)) => body.unwrap_or_default(),
-                Either::Right(((), _)) => Bytes::new(),
+            let collected = {
+                let collecting = pin!(self.platform.collect(&mut stream, ERROR_LIMIT, idle));
+                // Less than what ends the whole attempt.
+                let patience = pin!(self.platform.sleep(ERROR_TIME.min(route.timeout / 2)));
+                match select(collecting, patience).await {
+                    Either::Left((Ok(collected), _)) => collected,
+                    Either::Left((Err(_), _)) | Either::Right(((), _)) => Collected::Whole(Bytes::new()),
+                }
+            };
+            let body = match collected {
+                Collected::Whole(body) => Body::Full(body),
+                Collected::Begun(read) => Body::Raw(Box::new(Raw {
+                    read,
+                    scrubber: Some(Scrubber::new(Arc::clone(&self.config))),
+                    ..Raw::unread(stream, route.idle_timeout)
+                })),
             };
             return self.refusal(Response::from_parts(head, body), route);
         }
-        let body = match self.platform.collect(stream, ANSWER_LIMIT, idle).await {
-            Ok(rest) if read.is_empty() => rest,
-            Ok(rest) => [read, rest].concat().into(),
+        let is_long = headers::content_length(&head.headers).is_some_and(|length| length > ANSWER_LIMIT as u64);
+        let limit = if is_long { BEGINNING } else { ANSWER_LIMIT };
+        let together = |rest| {
+            if read.is_empty() {
+                rest
+            } else {
+                [read, rest].concat().into()
+            }
+        };
+        let body = match self.platform.collect(&mut stream, limit, idle).await {
+            Ok(Collected::Whole(rest)) => together(rest),
+            Ok(Collected::Begun(rest)) => {
+                let raw = Raw {
+                    read: together(rest),
+                    ..Raw::unread(stream, route.idle_timeout)
+                };
+                return long(Response::from_parts(head, raw), call);
+            }
             Err(fault) => return Outcome::Failed(fault),
         };
         if !(body.is_empty() && call.endpoint.may_be_empty(&call.method, status))
@@ -112,15 +144,15 @@ impl<P: Platform> Gateway<P> {
         if !is_error {
             return Outcome::Whole(Response::from_parts(head, Body::Full(body)), answer.usage);
         }
-        self.refusal(Response::from_parts(head, body), route)
+        self.refusal(Response::from_parts(head, Body::Full(body)), route)
     }
 
-    fn refusal(&self, response: Response<Bytes>, route: &Route) -> Outcome<P::Stream> {
+    fn refusal(&self, response: Response<Body<P::Stream>>, route: &Route) -> Outcome<P::Stream> {
         let now = self.platform.now();
         let meaning = outcome::of_answer(
             response.status().as_u16(),
             response.headers(),
-            response.body(),
+            response.body().begun(),
             route.account_limits,
             now,
         );
@@ -150,7 +182,7 @@ impl<P: Platform> Gateway<P> {
                     let body = Bytes::copy_from_slice(event);
                     head.headers
                         .insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-                    return self.refusal(Response::from_parts(head, body), route);
+                    return self.refusal(Response::from_parts(head, Body::Full(body)), route);
                 }
             }
             let most = if relay.observer.has_spoken() { most } else { COMMENTS };
@@ -183,6 +215,21 @@ impl<P: Platform> Gateway<P> {
         relay.observer.keep_lines(LINE_LIMIT);
         relay.read = held.freeze();
         Outcome::Stream(Response::from_parts(head, relay))
+    }
+}
+
+/// What an answer is that is too long to be kept, by its beginning. It was paid for: nobody is asked for it again.
+fn long<S>(response: Response<Raw<S>>, call: &Call<'_>) -> Outcome<S> {
+    let begun = &response.body().read;
+    let is_encoded = headers::is_encoded(response.headers());
+    if openai::is_no_answer(headers::content_type(response.headers()), begun)
+        || (call.endpoint.answers_json() && !is_encoded && !openai::begins_object(begun))
+    {
+        Outcome::Unusable(response.status())
+    } else if call.endpoint.is_rewritten() {
+        Outcome::TooLong
+    } else {
+        Outcome::Raw(response)
     }
 }
 

@@ -216,10 +216,7 @@ impl<P: Platform> Gateway<P> {
             };
         }
         let status = response.status();
-        let raw = |stream| Raw {
-            stream,
-            idle_timeout: route.idle_timeout,
-        };
+        let raw = |stream| Raw::unread(stream, route.idle_timeout);
         if call.is_socket() {
             return match status.as_u16() {
                 101 => Outcome::Socket(response.map(raw)),
@@ -284,7 +281,7 @@ fn is_unreadable_error<S>(response: &Response<S>) -> bool {
 }
 
 /// Whether an upstream says that there is nothing at this path, rather than no such model.
-fn is_nowhere(answer: &Response<Bytes>) -> bool {
-    let no_model = Refusal::read(answer.body()).is_some_and(|refusal| refusal.is(&["model_not_found"]));
+fn is_nowhere<S>(answer: &Response<Body<S>>) -> bool {
+    let no_model = Refusal::read(answer.body().begun()).is_some_and(|refusal| refusal.is(&["model_not_found"]));
     answer.status() == StatusCode::NOT_FOUND && !no_model
 }

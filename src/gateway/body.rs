@@ -12,7 +12,7 @@ use http::request::Parts;
 
 use super::{Gateway, headers};
 use crate::error::{Error, Kind};
-use crate::platform::{Fault, Payload, Platform};
+use crate::platform::{Collected, Fault, Payload, Platform};
 
 /// A request body that sends nothing for this long is given up.
 const BODY_IDLE: Duration = Duration::from_secs(30);
@@ -45,16 +45,18 @@ impl<P: Platform> Gateway<P> {
         if headers::content_length(&head.headers).is_some_and(|length| length > limit as u64) {
             return Err(too_large());
         }
-        let Some(stream) = stream.take() else {
+        let Some(mut stream) = stream.take() else {
             return Ok(Bytes::new());
         };
-        self.platform
-            .collect(stream, limit, BODY_IDLE)
-            .await
-            .map_err(|fault| match fault {
-                Fault::TooLarge => too_large(),
-                fault => unreadable(&fault),
-            })
+        match self.platform.collect(&mut stream, limit, BODY_IDLE).await {
+            Ok(Collected::Whole(body)) => Ok(body),
+            Ok(Collected::Begun(body)) => {
+                drop(body);
+                self.platform.discard(stream, BODY_IDLE).await;
+                Err(too_large())
+            }
+            Err(fault) => Err(unreadable(&fault)),
+        }
     }
 
     /// A body that nothing is read in: whole if it is short enough to be sent again, else none, and the body as it comes,
@@ -98,7 +100,7 @@ pub(super) fn unreadable(fault: &Fault) -> Error {
             Kind::RequestTimeout,
             "The request body stopped arriving; send it again.",
         ),
-        Fault::Connect(_) | Fault::Reset(_) | Fault::TooLarge => Error::new(
+        Fault::Connect(_) | Fault::Reset(_) => Error::new(
             Kind::MalformedRequest,
             "The request body ended early or is not well-formed; send it again.",
         ),

@@ -1,9 +1,8 @@
 //! An outcome as the client gets it.
 
-use bytes::Bytes;
 use http::{HeaderValue, Response, StatusCode, header};
 
-use super::failure::{no_socket, unreachable, unusable};
+use super::failure::{no_socket, too_long, unreachable, unusable};
 use super::outcome::Outcome;
 use super::{Body, Gateway, Record, headers, scrub};
 use crate::dialect::openai;
@@ -53,6 +52,11 @@ impl<P: Platform> Gateway<P> {
                 headers::upgrade(&mut head.headers);
                 Response::from_parts(head, Body::Socket(Box::new(socket)))
             }
+            Outcome::TooLong => {
+                let error = too_long();
+                record.error = Some(error.kind.facts().code);
+                super::refusal(&error)
+            }
             Outcome::NoSocket => super::refusal(&no_socket()),
             Outcome::Refused(response, meaning) => self.refused(response, &meaning, record),
             Outcome::Unusable(status) => super::refusal(&unusable(status)),
@@ -63,7 +67,7 @@ impl<P: Platform> Gateway<P> {
     /// The upstream's refusal: its own words without our secrets, or ours where it has none.
     pub(super) fn refused(
         &self,
-        response: Response<Bytes>,
+        response: Response<Body<P::Stream>>,
         meaning: &Meaning,
         record: &mut Record,
     ) -> Response<Body<P::Stream>> {
@@ -72,7 +76,7 @@ impl<P: Platform> Gateway<P> {
         scrub::headers(&self.config, &mut head.headers);
         if head.status.is_success() {
             // An error that came as a good answer. Its own code says what it is; the client must not take it for one.
-            let code = Refusal::read(&body).and_then(|refusal| refusal.status);
+            let code = Refusal::read(body.begun()).and_then(|refusal| refusal.status);
             head.status = code
                 .and_then(|code| StatusCode::from_u16(code).ok())
                 .unwrap_or(StatusCode::BAD_GATEWAY);
@@ -80,22 +84,26 @@ impl<P: Platform> Gateway<P> {
         // A runtime may have taken the compression off. What still has it cannot be cleaned of secrets.
         let encoded = headers::is_encoded(&head.headers);
         head.headers.remove(header::CONTENT_ENCODING);
-        let illegible = encoded && !openai::is_json(&body);
-        let body = if illegible || openai::is_no_answer(headers::content_type(&head.headers), &body) {
+        let illegible = encoded && !openai::is_json(body.begun());
+        let body = if illegible || openai::is_no_answer(headers::content_type(&head.headers), body.begun()) {
             let mut error = unusable(head.status);
             error.status = Some(head.status);
             record.error = Some(error.kind.facts().code);
             head.headers
                 .insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-            openai::refusal(&error).into()
+            Body::Full(openai::refusal(&error).into())
         } else {
-            scrub::body(&self.config, body)
+            match body {
+                Body::Full(body) => Body::Full(scrub::body(&self.config, body)),
+                // It is cleaned on its way.
+                body => body,
+            }
         };
         // A client's own mistake comes as it came. Behind everything else stands this gateway, which has tried again already.
         if !meaning.waiting_helps && meaning.scope != Scope::Request {
             head.headers
                 .insert(headers::SHOULD_RETRY, HeaderValue::from_static("false"));
         }
-        Response::from_parts(head, Body::Full(body))
+        Response::from_parts(head, body)
     }
 }

@@ -118,6 +118,11 @@ impl Endpoint {
         matches!(self, Self::ChatCompletions | Self::SimpleChat | Self::Embeddings)
     }
 
+    /// Whether good answers are made into others on their way to the client.
+    pub(super) const fn is_rewritten(&self) -> bool {
+        matches!(self, Self::SimpleChat | Self::Models | Self::Model(_))
+    }
+
     /// Whether it asks for an answer, and for nothing that an account keeps.
     pub(super) fn is_stateless(&self, method: &Method) -> bool {
         match self {

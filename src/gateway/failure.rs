@@ -1,8 +1,8 @@
 //! What is left when an attempt fails: the words the client gets if no other attempt does better.
 
-use bytes::Bytes;
 use http::{Response, StatusCode};
 
+use super::Body;
 use super::outcome::Outcome;
 use crate::config::Route;
 use crate::error::{Error, Kind};
@@ -10,15 +10,15 @@ use crate::platform::Fault;
 use crate::policy::outcome::{Meaning, Scope};
 
 /// Why nothing could be delivered: what the client is told in the end.
-pub(super) enum Failure {
+pub(super) enum Failure<S> {
     /// The upstream's own last word.
-    Answer(Response<Bytes>, Meaning),
+    Answer(Response<Body<S>>, Meaning),
     Error(Error),
 }
 
-impl Failure {
+impl<S> Failure<S> {
     /// What a failed outcome leaves.
-    pub(super) fn of<S>(outcome: Outcome<S>, route: &Route) -> Self {
+    pub(super) fn of(outcome: Outcome<S>, route: &Route) -> Self {
         match outcome {
             Outcome::Refused(response, meaning) => match meaning.scope {
                 Scope::Key => Self::Error(rejected(response.status())),
@@ -35,14 +35,11 @@ impl Failure {
                 );
                 Self::Error(Error::new(Kind::UpstreamTimeout, message))
             }
-            Outcome::Failed(Fault::TooLarge) => Self::Error(Error::new(
-                Kind::UpstreamInvalidResponse,
-                "The upstream's answer is too large to pass on; ask for a stream.",
-            )),
             Outcome::Failed(_)
             | Outcome::Stream(_)
             | Outcome::Whole(..)
             | Outcome::Raw(_)
+            | Outcome::TooLong
             | Outcome::Socket(_)
             | Outcome::NoSocket => Self::Error(unreachable()),
         }
@@ -91,6 +88,13 @@ pub(super) fn unreachable() -> Error {
     Error::new(
         Kind::UpstreamUnreachable,
         "The upstream could not be reached. Try again later; the operator finds the reason in the gateway's log.",
+    )
+}
+
+pub(super) fn too_long() -> Error {
+    Error::new(
+        Kind::UpstreamInvalidResponse,
+        "The upstream's answer is too long to be changed on its way; ask for less, for a stream, or at an endpoint whose answers pass as they are.",
     )
 }
 

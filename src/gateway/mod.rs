@@ -18,6 +18,7 @@ mod models;
 mod outcome;
 mod pages;
 mod passed;
+mod raw;
 mod record;
 mod relay;
 mod scrub;
@@ -33,8 +34,9 @@ use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header
 use self::call::{Call, Content, Keys};
 use self::caller::Caller;
 use self::endpoint::Endpoint;
+pub use self::raw::Raw;
 pub use self::record::Record;
-pub use self::relay::{End, Raw, Relay};
+pub use self::relay::{End, Relay};
 pub use self::state::State;
 use crate::config::Config;
 use crate::dialect::patch::Peek;
@@ -76,6 +78,17 @@ pub enum Body<S> {
     Socket(Box<Raw<S>>),
 }
 
+impl<S> Body<S> {
+    /// Returns what of it is here already, if it is an upstream's and not an event stream.
+    fn begun(&self) -> &[u8] {
+        match self {
+            Self::Full(body) => body,
+            Self::Raw(raw) => &raw.read,
+            Self::Paced { .. } | Self::Stream(_) | Self::Socket(_) => &[],
+        }
+    }
+}
+
 impl<P: Platform> Gateway<P> {
     /// A gateway that serves `config` on `platform`. Cheap: shells make one for each request, so that it keeps the
     /// configuration it began with.
@@ -107,9 +120,8 @@ impl<P: Platform> Gateway<P> {
             && !head.headers.contains_key(header::EXPECT)
         {
             // A client that is still sending when the connection closes never gets to read why, and one whose body was read
-            // can use its connection again. The body itself is of no interest: with a limit of nothing it is read past, as far
-            // as the runtime finds reasonable. One that waits with it is waiting for the answer.
-            let _ = self.platform.collect(unread, 0, REFUSED_IDLE).await;
+            // can use its connection again. The body itself is of no interest. One that waits with it is waiting for the answer.
+            self.platform.discard(unread, REFUSED_IDLE).await;
         }
         self.finish(head.uri.path(), &head.headers, result, record)
     }

@@ -1,6 +1,5 @@
 //! What one attempt led to, for the plan and for the operator's log.
 
-use bytes::Bytes;
 use http::{Response, StatusCode, Uri};
 
 use super::{Body, Raw, Relay};
@@ -22,8 +21,10 @@ pub(super) enum Outcome<S> {
     Socket(Response<Raw<S>>),
     /// The upstream has no WebSocket there.
     NoSocket,
-    /// An answer that is an error, complete.
-    Refused(Response<Bytes>, Meaning),
+    /// An answer that is an error, complete, or as it comes where it is too long for that.
+    Refused(Response<Body<S>>, Meaning),
+    /// A good answer that is too long for what would have to be done with it.
+    TooLong,
     /// An answer that the endpoint cannot have: a page, nothing, a redirect.
     Unusable(StatusCode),
     /// No answer.
@@ -33,7 +34,9 @@ pub(super) enum Outcome<S> {
 impl<S> Outcome<S> {
     pub(super) fn meaning(&self) -> Meaning {
         match self {
-            Self::Stream(_) | Self::Whole(..) | Self::Raw(_) | Self::Socket(_) | Self::NoSocket => Meaning::SUCCESS,
+            Self::Stream(_) | Self::Whole(..) | Self::Raw(_) | Self::TooLong | Self::Socket(_) | Self::NoSocket => {
+                Meaning::SUCCESS
+            }
             Self::Refused(_, meaning) => *meaning,
             Self::Unusable(_) => Meaning::BROKEN,
             Self::Failed(fault) => of_fault(fault),
@@ -68,7 +71,7 @@ impl<S> Outcome<S> {
             Self::Failed(Fault::Reset(why)) => format!("reset: {}", clean(why)),
             Self::Failed(Fault::Timeout) => "timeout".to_owned(),
             Self::Failed(Fault::Client) => "the client left, or its body stalled".to_owned(),
-            Self::Failed(Fault::TooLarge) => "answer too large".to_owned(),
+            Self::TooLong => "answer too large".to_owned(),
             Self::Stream(_) | Self::Whole(..) | Self::Raw(_) | Self::Socket(_) | Self::NoSocket => {
                 "delivered".to_owned()
             }

@@ -31,15 +31,6 @@ pub struct Relay<S> {
     pub(super) config: Arc<Config>,
 }
 
-/// Bytes of any kind. One that breaks or stalls has no words for it: its connection is broken off.
-#[derive(Debug)]
-pub struct Raw<S> {
-    /// The bytes. Dropping it ends the request upstream.
-    pub stream: S,
-    /// The time that may pass without a byte.
-    pub idle_timeout: Duration,
-}
-
 /// How a relayed stream ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum End {

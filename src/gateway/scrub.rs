@@ -2,6 +2,7 @@
 //! bodies of good answers are not read.
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Uri};
@@ -87,8 +88,11 @@ pub(super) struct Clean {
 }
 
 /// The same of an event that goes on behind `begun`, which begins with no half of an escape.
-pub(super) fn begun(config: &Config, mut begun: Bytes) -> Clean {
-    let secrets = secrets(config, SHORTEST_IN_STREAM);
+pub(super) fn begun(config: &Config, begun: Bytes) -> Clean {
+    as_far_as_certain(&secrets(config, SHORTEST_IN_STREAM), begun)
+}
+
+fn as_far_as_certain(secrets: &[&[u8]], mut begun: Bytes) -> Clean {
     let longest = secrets.iter().map(|secret| secret.len()).max().unwrap_or_default();
     let Some(safe) = begun.len().checked_sub(longest * LONGEST_BYTE) else {
         return Clean {
@@ -97,7 +101,7 @@ pub(super) fn begun(config: &Config, mut begun: Bytes) -> Clean {
         };
     };
     let text = Text::of(&begun);
-    let mut found = found(&secrets, &text);
+    let mut found = found(secrets, &text);
     let end = text.unit(safe);
     let end = match found.iter().find(|range| range.start < end && end < range.end) {
         Some(first) if first.start == 0 => first.end,
@@ -146,6 +150,39 @@ fn redacted(body: Bytes, found: &[Range<usize>]) -> Bytes {
     }
     clean.extend_from_slice(&body[rest..]);
     clean.into()
+}
+
+/// Takes the secrets out of an error that is too long to be kept, piece by piece.
+#[derive(Debug)]
+pub(super) struct Scrubber {
+    config: Arc<Config>,
+    /// The end of what has come: half a secret may stand there.
+    withheld: Bytes,
+}
+
+impl Scrubber {
+    pub(super) const fn new(config: Arc<Config>) -> Self {
+        Self {
+            config,
+            withheld: Bytes::new(),
+        }
+    }
+
+    /// Returns what may be sent now of `bytes`, which come behind everything that was passed before.
+    pub(super) fn passed(&mut self, bytes: Bytes) -> Bytes {
+        let bytes = match std::mem::take(&mut self.withheld) {
+            withheld if withheld.is_empty() => bytes,
+            withheld => [withheld, bytes].concat().into(),
+        };
+        let clean = as_far_as_certain(&secrets(&self.config, SHORTEST), bytes);
+        self.withheld = clean.rest;
+        clean.body
+    }
+
+    /// Returns what is still to be sent at the end.
+    pub(super) fn last(&mut self) -> Bytes {
+        body(&self.config, std::mem::take(&mut self.withheld))
+    }
 }
 
 /// A text as it stands, and as it reads without its escapes, JSON's (RFC 8259 section 7) and a URL's (RFC 3986 section 2.1).
@@ -292,6 +329,22 @@ mod tests {
         let config = Config::of_routes(json).unwrap();
         let clean = body(&config, Bytes::from_static(b"sk-prod-2 sk-prod-1"));
         assert_eq!(clean, "[redacted] [redacted]-1");
+    }
+
+    #[test]
+    fn a_secret_in_a_long_body_goes_wherever_its_pieces_end() {
+        let json = r#"[{"token":"gw-token-1","base_url":"https://a.example","api_keys":["sk-one-1","sk-one"]}]"#;
+        let config = Arc::new(Config::of_routes(json).unwrap());
+        let text = r#"<sk-one-1> <\u0073k-one-\u0031> \\ \\\u0073k-one-1 <sk-onsk-one> 你 sk-on "#.as_bytes();
+        let expected = body(&config, Bytes::from_static(text));
+        for length in 1..text.len() {
+            let mut scrubber = Scrubber::new(Arc::clone(&config));
+            let pieces = text.chunks(length).map(Bytes::from_static);
+            let mut passed: Vec<Bytes> = pieces.map(|piece| scrubber.passed(piece)).collect();
+            assert!(scrubber.withheld.len() <= 64, "at most the longest secret");
+            passed.push(scrubber.last());
+            assert_eq!(Bytes::from(passed.concat()), expected, "{length}");
+        }
     }
 
     #[test]

@@ -33,7 +33,7 @@ use self::alarm::Alarm;
 pub use self::cli::run;
 use self::client::Client;
 use self::stream::Stream;
-use crate::platform::{Fault, Limits, Millis, Moment, Payload, Platform};
+use crate::platform::{Collected, Fault, Limits, Millis, Moment, Payload, Platform};
 
 /// How much of a body that nobody wants is read past, and for how long: enough for a client that has not heard yet, too
 /// little to keep the gateway busy.
@@ -93,22 +93,31 @@ impl Platform for Native {
             .map_err(|error| broken(&error))
     }
 
-    async fn collect(&self, mut stream: Stream, limit: usize, idle: Duration) -> Result<Bytes, Fault> {
+    async fn collect(&self, stream: &mut Stream, limit: usize, idle: Duration) -> Result<Collected, Fault> {
         let announced = stream.left().map_or(0, |left| usize::try_from(left).unwrap_or(limit));
         let mut body = BytesMut::with_capacity(announced.min(limit).min(PREPARED));
         loop {
-            match fill(&mut stream, &mut body, idle).await? {
-                0 => return Ok(body.freeze()),
-                _ if body.len() > limit => {
-                    drop(body);
-                    if stream.is_from_client() {
-                        discard(stream, idle.min(QUIET)).await;
-                    }
-                    return Err(Fault::TooLarge);
-                }
+            match fill(stream, &mut body, idle).await? {
+                0 => return Ok(Collected::Whole(body.freeze())),
+                _ if body.len() > limit => return Ok(Collected::Begun(body.freeze())),
                 _ => {}
             }
         }
+    }
+
+    async fn discard(&self, mut stream: Stream, idle: Duration) {
+        let mut left = DISCARD_LIMIT;
+        let discarding = async {
+            let mut read = BytesMut::new();
+            while let Ok(1..) = fill(&mut stream, &mut read, idle.min(QUIET)).await {
+                match left.checked_sub(read.len()) {
+                    Some(rest) => left = rest,
+                    None => break,
+                }
+                read.clear();
+            }
+        };
+        let _ = tokio::time::timeout(DISCARD_TIME, discarding).await;
     }
 }
 
@@ -130,20 +139,4 @@ async fn fill(stream: &mut Stream, out: &mut BytesMut, idle: Duration) -> Result
         alarm.poll(*limit, context).map(|()| Err(Fault::Timeout))
     })
     .await
-}
-
-/// Reads past what a client is still sending, so that it gets to read the answer, until it sends nothing for `idle`.
-async fn discard(mut stream: Stream, idle: Duration) {
-    let mut left = DISCARD_LIMIT;
-    let discarding = async {
-        let mut read = BytesMut::new();
-        while let Ok(1..) = fill(&mut stream, &mut read, idle).await {
-            match left.checked_sub(read.len()) {
-                Some(rest) => left = rest,
-                None => break,
-            }
-            read.clear();
-        }
-    };
-    let _ = tokio::time::timeout(DISCARD_TIME, discarding).await;
 }

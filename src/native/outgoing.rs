@@ -118,7 +118,7 @@ impl Sending for Outgoing {
             Source::Full(bytes) => bytes.is_none(),
             Source::Paced { left, .. } => left.as_slice().is_empty(),
             Source::Stream(relaying) => relaying.ended,
-            Source::Raw(passing) => passing.raw.stream.is_end(),
+            Source::Raw(passing) => passing.is_end(),
             Source::Socket(_) => true,
         }
     }
@@ -126,7 +126,7 @@ impl Sending for Outgoing {
     fn length(&self) -> Option<u64> {
         match &self.source {
             Source::Full(bytes) => Some(bytes.as_ref().map_or(0, Bytes::len) as u64),
-            Source::Raw(passing) => passing.raw.stream.left(),
+            Source::Raw(passing) => passing.length(),
             Source::Paced { .. } | Source::Stream(_) | Source::Socket(_) => None,
         }
     }
@@ -219,10 +219,32 @@ struct Passing {
 }
 
 impl Passing {
+    fn is_end(&self) -> bool {
+        self.raw.is_unchanged() && self.raw.read.is_empty() && self.raw.stream.is_end()
+    }
+
+    fn length(&self) -> Option<u64> {
+        let left = self.raw.stream.left().filter(|_| self.raw.is_unchanged())?;
+        Some(self.raw.read.len() as u64 + left)
+    }
+
     fn poll_bytes(&mut self, context: &mut Context<'_>) -> Poll<io::Result<Option<Bytes>>> {
-        if let Poll::Ready(bytes) = self.raw.stream.poll_data(context) {
+        let read = std::mem::take(&mut self.raw.read);
+        if !read.is_empty() {
+            let passed = self.raw.passed(read);
+            if !passed.is_empty() {
+                return Poll::Ready(Ok(Some(passed)));
+            }
+        }
+        while let Poll::Ready(bytes) = self.raw.stream.poll_data(context)? {
             self.waiting_since = None;
-            return Poll::Ready(bytes);
+            let (passed, is_end) = match bytes {
+                Some(bytes) => (self.raw.passed(bytes), false),
+                None => (self.raw.last(), true),
+            };
+            if is_end || !passed.is_empty() {
+                return Poll::Ready(Ok(Some(passed).filter(|passed| !passed.is_empty())));
+            }
         }
         let limit = *self.waiting_since.get_or_insert_with(Instant::now) + self.raw.idle_timeout;
         self.alarm

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use ai_gateway::config::Config;
 use ai_gateway::gateway::{Body, End, Gateway, Record};
-use ai_gateway::platform::{Fault, Limits, Millis, Moment, Payload, Platform};
+use ai_gateway::platform::{Collected, Fault, Limits, Millis, Moment, Payload, Platform};
 use bytes::Bytes;
 use futures_util::FutureExt;
 use http::header::{HeaderMap, HeaderName, HeaderValue};
@@ -182,12 +182,14 @@ impl Platform for Ready {
         Ok(stream.0.next())
     }
 
-    async fn collect(&self, mut stream: Pieces, limit: usize, _idle: Duration) -> Result<Bytes, Fault> {
+    async fn collect(&self, stream: &mut Pieces, limit: usize, _idle: Duration) -> Result<Collected, Fault> {
         let body = stream.0.next().unwrap_or_default();
         assert!(
             stream.0.as_slice().is_empty() && body.len() <= limit,
             "a short body in one piece"
         );
-        Ok(body)
+        Ok(Collected::Whole(body))
     }
+
+    async fn discard(&self, _stream: Pieces, _idle: Duration) {}
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use ai_gateway::config::Config;
 use ai_gateway::gateway::{Body, Gateway, Record};
-use ai_gateway::platform::{Fault, Limits, Millis, Moment, Payload, Platform};
+use ai_gateway::platform::{Collected, Fault, Limits, Millis, Moment, Payload, Platform};
 use bytes::Bytes;
 use http::{Request, Response};
 use tokio::time::{Instant, sleep};
@@ -157,16 +157,20 @@ impl Sim {
         ask(gateway, request.unwrap()).await
     }
 
+    /// A body of which something is read already.
+    async fn rest(&self, read: Bytes, mut stream: Pieces) -> Result<Bytes, Fault> {
+        match self.collect(&mut stream, usize::MAX, Duration::MAX).await? {
+            Collected::Whole(rest) | Collected::Begun(rest) => Ok([read, rest].concat().into()),
+        }
+    }
+
     /// The body of an answer.
     pub(crate) async fn read(&self, body: Body<Pieces>) -> Result<String, Fault> {
         let bytes = match body {
             Body::Full(bytes) => bytes,
             Body::Paced { chunks, .. } => chunks.concat().into(),
-            Body::Raw(raw) | Body::Socket(raw) => self.collect(raw.stream, usize::MAX, Duration::MAX).await?,
-            Body::Stream(relay) => {
-                let rest = self.collect(relay.stream, usize::MAX, Duration::MAX).await?;
-                [relay.read, rest].concat().into()
-            }
+            Body::Raw(raw) | Body::Socket(raw) => self.rest(raw.read, raw.stream).await?,
+            Body::Stream(relay) => self.rest(relay.read, relay.stream).await?,
         };
         Ok(String::from_utf8(bytes.to_vec()).unwrap())
     }
@@ -241,7 +245,7 @@ impl Platform for Sim {
         Ok(Some(Bytes::from_static(text.as_bytes())))
     }
 
-    async fn collect(&self, mut stream: Pieces, limit: usize, idle: Duration) -> Result<Bytes, Fault> {
+    async fn collect(&self, stream: &mut Pieces, limit: usize, idle: Duration) -> Result<Collected, Fault> {
         let mut body = String::new();
         while let Some((after, text)) = stream.left.pop_front() {
             let after = Duration::from_millis(after);
@@ -252,11 +256,13 @@ impl Platform for Sim {
             sleep(after).await;
             body.push_str(text);
             if body.len() > limit {
-                return Err(Fault::TooLarge);
+                return Ok(Collected::Begun(body.into()));
             }
         }
-        Ok(body.into())
+        Ok(Collected::Whole(body.into()))
     }
+
+    async fn discard(&self, _stream: Pieces, _idle: Duration) {}
 }
 
 /// What a request led to.
