@@ -215,7 +215,7 @@ behaviours! {
         a_fallback_is_spared_an_attempt_where_no_maximum_is_set,
         an_upstream_that_does_not_know_stream_options_is_asked_without_them,
         an_upstream_that_failed_is_left_alone_while_its_fallback_serves,
-        an_accounts_limit_burns_no_further_key,
+        an_accounts_limit_burns_one_further_key,
         a_silent_upstream_is_ended_by_the_timeout,
         an_answer_that_stalls_is_ended_by_the_timeout,
     }

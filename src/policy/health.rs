@@ -16,7 +16,7 @@ use crate::platform::Moment;
 const CAPACITY: usize = 10_000;
 /// The first rest of an upstream; it doubles with every failed probe.
 const FIRST_REST: Duration = Duration::from_secs(5);
-const LONGEST_REST: Duration = Duration::from_secs(60);
+const LONGEST_REST: Duration = Duration::from_secs(15);
 /// A failure after this long without one is a first failure again.
 const FORGOTTEN: Duration = Duration::from_secs(5 * 60);
 /// How long one probe keeps others from probing as well.
@@ -38,10 +38,10 @@ impl Subject {
         Self(hasher.finish())
     }
 
-    /// A route's upstream as a whole.
+    /// A route's upstream as it is asked for one model: another one behind the same address may be well.
     #[must_use]
-    pub fn upstream(route: &Route) -> Self {
-        Self::of(route, "upstream")
+    pub fn upstream(route: &Route, model: Option<&str>) -> Self {
+        Self::of(route, ("upstream", model))
     }
 
     /// One of a route's keys.
@@ -72,6 +72,17 @@ struct Rest {
     failures: u32,
     /// Somebody is trying whether it works again.
     probed_until: Moment,
+}
+
+/// How an upstream may be asked that other upstreams could stand in for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// With every key: nothing is held against it.
+    Free,
+    /// With one key, to find out whether it works again. Others wait for that meanwhile.
+    Probe,
+    /// Not now: it rests, or somebody is finding out.
+    Closed,
 }
 
 /// What rests.
@@ -131,20 +142,20 @@ impl Health {
         rest.until = now.after(doubled + jitter);
     }
 
-    /// Whether the caller may find out if an upstream that has rested works again. Others wait for it meanwhile.
-    pub fn may_probe(&self, upstream: Subject, now: Moment) -> bool {
+    /// How the caller may ask an upstream. Whoever is to probe it has to tell how that went.
+    pub fn access(&self, upstream: Subject, now: Moment) -> Access {
         if self.is_quiet() {
-            return true;
+            return Access::Free;
         }
         let mut rests = self.rests();
-        let Some(rest) = rests.get_mut(&upstream) else {
-            return true;
-        };
-        if rest.until > now || rest.probed_until > now {
-            return false;
+        match rests.get_mut(&upstream) {
+            None => Access::Free,
+            Some(rest) if rest.until > now || rest.probed_until > now => Access::Closed,
+            Some(rest) => {
+                rest.probed_until = now.after(PROBE);
+                Access::Probe
+            }
         }
-        rest.probed_until = now.after(PROBE);
-        true
     }
 
     /// Forgets what was held against `subject`.
@@ -215,7 +226,7 @@ mod tests {
     fn an_upstream_rests_twice_as_long_after_each_failed_probe() {
         let health = Health::default();
         let mut now = Moment(1_000);
-        for seconds in [5, 10, 20, 40, 60, 60] {
+        for seconds in [5, 10, 15, 15] {
             health.fail(A, now, 0);
             health.fail(A, now.after(SECOND), 0);
             assert_eq!(
@@ -234,15 +245,19 @@ mod tests {
     #[test]
     fn one_probe_at_a_time() {
         let health = Health::default();
-        assert!(health.may_probe(A, Moment(0)));
+        assert_eq!(health.access(A, Moment(0)), Access::Free);
         health.fail(A, Moment(0), 0);
-        assert!(!health.may_probe(A, Moment(4_999)));
-        assert!(health.may_probe(A, Moment(5_000)) && !health.may_probe(A, Moment(5_001)));
+        for (at, access) in [
+            (4_999, Access::Closed),
+            (5_000, Access::Probe),
+            (5_001, Access::Closed),
+            (19_999, Access::Closed),
+        ] {
+            assert_eq!(health.access(A, Moment(at)), access, "{at}");
+        }
         assert_eq!(health.rests_until(A, Moment(5_001)), Some(Moment(20_000)));
-        assert!(
-            health.may_probe(A, Moment(20_000)),
-            "the probe was never heard of again"
-        );
+        let again = health.access(A, Moment(20_000));
+        assert_eq!(again, Access::Probe, "the probe was never heard of again");
         health.fail(A, Moment(21_000), 0);
         assert_eq!(health.rests_until(A, Moment(21_000)), Some(Moment(31_000)));
     }

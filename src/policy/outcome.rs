@@ -31,7 +31,7 @@ pub enum Scope {
     Quota,
     /// The key has no rate left for this model.
     KeyAndModel,
-    /// Every key of the account has no rate left: other keys would only be burnt.
+    /// Every key of the account has no rate left. One further key is asked, which may be another account's.
     Account,
     /// The upstream refuses the region that the gateway calls from: no key is to blame, and none would help.
     Region,

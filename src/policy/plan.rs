@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use super::health::{Health, Subject};
+use super::health::{Access, Health, Subject};
 use super::outcome::{Meaning, Scope};
 use super::rank::rank;
 use crate::config::{Config, Rotation, Route, Secret};
@@ -86,8 +86,13 @@ struct Stop<'a> {
     /// The model that its upstream is asked for.
     model: Option<&'a str>,
     /// Until when its upstream rests. As it was when the request came: what this request learns about an upstream does
-    /// not keep it from its other keys.
+    /// not keep it from its other keys, unless the request was to find out whether it works again.
     upstream_rests: Option<Moment>,
+    /// This request finds out whether its upstream works again.
+    is_probe: bool,
+    /// One of its keys has met the limit of a whole account. Another one may belong to another account; a second one that is
+    /// limited as well says that it does not.
+    is_limited: bool,
     /// Its time, once it has begun. Not renewed by its other keys.
     deadline: Option<Moment>,
 }
@@ -113,14 +118,17 @@ impl<'a> Plan<'a> {
                 (Rotation::Sticky, Some(conversation)) => conversation,
                 (Rotation::Sticky, None) | (Rotation::Request, _) => order.subject,
             };
+            let model = model(index);
             stops.push(Stop {
                 route: index,
-                model: model(index),
+                model,
                 upstream_rests: if health.is_quiet() {
                     None
                 } else {
-                    health.rests_until(Subject::upstream(stop), now)
+                    health.rests_until(Subject::upstream(stop, model), now)
                 },
+                is_probe: false,
+                is_limited: false,
                 deadline: None,
             });
             if stop.keys.is_empty() {
@@ -240,10 +248,14 @@ impl<'a> Plan<'a> {
             let route = &self.config.routes[target.route];
             let unsure = !self.health.is_quiet() && stop.deadline.is_none() && stop.upstream_rests.is_none();
             if elsewhere && unsure {
-                let upstream = Subject::upstream(route);
-                if !self.health.may_probe(upstream, now) {
-                    stop.upstream_rests = self.health.rests_until(upstream, now).or(Some(now));
-                    continue;
+                let upstream = Subject::upstream(route, stop.model);
+                match self.health.access(upstream, now) {
+                    Access::Free => {}
+                    Access::Probe => stop.is_probe = true,
+                    Access::Closed => {
+                        stop.upstream_rests = self.health.rests_until(upstream, now).or(Some(now));
+                        continue;
+                    }
                 }
             }
             let deadline = *stop.deadline.get_or_insert_with(|| now.after(route.timeout));
@@ -275,11 +287,18 @@ impl<'a> Plan<'a> {
             return Verdict::Deliver;
         }
         let route = &self.config.routes[target.route];
-        let model = self.stop(&target).and_then(|stop| stop.model);
+        let has_more_keys = self.left.iter().any(|other| other.route == target.route);
+        let Some(stop) = self.stops.iter_mut().find(|stop| stop.route == target.route) else {
+            return Verdict::Continue;
+        };
+        let model = stop.model;
         let (health, until) = (self.health, now.after(meaning.rest));
-        let keys = match meaning.scope {
-            Scope::Account => 0..route.keys.len(),
-            _ => target.key.map_or(0..0, |key| key..key + 1),
+        let is_account = meaning.scope == Scope::Account && (stop.is_limited || !has_more_keys);
+        stop.is_limited |= meaning.scope == Scope::Account;
+        let keys = if is_account {
+            0..route.keys.len()
+        } else {
+            target.key.map_or(0..0, |key| key..key + 1)
         };
         for key in keys {
             match meaning.scope {
@@ -301,14 +320,21 @@ impl<'a> Plan<'a> {
             | Scope::Quota
             | Scope::KeyAndModel
             | Scope::Account => {
-                health.recover(Subject::upstream(route));
+                health.recover(Subject::upstream(route, model));
             }
-            Scope::Upstream | Scope::Region => health.fail(Subject::upstream(route), now, random),
+            Scope::Upstream | Scope::Region => {
+                let upstream = Subject::upstream(route, model);
+                health.fail(upstream, now, random);
+                if stop.is_probe {
+                    stop.upstream_rests = health.rests_until(upstream, now);
+                }
+            }
             Scope::Time => {}
         }
         match meaning.scope {
             Scope::Success | Scope::Request | Scope::StreamOptions => Verdict::Deliver,
             Scope::Key | Scope::Quota | Scope::KeyAndModel | Scope::Upstream => Verdict::Continue,
+            Scope::Account if !is_account => Verdict::Continue,
             Scope::Account | Scope::Region | Scope::Time => {
                 self.left.retain(|other| other.route != target.route);
                 Verdict::Continue

@@ -339,7 +339,7 @@ pub(crate) fn an_upstream_that_failed_is_left_alone_while_its_fallback_serves(ru
     assert_eq!(broken.received().len(), 1);
 }
 
-pub(crate) fn an_accounts_limit_burns_no_further_key(runtime: Runtime) {
+pub(crate) fn an_accounts_limit_burns_one_further_key(runtime: Runtime) {
     let upstream = Upstream::answering("429 Slow", JSON, r#"{"error":{"code":429,"message":"slow down"}}"#);
     let gateway = Gateway::to(
         runtime,
@@ -348,5 +348,17 @@ pub(crate) fn an_accounts_limit_burns_no_further_key(runtime: Runtime) {
     );
     let answer = gateway.chat(BODY);
     assert_eq!((answer.status, answer.field("retry-after")), (429, Some("20")));
-    assert_eq!(upstream.received().len(), 1);
+    assert_eq!(upstream.received().len(), 2);
+    // The other key may be another account's.
+    let upstream = Upstream::start(|received, to| {
+        if received.one("authorization") == Some("Bearer up-SECRET-1") {
+            to.answer("429 Slow", JSON, r#"{"error":{"code":429,"message":"slow down"}}"#);
+        } else {
+            to.answer("200 OK", JSON, r#"{"fine":1}"#);
+        }
+    });
+    let gateway = Gateway::to(runtime, &upstream, json!({"provider": "openrouter"}));
+    let statuses = (0..6).map(|id| gateway.chat_with(&format!("x-request-id: {id}\r\n"), BODY).status);
+    assert_eq!(statuses.collect::<Vec<_>>(), [200; 6]);
+    assert_eq!(upstream.received().len(), 7, "only the limited one rests");
 }

@@ -96,7 +96,10 @@ pub(crate) fn a_long_error_passes_without_secrets(runtime: Runtime) {
         let answer = gateway.chat(CHAT);
         assert_eq!(answer.status.to_string(), status[..3]);
         assert_eq!(answer.field("x-gateway-attempts"), Some(attempts));
-        assert!(answer.body == echo("Bearer [redacted]").into_bytes(), "{status}: other bytes");
+        assert!(
+            answer.body == echo("Bearer [redacted]").into_bytes(),
+            "{status}: other bytes"
+        );
         if runtime == Runtime::Native {
             let peak = gateway.peak_kilobytes() / 1024;
             assert!(peak < MEGABYTES, "{peak} MiB in memory");

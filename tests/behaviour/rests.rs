@@ -385,8 +385,8 @@ pub(crate) fn an_accounts_limit_falls_back_and_lets_all_its_keys_rest(runtime: R
     let asked: Vec<_> = (0..6)
         .map(|id| attempts(&gateway.chat_with(&format!("x-request-id: {id}\r\n"), BODY)))
         .collect();
-    assert_eq!(asked, [2, 1, 1, 1, 1, 1]);
-    assert_eq!((limited.received().len(), second.received().len()), (1, 6));
+    assert_eq!(asked, [3, 1, 1, 1, 1, 1]);
+    assert_eq!((limited.received().len(), second.received().len()), (2, 6));
     // Whatever the model.
     assert_eq!(attempts(&gateway.chat(r#"{"model":"other"}"#)), 1);
 }

@@ -184,15 +184,68 @@ fn when_all_rest_the_first_to_wake_is_tried() {
 }
 
 #[test]
-fn an_accounts_limit_and_a_regions_refusal_burn_no_further_key() {
-    for scope in [Scope::Account, Scope::Region] {
+fn a_regions_refusal_burns_no_further_key_and_an_accounts_limit_one() {
+    for (scope, expected) in [(Scope::Account, &[0, 0, 1, 1][..]), (Scope::Region, &[0, 1])] {
         let (config, health) = (two_routes(3, 6, "request"), Health::default());
         let routes: Vec<_> = tried(&config, &health, "x", scope, 0)
             .into_iter()
             .map(|(route, _)| route)
             .collect();
-        assert_eq!(routes, [0, 1]);
+        assert_eq!(routes, expected, "{scope:?}");
     }
+}
+
+#[test]
+fn an_account_rests_when_two_of_its_keys_are_limited_and_a_key_alone_when_another_one_serves() {
+    let (config, health) = (two_routes(3, 1, "request"), Health::default());
+    let resting = |health: &Health| {
+        let keys = (0..3).filter(|key| {
+            health
+                .rests_until(Subject::key(&config.routes[0], *key), Moment(1))
+                .is_some()
+        });
+        keys.collect::<Vec<_>>()
+    };
+    let config_of_two = two_routes(3, 2, "request");
+    let mut plan = Plan::new(&config_of_two, &health, 0, &by("x", None), |_| Some("m"), Moment(0));
+    let mut next = |scope| match plan.next(Moment(0)) {
+        Step::Try { target, .. } => {
+            plan.judge(&meaning(scope), 0, Moment(0));
+            target.key.unwrap()
+        }
+        Step::GiveUp => panic!("nothing is left to try"),
+    };
+    let limited = next(Scope::Account);
+    let other = next(Scope::Success);
+    assert_ne!(limited, other);
+    assert_eq!(resting(&health), [limited]);
+    let health = Health::default();
+    tried(&config_of_two, &health, "x", Scope::Account, 0);
+    assert_eq!(resting(&health), [0, 1, 2]);
+}
+
+#[test]
+fn a_failed_upstream_rests_for_the_model_that_it_was_asked_for() {
+    let (config, health) = (two_routes(1, 1, "request"), Health::default());
+    let first = |model| match Plan::new(&config, &health, 0, &by("x", None), |_| Some(model), Moment(1)).next(Moment(1))
+    {
+        Step::Try { target, .. } => target.route,
+        Step::GiveUp => panic!("nothing is left to try"),
+    };
+    assert_eq!(tried(&config, &health, "x", Scope::Upstream, 0)[0].0, 0);
+    assert_eq!((first("m"), first("other")), (1, 0));
+}
+
+#[test]
+fn a_probe_that_fails_goes_on_to_the_fallback_and_not_to_another_key() {
+    let (config, health) = (two_routes(2, 4, "request"), Health::default());
+    let routes = |now| {
+        let tried = tried(&config, &health, "x", Scope::Upstream, now);
+        tried.into_iter().map(|(route, _)| route).collect::<Vec<_>>()
+    };
+    assert_eq!(routes(0), [0, 0, 1, 1]);
+    // The fallback has rested as well: what is left of the first upstream comes last.
+    assert_eq!(routes(5_000), [0, 1, 0, 1]);
 }
 
 #[test]
@@ -200,7 +253,7 @@ fn an_upstream_that_failed_is_passed_over_for_its_fallback_and_probed_by_one() {
     let (config, health) = (two_routes(2, 1, "request"), Health::default());
     assert_eq!(tried(&config, &health, "x", Scope::Upstream, 0)[0].0, 0);
     assert_eq!(tried(&config, &health, "x", Scope::Success, 4_999)[0].0, 1);
-    let mut probe = Plan::new(&config, &health, 0, &by("x", None), |_| None, Moment(5_000));
+    let mut probe = Plan::new(&config, &health, 0, &by("x", None), |_| Some("m"), Moment(5_000));
     assert!(matches!(probe.next(Moment(5_000)), Step::Try { target, .. } if target.route == 0));
     assert_eq!(
         tried(&config, &health, "x", Scope::Success, 5_001)[0].0,
