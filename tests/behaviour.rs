@@ -91,6 +91,8 @@ mod soak;
 mod sockets;
 #[path = "behaviour/stored.rs"]
 mod stored;
+#[path = "behaviour/stream_options.rs"]
+mod stream_options;
 #[path = "behaviour/streams.rs"]
 mod streams;
 #[path = "behaviour/strict_heads.rs"]
@@ -369,6 +371,11 @@ behaviours! {
         an_upstream_without_a_websocket_is_told_with_426,
         when_one_side_is_gone_the_other_is_let_go,
         a_plain_request_to_the_same_path_is_passed_on,
+    }
+    stream_options {
+        every_shape_in_which_they_are_refused_is_understood,
+        a_refusal_that_quotes_them_is_the_clients_own,
+        they_stay_out_for_others_only_where_leaving_them_out_has_helped,
     }
     streams {
         a_stream_passes_byte_for_byte,

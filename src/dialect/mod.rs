@@ -3,6 +3,7 @@
 
 pub mod conversation;
 pub mod cut;
+mod fields;
 pub mod form;
 pub mod naming;
 pub mod observe;

@@ -148,6 +148,20 @@ pub(super) fn says_something(value: &str) -> bool {
     }
 }
 
+/// Whether a request's `stream_options` are `{"include_usage": ...}` and nothing else: an upstream that refuses them does not know
+/// them. Others it may refuse for what the client has put into them.
+#[must_use]
+pub fn has_usual_stream_options(request: &[u8]) -> bool {
+    let is_usual = |value: &str| {
+        Members::of(value.as_bytes())
+            .is_ok_and(|members| matches!(&members.0[..], [(name, "true" | "false")] if name == "include_usage"))
+    };
+    Members::of(request).is_ok_and(|members| {
+        let mut options = members.0.iter().filter(|(name, _)| name == refusal::STREAM_OPTIONS);
+        options.clone().next().is_some() && options.all(|(_, value)| is_usual(value))
+    })
+}
+
 /// Whether this is an error in an array, as Google writes it.
 #[must_use]
 pub fn is_listed_error(body: &[u8]) -> bool {
@@ -264,6 +278,22 @@ mod tests {
             assert!(Answer::read(body.as_bytes()).is_illegible, "{body}");
         }
         assert!(!Answer::read(b"{\"id\":\"\xff\"}").is_illegible);
+    }
+
+    #[test]
+    fn usual_stream_options_ask_for_usage_and_nothing_else() {
+        for (options, is_usual) in [
+            (r#""stream_options":{"include_usage":true}"#, true),
+            (r#""stream_options": { "include_usage" : false } "#, true),
+            (r#""stream_options":{"include_usage":"yes"}"#, false),
+            (r#""stream_options":{"include_usage":true,"x":1}"#, false),
+            (r#""stream_options":{"include_usage":true},"stream_options":1"#, false),
+            (r#""stream_options":null"#, false),
+            (r#""n":1"#, false),
+        ] {
+            let request = format!("{{\"model\":\"m\",{options}}}");
+            assert_eq!(has_usual_stream_options(request.as_bytes()), is_usual, "{options}");
+        }
     }
 
     #[test]

@@ -5,7 +5,11 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+use super::fields;
 use super::shorten::shortened;
+
+/// A member of requests that some upstreams do not know.
+pub const STREAM_OPTIONS: &str = "stream_options";
 
 /// The longest body that is read as it is, in bytes.
 pub(super) const PREFIX: usize = 64 * 1024;
@@ -25,6 +29,8 @@ pub struct Refusal {
     pub daily: bool,
     /// OpenRouter's moderation: what the request says is not allowed.
     pub flagged: bool,
+    /// It is about the request's `stream_options`.
+    pub stream_options: bool,
 }
 
 impl Refusal {
@@ -94,6 +100,12 @@ impl Refusal {
                 .iter()
                 .any(|name| !metadata[*name].is_null())
         });
+        let named = fields::named(error);
+        self.stream_options = if named.is_empty() {
+            self.labels.iter().any(|label| label.contains(STREAM_OPTIONS)) || fields::is_told(error, STREAM_OPTIONS)
+        } else {
+            named.iter().any(|name| name == STREAM_OPTIONS)
+        };
         for detail in error.get("details").and_then(Value::as_array).into_iter().flatten() {
             self.label(detail.get("reason"));
             if let Some(delay) = detail.get("retryDelay").and_then(Value::as_str) {
@@ -202,6 +214,36 @@ mod tests {
         }
         for body in ["", "<html>", "{}", "[]", "5", r#"{"choices":[],"error":null}"#] {
             assert_eq!(Refusal::read(body.as_bytes()), None, "{body}");
+        }
+    }
+
+    #[test]
+    fn what_an_error_is_about_is_told_by_its_fields_before_its_words() {
+        let about = |body: &str| Refusal::read(body.as_bytes()).unwrap().stream_options;
+        for body in [
+            r#"{"error":{"message":"m","param":"stream_options"}}"#,
+            r#"{"error":{"message":"m","param":"stream_options.include_usage","code":"unknown_parameter"}}"#,
+            r#"{"error":{"message":"Unrecognized request argument supplied: stream_options","param":null,"code":null}}"#,
+            r#"{"error":{"message":"m","code":"stream_options_unsupported"}}"#,
+            r#"{"detail":[{"type":"extra_forbidden","loc":["body","stream_options"],"msg":"m","input":{}}]}"#,
+            r#"{"detail":[{"loc":["body","n"]},{"loc":["body","stream_options","include_usage"]}]}"#,
+            r#"{"detail":"Extra parameters ['stream_options'] are not allowed"}"#,
+            r#"{"object":"error","message":{"detail":[{"loc":["body","stream_options"]}]},"param":null}"#,
+            r#"{"object":"error","message":"[{'type': 'extra_forbidden', 'loc': ('body', 'stream_options')}]","param":null}"#,
+            r#"{"errors":[{"loc":["stream_options"],"msg":"m"}]}"#,
+            r#"[{"error":{"code":400,"message":"m","details":[{"fieldViolations":[{"description":"Invalid JSON payload received. Unknown name \"stream_options\": Cannot find field."}]}]}}]"#,
+        ] {
+            assert!(about(body), "{body}");
+        }
+        for body in [
+            r#"{"error":{"message":"Unknown parameter: 'stream_options'","param":"messages"}}"#,
+            r#"{"error":{"message":"refused: \"what are stream_options?\"","param":null}}"#,
+            r#"{"detail":[{"loc":["body","messages",0,"content"],"msg":"m","input":"stream_options"}]}"#,
+            r#"{"detail":[{"loc":["body","messages",0,"stream_options"],"msg":"m"}]}"#,
+            r#"{"message":{"detail":[{"loc":["body","messages",0,"stream_options"]}]}}"#,
+            r#"{"error":{"details":[{"fieldViolations":[{"field":"messages[0]","description":"Unknown name \"stream_options\""}]}]}}"#,
+        ] {
+            assert!(!about(body), "{body}");
         }
     }
 

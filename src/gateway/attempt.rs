@@ -18,7 +18,7 @@ use super::{Body, Gateway, Raw, Record, Relay, echo, headers};
 use crate::config::{DEFAULT_TIMEOUT, Rotation, Route, Upstream};
 use crate::dialect::observe::Observer;
 use crate::dialect::patch::whole;
-use crate::dialect::refusal::Refusal;
+use crate::dialect::refusal::{Refusal, STREAM_OPTIONS};
 use crate::dialect::{cut, openai};
 use crate::error::{Error, Kind};
 use crate::platform::{Fault, Limits, Payload, Platform};
@@ -27,9 +27,6 @@ use crate::policy::plan::{Order, Plan, Step, Target, Verdict};
 
 /// The longest that a body may be sent.
 const LONGEST_UPLOAD: Duration = Duration::from_secs(24 * 60 * 60);
-
-/// A member that some upstreams refuse.
-const STREAM_OPTIONS: &str = "stream_options";
 
 impl<P: Platform> Gateway<P> {
     /// Asks the upstreams of the call's route, one after the other, and hands on the first answer that is meant
@@ -68,16 +65,22 @@ impl<P: Platform> Gateway<P> {
         );
         let mut failure = None;
         let mut waiting_helps = false;
+        // The route whose upstream has refused this request for its `stream_options`.
+        let mut refuses_options = None;
         let attempts_before = record.attempts;
         while let Step::Try { target, limit } = plan.next(self.platform.moment()) {
             let route = &self.config.routes[target.route];
             record.attempts = attempts_before + plan.attempts();
             record.provider = Some(route.provider.clone());
-            let hold = plan.has_more(self.platform.moment());
+            let model = call.model(route, target.route);
+            let now = self.platform.moment();
+            let hold = plan.has_more(now);
+            let refused_options = refuses_options == Some(target.route);
+            let without_options = call.streams() && (refused_options || health.lacks_stream_options(route, model, now));
             // What is sent as it comes may take as long as the client likes; the runtime watches that it moves.
             let patience = if upload.is_some() { LONGEST_UPLOAD } else { limit };
             let outcome = {
-                let attempt = pin!(self.attempt(call, upload.take(), target, (limit, hold), record));
+                let attempt = pin!(self.attempt(call, upload.take(), target, (limit, hold, without_options), record));
                 let time_is_up = pin!(self.platform.sleep(patience));
                 match select(attempt, time_is_up).await {
                     Either::Left((outcome, _)) => outcome,
@@ -90,12 +93,15 @@ impl<P: Platform> Gateway<P> {
             }
             let (now, meaning) = (self.platform.moment(), outcome.meaning());
             waiting_helps |= meaning.waiting_helps;
+            if meaning.scope == Scope::Success && refused_options && openai::has_usual_stream_options(&call.body) {
+                health.without_stream_options(route, model, now);
+            }
             if meaning.scope == Scope::StreamOptions
                 && call.streams()
-                && !health.lacks_stream_options(route, now)
+                && !without_options
                 && cut::without(&call.body, STREAM_OPTIONS).is_some()
             {
-                health.without_stream_options(route, now);
+                refuses_options = Some(target.route);
                 plan.again();
             } else if plan.judge(&meaning, self.platform.random() as u64, now) == Verdict::Deliver {
                 return Ok(self.deliver(outcome, target, record));
@@ -136,13 +142,13 @@ impl<P: Platform> Gateway<P> {
     }
 
     /// Asks one upstream with one key. `limit` is the time that is left; under `hold` a stream is handed on only when its
-    /// first content is there.
+    /// first content is there; `without_options` a stream is asked for without `stream_options`.
     async fn attempt(
         &self,
         call: &Call<'_>,
         upload: Option<Payload<P::Stream>>,
         target: Target,
-        (limit, hold): (Duration, bool),
+        (limit, hold, without_options): (Duration, bool, bool),
         record: &mut Record,
     ) -> Outcome<P::Stream> {
         let route = &self.config.routes[target.route];
@@ -169,7 +175,7 @@ impl<P: Platform> Gateway<P> {
         let Some(url) = call.address(route, model) else {
             return Outcome::Failed(Fault::Connect("the upstream's address cannot be built".into()));
         };
-        if call.streams() && self.state.health.lacks_stream_options(route, start) {
+        if without_options {
             body = cut::without(&body.concat().into(), STREAM_OPTIONS).map_or(body, whole);
         }
         let bare = body.iter().all(Bytes::is_empty) && upload.is_none();

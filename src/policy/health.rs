@@ -21,8 +21,8 @@ const LONGEST_REST: Duration = Duration::from_secs(15);
 const FORGOTTEN: Duration = Duration::from_secs(5 * 60);
 /// How long one probe keeps others from probing as well.
 const PROBE: Duration = Duration::from_secs(15);
-/// How long it is remembered that an upstream does not know an option.
-const REMEMBERED: Duration = Duration::from_secs(24 * 60 * 60);
+/// How long it is remembered that an upstream does not know `stream_options`. Finding out costs one request that is refused.
+const REMEMBERED: Duration = Duration::from_secs(60 * 60);
 
 /// What may rest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -59,9 +59,9 @@ impl Subject {
         )
     }
 
-    /// That the route's upstream knows `stream_options`.
-    fn stream_options(route: &Route) -> Self {
-        Self::of(route, "stream_options")
+    /// That the route's upstream knows `stream_options` for this model.
+    fn stream_options(route: &Route, model: Option<&str>) -> Self {
+        Self::of(route, ("stream_options", model))
     }
 }
 
@@ -168,15 +168,16 @@ impl Health {
         self.count.store(rests.len(), Ordering::Relaxed);
     }
 
-    /// Remembers that the route's upstream does not know `stream_options`.
-    pub fn without_stream_options(&self, route: &Route, now: Moment) {
-        self.rest(Subject::stream_options(route), now.after(REMEMBERED), now);
+    /// Remembers that the route's upstream does not know `stream_options` for this model. To be called when it has refused a request
+    /// for them and has served the same request without them.
+    pub fn without_stream_options(&self, route: &Route, model: Option<&str>, now: Moment) {
+        self.rest(Subject::stream_options(route, model), now.after(REMEMBERED), now);
     }
 
-    /// Whether the route's upstream is known not to know `stream_options`.
+    /// Whether the route's upstream is known not to know `stream_options` for this model.
     #[must_use]
-    pub fn lacks_stream_options(&self, route: &Route, now: Moment) -> bool {
-        !self.is_quiet() && self.rests_until(Subject::stream_options(route), now).is_some()
+    pub fn lacks_stream_options(&self, route: &Route, model: Option<&str>, now: Moment) -> bool {
+        !self.is_quiet() && self.rests_until(Subject::stream_options(route, model), now).is_some()
     }
 
     fn entry<'a>(&self, rests: &'a mut HashMap<Subject, Rest>, subject: Subject, now: Moment) -> &'a mut Rest {

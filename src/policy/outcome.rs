@@ -79,8 +79,8 @@ pub fn of_answer(status: u16, headers: &HeaderMap, body: &[u8], account_limits: 
     } else {
         status
     };
-    let says = |text: &str| refusal.message.contains(text);
-    let region = says("User location is not supported") || refusal.is(&["unsupported_country_region_territory"]);
+    let region = refusal.message.contains("User location is not supported")
+        || refusal.is(&["unsupported_country_region_territory"]);
     let exhausted = refusal.is(&[
         "insufficient_quota",
         "billing_hard_limit_reached",
@@ -94,7 +94,7 @@ pub fn of_answer(status: u16, headers: &HeaderMap, body: &[u8], account_limits: 
         400 | 401 | 403 if refusal.is(&["API_KEY_INVALID"]) => Meaning::of(Scope::Key, REFUSED),
         400 | 402 | 403 | 429 if exhausted => Meaning::of(Scope::Quota, EXHAUSTED),
         403 if refusal.flagged => Meaning::of(Scope::Request, Duration::ZERO),
-        400 | 422 if says("stream_options") => Meaning::of(Scope::StreamOptions, Duration::ZERO),
+        400 | 422 if refusal.stream_options => Meaning::of(Scope::StreamOptions, Duration::ZERO),
         401 | 403 => Meaning::of(Scope::Key, REFUSED),
         402 => {
             let said = wait(headers, &refusal, now);
