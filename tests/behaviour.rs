@@ -53,14 +53,16 @@ mod leavers;
 mod life_cycle;
 #[path = "behaviour/log.rs"]
 mod log;
-#[path = "behaviour/long_events.rs"]
-mod long_events;
 #[path = "behaviour/long_answers.rs"]
 mod long_answers;
+#[path = "behaviour/long_events.rs"]
+mod long_events;
 #[path = "behaviour/models.rs"]
 mod models;
 #[path = "behaviour/nginx.rs"]
 mod nginx;
+#[path = "behaviour/odd_answers.rs"]
+mod odd_answers;
 #[path = "behaviour/oddities.rs"]
 mod oddities;
 #[path = "behaviour/only_native.rs"]
@@ -279,6 +281,10 @@ behaviours! {
         a_long_error_shows_no_secret,
         what_says_nothing_yet_is_no_content_however_long_it_is,
         a_line_is_sent_when_it_is_complete_or_long,
+    }
+    odd_answers {
+        a_whole_answer_that_cannot_be_read_passes_and_is_asked_for_once,
+        a_refusal_in_front_of_the_upstream_lets_no_key_rest,
     }
     oddities {
         a_stream_that_begins_with_an_error_of_any_shape_is_tried_elsewhere,

@@ -68,7 +68,7 @@ pub struct Answer {
     pub is_thing: bool,
     /// It has no member of an answer, and one of those that errors have without being called one.
     pub is_bare_error: bool,
-    /// It is no JSON object, or a part of one.
+    /// It does not have the shape of a JSON object: it is something else, or a part of one.
     pub is_illegible: bool,
 }
 
@@ -87,8 +87,8 @@ impl Answer {
         let members = match Members::of(body) {
             Ok(members) => members,
             Err(malformed) => {
-                // What is merely odd is for the client to judge.
-                let is_odd = malformed == Malformed::TooDeep || str::from_utf8(body).is_err();
+                // What is merely odd is for the client to judge: it was paid for.
+                let is_odd = malformed == Malformed::TooDeep || str::from_utf8(body).is_err() || is_object_shaped(body);
                 return Self {
                     is_illegible: !is_odd,
                     ..Self::default()
@@ -186,11 +186,28 @@ pub fn is_no_answer(content_type: Option<&str>, body: &[u8]) -> bool {
     html || matches!(body.trim_ascii_start().first(), None | Some(b'<'))
 }
 
+/// What some put before a text in UTF-8.
+pub const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
+
+/// A body without what may stand around its JSON: a byte order mark, blanks, and the zero byte that ends texts in C.
+#[must_use]
+pub fn trimmed(body: &[u8]) -> &[u8] {
+    let mut text = body.strip_prefix(BYTE_ORDER_MARK).unwrap_or(body);
+    while let [rest @ .., 0 | b' ' | b'\t' | b'\r' | b'\n'] = text {
+        text = rest;
+    }
+    text.trim_ascii_start()
+}
+
 /// Whether a body begins as a JSON object does.
 #[must_use]
 pub fn begins_object(body: &[u8]) -> bool {
-    let text = body.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(body);
-    text.trim_ascii_start().starts_with(b"{")
+    trimmed(body).starts_with(b"{")
+}
+
+/// Whether a body begins and ends as a JSON object does, whatever stands between: `NaN`, control characters.
+fn is_object_shaped(body: &[u8]) -> bool {
+    begins_object(body) && trimmed(body).ends_with(b"}")
 }
 
 /// Whether a body is JSON.
@@ -277,7 +294,16 @@ mod tests {
         for body in ["<html>", "hello", "null", "[1]", r#"{"id":"x","#, ""] {
             assert!(Answer::read(body.as_bytes()).is_illegible, "{body}");
         }
-        assert!(!Answer::read(b"{\"id\":\"\xff\"}").is_illegible);
+        for body in [
+            &b"{\"id\":\"\xff\"}"[..],
+            b"{\"n\":NaN}",
+            b"\xEF\xBB\xBF {\"n\":-Infinity}\r\n",
+            b"{\"text\":\"a\nb\"}",
+            b"{\"n\":1}\0",
+            b"{\"n\":1,}",
+        ] {
+            assert!(!Answer::read(body).is_illegible, "{}", body.escape_ascii());
+        }
     }
 
     #[test]

@@ -17,7 +17,7 @@ use crate::config::Route;
 use crate::dialect::observe::{Beginning, LINE_LIMIT};
 use crate::dialect::openai;
 use crate::platform::{Collected, Fault, Platform};
-use crate::policy::outcome;
+use crate::policy::outcome::{self, Scope};
 
 /// The largest answer that is read whole, in bytes: a chat answer with a few images inside fits. A longer one is passed on as it
 /// comes.
@@ -149,13 +149,18 @@ impl<P: Platform> Gateway<P> {
 
     fn refusal(&self, response: Response<Body<P::Stream>>, route: &Route) -> Outcome<P::Stream> {
         let now = self.platform.now();
+        let status = response.status().as_u16();
         let meaning = outcome::of_answer(
-            response.status().as_u16(),
+            status,
             response.headers(),
             response.body().begun(),
             route.account_limits,
             now,
         );
+        // The client must not take it for a word about its own token.
+        if meaning.scope == Scope::Upstream && matches!(status, 401..=403) {
+            return Outcome::Unusable(response.status());
+        }
         Outcome::Refused(response, meaning)
     }
 

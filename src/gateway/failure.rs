@@ -103,6 +103,13 @@ pub(super) fn unusable(status: StatusCode) -> Error {
         let message = "The upstream takes no more requests for now; try again later, or with another model.";
         return Error::new(Kind::RateLimited, message);
     }
+    if matches!(status.as_u16(), 401..=403) {
+        let message = format!(
+            "Something in front of the upstream refused the request: a firewall, a proxy or a login page (status {}). Your token is fine: the operator should check the route's `base_url`, and whether the upstream can be used from where the gateway runs.",
+            status.as_u16()
+        );
+        return Error::new(Kind::UpstreamInvalidResponse, message);
+    }
     let what = if status.is_redirection() {
         "redirected the request, which is never followed"
     } else {

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use http::{HeaderMap, header};
 
+use super::in_front;
 use crate::dialect::refusal::{Refusal, duration};
 use crate::platform::{Fault, Millis};
 
@@ -95,6 +96,7 @@ pub fn of_answer(status: u16, headers: &HeaderMap, body: &[u8], account_limits: 
         400 | 402 | 403 | 429 if exhausted => Meaning::of(Scope::Quota, EXHAUSTED),
         403 if refusal.flagged => Meaning::of(Scope::Request, Duration::ZERO),
         400 | 422 if refusal.stream_options => Meaning::of(Scope::StreamOptions, Duration::ZERO),
+        401..=403 if in_front::refused(headers, body) => Meaning::BROKEN,
         401 | 403 => Meaning::of(Scope::Key, REFUSED),
         402 => {
             let said = wait(headers, &refusal, now);
@@ -304,6 +306,9 @@ mod tests {
                 Scope::StreamOptions,
                 0,
             ),
+            (403, "error code: 1003", Scope::Upstream, 0),
+            (402, "<html>", Scope::Upstream, 0),
+            (401, "Unauthorized", Scope::Key, 300_000),
             (
                 200,
                 r#"{"error":{"code":429,"message":"slow down"}}"#,
