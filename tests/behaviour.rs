@@ -270,6 +270,7 @@ behaviours! {
         a_list_outlives_its_upstream_for_a_while,
         an_upstream_without_a_list_gets_the_one_that_its_route_implies,
         a_model_with_slashes_is_found_in_the_list_where_it_has_no_page,
+        a_list_of_another_shape_is_read_like_any_other,
     }
     ends {
         an_event_that_was_left_open_is_closed,

@@ -5,6 +5,7 @@ pub mod conversation;
 pub mod cut;
 mod fields;
 pub mod form;
+pub mod model_list;
 pub mod naming;
 pub mod observe;
 pub mod openai;

@@ -79,6 +79,14 @@ pub enum Body<S> {
 }
 
 impl<S> Body<S> {
+    /// Returns all of it, where that is here.
+    fn whole(&self) -> Option<&[u8]> {
+        match self {
+            Self::Full(body) => Some(body),
+            Self::Paced { .. } | Self::Stream(_) | Self::Raw(_) | Self::Socket(_) => None,
+        }
+    }
+
     /// Returns what of it is here already, if it is an upstream's and not an event stream.
     fn begun(&self) -> &[u8] {
         match self {

@@ -3,10 +3,9 @@
 
 use std::collections::HashSet;
 
+use bytes::Bytes;
 use http::{HeaderValue, Response, StatusCode, header};
-use serde::Deserialize;
 use serde_json::Value;
-use serde_json::value::RawValue;
 
 use super::address::encoded;
 use super::call::{Call, default_model};
@@ -14,6 +13,8 @@ use super::endpoint::{Endpoint, decode};
 use super::lists::Lists;
 use super::{Body, Gateway, Record, json};
 use crate::config::{ModelPattern, Route};
+use crate::dialect::model_list::{self, list_of, own_entry};
+use crate::dialect::openai::{BYTE_ORDER_MARK, trimmed};
 use crate::error::{Error, Kind};
 use crate::platform::Platform;
 
@@ -60,9 +61,15 @@ impl<P: Platform> Gateway<P> {
         if let Some(list) = before.as_ref().filter(|list| list.is_fresh(now) && !fresh) {
             return Ok(list.answer(now));
         }
-        let reply = self
+        let mut reply = self
             .forward(&call.aside(&Endpoint::Models, index, true), None, record)
             .await;
+        if let Ok(response) = &mut reply
+            && response.status() == StatusCode::OK
+            && let Some(list) = response.body().whole().and_then(model_list::mended)
+        {
+            replace(response, list);
+        }
         if let Ok(response) = &reply
             && response.status() == StatusCode::OK
         {
@@ -99,23 +106,37 @@ impl<P: Platform> Gateway<P> {
             let list = self
                 .list(&call.aside(&Endpoint::Models, call.route, false), fresh, record)
                 .await;
-            return match list.ok().and_then(|list| entry(list.body(), &name)) {
+            let entry = |list: Response<Body<_>>| model_list::one(list.body().whole()?, &name);
+            return match list.ok().and_then(entry) {
                 Some(entry) => Ok(json(StatusCode::OK, entry)),
                 None => reply,
             };
         }
-        let (head, body) = reply?.into_parts();
-        match &body {
-            Body::Full(model) if renamed.is_some() && head.status.is_success() => {
-                if let Ok(Value::Object(mut model)) = serde_json::from_slice::<Value>(model) {
-                    model.insert("id".into(), name.into());
-                    return Ok(json(StatusCode::OK, Value::from(model).to_string()));
-                }
+        let mut response = reply?;
+        if let Some(body) = response.body().whole().filter(|_| response.status().is_success()) {
+            // Some answer with their whole list, whichever model was asked for.
+            let listed = model_list::one(body, upstream_name);
+            let model = listed.as_deref().map_or(body, str::as_bytes);
+            if renamed.is_some()
+                && let Ok(Value::Object(mut model)) = serde_json::from_slice::<Value>(trimmed(model))
+            {
+                model.insert("id".into(), name.into());
+                return Ok(json(StatusCode::OK, Value::from(model).to_string()));
             }
-            _ => {}
+            if listed.is_some() || body.starts_with(BYTE_ORDER_MARK) {
+                let model = Bytes::copy_from_slice(trimmed(model));
+                replace(&mut response, model);
+            }
         }
-        Ok(Response::from_parts(head, body))
+        Ok(response)
     }
+}
+
+/// Puts another JSON body into an answer.
+fn replace<S>(response: &mut Response<Body<S>>, body: impl Into<Bytes>) {
+    let kind = HeaderValue::from_static("application/json");
+    response.headers_mut().insert(header::CONTENT_TYPE, kind);
+    *response.body_mut() = Body::Full(body.into());
 }
 
 /// Whether an upstream says that it has nothing like that at all.
@@ -146,19 +167,18 @@ impl Known {
     /// Adds what `route` allows of a list. What is no list is given back.
     fn add<S>(&mut self, reply: Reply<S>, route: &Route) -> Option<Reply<S>> {
         let Ok(response) = reply else { return Some(reply) };
-        let list = match response.body() {
-            Body::Full(body) if response.status().is_success() => entries(body),
-            _ => return Some(Ok(response)),
-        };
-        let Some(list) = list else {
+        if !response.status().is_success() {
+            return Some(Ok(response));
+        }
+        let Some(list) = response.body().whole().and_then(model_list::entries) else {
             return Some(Err(Error::new(
                 Kind::UpstreamInvalidResponse,
                 "The upstream's list of models cannot be read; the operator should check `models_url`.",
             )));
         };
-        for (id, entry) in list.into_iter().filter(|(id, _)| route.allows(id)) {
-            if self.ids.insert(id) {
-                self.entries.push(entry.to_owned());
+        for entry in list.into_iter().filter(|entry| route.allows(&entry.id)) {
+            if self.ids.insert(entry.id) {
+                self.entries.push(entry.text.into_owned());
             }
         }
         self.warning = self
@@ -175,7 +195,7 @@ impl Known {
                 self.entries.push(own_entry(alias));
             }
         }
-        let mut response = json(StatusCode::OK, list_of(&self.entries));
+        let mut response = json(StatusCode::OK, list_of(self.entries.iter().map(String::as_str)));
         response
             .headers_mut()
             .extend(self.warning.map(|warning| (header::WARNING, warning)));
@@ -194,43 +214,7 @@ fn implied_list(route: &Route) -> Option<String> {
         }
     }
     let entries: Vec<String> = names.into_iter().map(own_entry).collect();
-    (!entries.is_empty()).then(|| list_of(&entries))
-}
-
-fn own_entry(id: &str) -> String {
-    serde_json::json!({"id": id, "object": "model", "created": 0, "owned_by": "ai-gateway"}).to_string()
-}
-
-fn list_of(entries: &[String]) -> String {
-    format!("{{\"object\":\"list\",\"data\":[{}]}}", entries.join(","))
-}
-
-/// The entries of a list, by their ids.
-fn entries(list: &[u8]) -> Option<Vec<(String, &str)>> {
-    #[derive(Deserialize)]
-    struct List<'a> {
-        #[serde(borrow)]
-        data: Vec<&'a RawValue>,
-    }
-    #[derive(Deserialize)]
-    struct Entry {
-        id: String,
-    }
-    let list: List<'_> = serde_json::from_slice(list).ok()?;
-    let id = |entry: &RawValue| serde_json::from_str::<Entry>(entry.get()).ok().map(|entry| entry.id);
-    Some(
-        list.data
-            .into_iter()
-            .filter_map(|entry| Some((id(entry)?, entry.get())))
-            .collect(),
-    )
-}
-
-/// The entry of one model in a list.
-fn entry<S>(list: &Body<S>, name: &str) -> Option<String> {
-    let Body::Full(list) = list else { return None };
-    let entry = entries(list)?.into_iter().find(|(id, _)| id == name)?;
-    Some(entry.1.to_owned())
+    (!entries.is_empty()).then(|| list_of(entries.iter().map(String::as_str)))
 }
 
 #[cfg(test)]
@@ -259,7 +243,7 @@ mod tests {
             r#"{"object":"list","extra":1,"data":[{"id":"gpt-4o","n":1.00},{"id":"o1"},{"noid":1},{"id":"gpt-mini"}]}"#
         ));
         assert!(add(r#"{"data":[{"id":"gpt-mini","other":true},{"id":"gpt-5"}]}"#));
-        assert!(!add("[]"));
+        assert!(add("[]") && add(r#"{"data":null}"#) && !add(r#"{"id":"x"}"#));
         assert_eq!(
             body(known.into_list(route)),
             r#"{"object":"list","data":[{"id":"gpt-4o","n":1.00},{"id":"gpt-mini"},{"id":"gpt-5"},{"created":0,"id":"fast","object":"model","owned_by":"ai-gateway"}]}"#
@@ -274,11 +258,8 @@ mod tests {
         };
         assert_eq!(list(r#","models":["gpt-*"]"#), None);
         let names = list(r#","models":["gpt-*","a"],"default_model":"b","aliases":{"c":"a"}"#).unwrap();
-        let ids: Vec<String> = entries(names.as_bytes())
-            .unwrap()
-            .into_iter()
-            .map(|(id, _)| id)
-            .collect();
+        let entries = model_list::entries(names.as_bytes()).unwrap();
+        let ids: Vec<String> = entries.into_iter().map(|entry| entry.id).collect();
         assert_eq!(ids, ["b", "a", "c"]);
     }
 }

@@ -148,3 +148,67 @@ pub(crate) fn a_model_with_slashes_is_found_in_the_list_where_it_has_no_page(run
         (404, Value::from("upstream_invalid_response"))
     );
 }
+
+pub(crate) fn a_list_of_another_shape_is_read_like_any_other(runtime: Runtime) {
+    const LIST: &str = r#"{"object":"list","data":[{"id":"a/b","n":1.00},{"id":"c"}]}"#;
+    for (body, models) in [
+        (r#"[{"id":"a/b","n":1.00},{"id":"c"}]"#, LIST),
+        (
+            "\u{feff}{\"object\":\"list\",\"data\":[{\"id\":\"a/b\",\"n\":1.00},{\"id\":\"c\"}]}",
+            LIST,
+        ),
+        (r#"{"models":[{"id":"a/b","n":1.00},{"id":"c"}]}"#, LIST),
+        (r#"{"object":"list","data":null}"#, r#"{"object":"list","data":[]}"#),
+        ("[]", r#"{"object":"list","data":[]}"#),
+    ] {
+        let upstream = Upstream::start(move |received, to| {
+            if received.line().starts_with("GET /v1/models ") {
+                to.answer("200 OK", "content-type: text/plain\r\n", body);
+            } else {
+                to.answer("404 No", JSON, r#"{"error":{"message":"no"}}"#);
+            }
+        });
+        let second = Upstream::answering("200 OK", JSON, r#"{"data":[{"id":"d"}]}"#);
+        let routes = json!([
+            route(TOKEN, &upstream, json!({})),
+            route(
+                "gw-SECRET-some",
+                &upstream,
+                json!({"models": ["c", "x"], "aliases": {"x": "a/b"}})
+            ),
+            route("gw-SECRET-both", &upstream, json!({"fallbacks": ["second"]})),
+            route("gw-SECRET-2", &second, json!({"name": "second"})),
+        ]);
+        let gateway = Gateway::with_routes(runtime, &routes);
+        let all = gateway.get("/v1/models");
+        assert_eq!((all.status, all.text().as_str()), (200, models), "{body}");
+        assert_eq!(all.field("content-type"), Some("application/json"));
+        let is_empty = models.ends_with("[]}");
+        let of = |token| ids(&gateway.raw(request("GET", "/v1/models", token, "", "")));
+        assert_eq!(
+            of("gw-SECRET-some"),
+            if is_empty { vec!["x"] } else { vec!["c", "x"] },
+            "{body}"
+        );
+        assert_eq!(
+            of("gw-SECRET-both"),
+            if is_empty { vec!["d"] } else { vec!["a/b", "c", "d"] },
+            "{body}"
+        );
+        let one = gateway.get("/v1/models/a/b");
+        if is_empty {
+            assert_eq!(one.status, 404);
+        } else {
+            assert_eq!(
+                (one.status, one.text().as_str()),
+                (200, r#"{"id":"a/b","n":1.00}"#),
+                "{body}"
+            );
+        }
+    }
+    // Whichever model it was asked for, this one answers with its list.
+    let upstream = Upstream::answering("200 OK", JSON, r#"[{"id":"a","n":1.00},{"id":"b"}]"#);
+    let gateway = Gateway::to(runtime, &upstream, json!({"aliases": {"x": "b"}}));
+    assert_eq!(gateway.get("/v1/models/a").text(), r#"{"id":"a","n":1.00}"#);
+    assert_eq!(gateway.get("/v1/models/x").json(), json!({"id": "x"}));
+}
