@@ -51,6 +51,8 @@ mod keys;
 mod leavers;
 #[path = "behaviour/life_cycle.rs"]
 mod life_cycle;
+#[path = "behaviour/lines.rs"]
+mod lines;
 #[path = "behaviour/log.rs"]
 mod log;
 #[path = "behaviour/long_answers.rs"]
@@ -106,6 +108,8 @@ mod surface;
 mod tls;
 #[path = "behaviour/transfers.rs"]
 mod transfers;
+#[path = "behaviour/unwritable.rs"]
+mod unwritable;
 
 /// Makes two tests of each behaviour. One that is not listed is dead code, which the lints refuse.
 macro_rules! behaviours {
@@ -263,6 +267,10 @@ behaviours! {
         a_long_answer_that_would_have_to_be_changed_is_asked_for_once,
         half_a_long_answer_does_not_look_whole,
         a_long_error_passes_without_secrets,
+    }
+    lines {
+        a_path_that_leads_nowhere_is_in_the_log,
+        the_clients_address_is_in_the_log_where_that_is_wanted,
     }
     models {
         the_lists_of_all_upstreams_are_one,

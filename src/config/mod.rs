@@ -40,6 +40,8 @@ pub struct Config {
     pub cors: Cors,
     /// The largest request body, in bytes.
     pub body_limit: usize,
+    /// Whether the log has the clients' addresses.
+    pub log_client: bool,
     /// What its operator should know although nothing is wrong, one sentence each: where the routes come from, and what is
     /// set and not used. Holds no secret.
     pub notes: Vec<String>,
@@ -175,6 +177,7 @@ impl Config {
             tokens: HashMap::new(),
             cors: Cors::Any,
             body_limit: 0,
+            log_client: false,
             notes: Vec::new(),
         }
     }

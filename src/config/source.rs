@@ -111,6 +111,7 @@ pub(super) fn with_table(text: &str, variables: &Variables) -> Result<Config, Pr
 fn finish(routes: Vec<Route>, mut reading: Reading<'_>) -> Result<Config, Problems> {
     let cors = cors(&mut reading);
     let body_limit = body_limit(&mut reading);
+    let log_client = log_client(&mut reading);
     if !reading.problems.is_empty() {
         return Err(reading.problems);
     }
@@ -120,6 +121,7 @@ fn finish(routes: Vec<Route>, mut reading: Reading<'_>) -> Result<Config, Proble
         routes,
         cors,
         body_limit,
+        log_client,
         notes: reading.problems.notes,
     })
 }
@@ -212,6 +214,17 @@ fn as_browsers_write_it(origin: &str) -> String {
         .filter(|(scheme, _)| origin.starts_with(scheme))
         .find_map(|(_, port)| origin.strip_suffix(port).map(str::to_owned))
         .unwrap_or(origin)
+}
+
+fn log_client(reading: &mut Reading<'_>) -> bool {
+    match reading.get("LOG_CLIENT").map(str::to_ascii_lowercase).as_deref() {
+        None | Some("false" | "0" | "no" | "off") => false,
+        Some("true" | "1" | "yes" | "on") => true,
+        Some(_) => {
+            reading.problems.at("LOG_CLIENT", "expected `true` or `false`", "");
+            false
+        }
+    }
 }
 
 fn body_limit(reading: &mut Reading<'_>) -> usize {

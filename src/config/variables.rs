@@ -81,9 +81,10 @@ pub(super) const SINGLE: [&str; 10] = [
 ];
 
 /// The settings of the gateway itself.
-const SETTINGS: [&str; 16] = [
+const SETTINGS: [&str; 17] = [
     "CORS_ORIGINS",
     "BODY_LIMIT",
+    "LOG_CLIENT",
     "HOST",
     "PORT",
     "MAX_CONCURRENT",

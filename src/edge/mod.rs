@@ -67,7 +67,14 @@ async fn answer(request: web_sys::Request, env: JsValue, context: Context, clien
         record: unconfigured.record(request.headers()),
     };
     let response = match settings::config(&env, &context).await {
-        Ok(config) => gateway(config).handle(request, &mut entry.record).await,
+        Ok(config) => {
+            let gateway = gateway(config);
+            gateway.note_client(&mut entry.record, || {
+                let address = request.headers().get("cf-connecting-ip")?;
+                address.to_str().ok().map(str::to_owned)
+            });
+            gateway.handle(request, &mut entry.record).await
+        }
         // A browser that may not ask never gets to read what is wrong.
         Err(_) if request.method() == Method::OPTIONS => unconfigured.handle(request, &mut entry.record).await,
         Err(problems) => {

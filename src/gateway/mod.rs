@@ -119,6 +119,13 @@ impl<P: Platform> Gateway<P> {
         )
     }
 
+    /// Adds the address of who sent a request to what is known about it, where the operator wants that.
+    pub fn note_client(&self, record: &mut Record, address: impl FnOnce() -> Option<String>) {
+        if self.config.log_client {
+            record.client = address();
+        }
+    }
+
     /// Answers a request. Never fails: trouble becomes an answer that the caller's client understands.
     pub async fn handle(&self, request: Request<P::Stream>, record: &mut Record) -> Response<Body<P::Stream>> {
         let (head, stream) = request.into_parts();
@@ -187,7 +194,12 @@ impl<P: Platform> Gateway<P> {
             record.endpoint = "preflight";
             return Ok(cors::preflight(&head.headers));
         }
-        let endpoint = Endpoint::of(&head.method, head.uri.path())?;
+        let endpoint = Endpoint::of(&head.method, head.uri.path()).inspect_err(|error| {
+            if error.kind == Kind::NotFound {
+                let path = scrub::body(&self.config, Bytes::copy_from_slice(head.uri.path().as_bytes()));
+                record.set_path(&String::from_utf8_lossy(&path));
+            }
+        })?;
         record.endpoint = endpoint.name();
         match endpoint {
             Endpoint::Home => return Ok(pages::home(&head.headers)),

@@ -8,6 +8,14 @@ use crate::platform::Millis;
 /// Longer names are cut: a client chooses them.
 const MAX_MODEL: usize = 120;
 
+/// The same of a path.
+const MAX_PATH: usize = 80;
+
+/// The first characters of a text.
+fn beginning(text: &str, characters: usize) -> String {
+    text.chars().take(characters).collect()
+}
+
 /// The facts of one request. The shell adds what only the end of the body tells.
 #[derive(Clone, Debug, Serialize)]
 pub struct Record {
@@ -18,6 +26,12 @@ pub struct Record {
     pub request_id: String,
     /// What was asked for.
     pub endpoint: &'static str,
+    /// The beginning of the path that was asked for, where there is nothing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub path: Option<String>,
+    /// The client's address, where the operator wants it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub client: Option<String>,
     /// The caller's route.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub route: Option<String>,
@@ -56,6 +70,8 @@ impl Record {
             start,
             request_id,
             endpoint: "none",
+            path: None,
+            client: None,
             route: None,
             provider: None,
             model: None,
@@ -70,7 +86,10 @@ impl Record {
     }
 
     pub(super) fn set_model(&mut self, model: &str) {
-        let end = model.char_indices().nth(MAX_MODEL).map_or(model.len(), |(end, _)| end);
-        self.model = Some(model[..end].to_owned());
+        self.model = Some(beginning(model, MAX_MODEL));
+    }
+
+    pub(super) fn set_path(&mut self, path: &str) {
+        self.path = Some(beginning(path, MAX_PATH));
     }
 }

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 use std::ffi::OsString;
-use std::fmt::Write as _;
+use std::fmt::{Display, Write as _};
 use std::net::ToSocketAddrs;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -12,7 +12,8 @@ use http::{Request, Uri};
 use hyper_util::client::proxy::matcher::Matcher;
 
 use super::client::Client;
-use super::{Native, serve};
+use super::console::{self, Level, print, say, tell};
+use super::{Native, routes_file, serve};
 use crate::config::{self, Config, Document, Problems, Server, TokenDigest, Variables};
 use crate::platform::{Limits, Payload, Platform};
 
@@ -71,17 +72,6 @@ pub fn run() -> ExitCode {
     }
 }
 
-/// Tells the person who started the program something.
-#[expect(clippy::print_stderr, reason = "the command line speaks to people on stderr")]
-pub(super) fn say(message: &str) {
-    eprintln!("{message}");
-}
-
-#[expect(clippy::print_stdout, reason = "what was asked for goes to stdout")]
-fn print(text: &str) {
-    println!("{text}");
-}
-
 /// The variables as they are now.
 #[expect(clippy::disallowed_methods, reason = "the one place where the environment is read")]
 pub(super) fn variables() -> Variables {
@@ -125,23 +115,21 @@ fn read_routes(path: &str) -> Result<Document, Problems> {
         let message = "it holds JSON, not the path of a file".to_owned();
         return Err(problem(message, "put the table itself into GATEWAY_ROUTES"));
     }
-    let text = std::fs::read_to_string(path).map_err(|error| {
+    let unreadable = |error: &dyn Display| {
         let hint = "give the path of a JSON file that this user may read";
         problem(format!("{path} cannot be read: {error}"), hint)
-    })?;
+    };
+    let bytes = routes_file::read(path).map_err(|error| unreadable(&error))?;
+    let text = String::from_utf8(bytes).map_err(|_| unreadable(&"it is not UTF-8"))?;
     Ok(Document::file(path.to_owned(), text))
-}
-
-/// Tells the person who starts the program, or checks, what the configuration was made of.
-fn say_notes(config: &Config) {
-    for note in &config.notes {
-        say(&format!("ai-gateway: {note}"));
-    }
 }
 
 fn serve() -> Result<(), String> {
     let (config, server) = configuration()?;
-    say_notes(&config);
+    console::begin(server.log_format);
+    for note in &config.notes {
+        tell(Level::Info, note);
+    }
     serve::run(config, &server, true)
 }
 
@@ -150,11 +138,13 @@ fn demo() -> Result<(), String> {
     let config = Config::demo(&variables).map_err(|problems| problems.to_string())?;
     let server = Server::load(&variables).map_err(|problems| problems.to_string())?;
     let base = format!("http://{}:{}", bracketed(&server.host), server.port);
+    // For a person, before the log begins.
     say(&format!(
         "The demo answers with what it is told; its token is `demo`. Try:\n\n  \
          curl {base}/v1/chat/completions -H 'Authorization: Bearer demo' -H 'Content-Type: application/json' \\\n    \
          -d '{{\"messages\":[{{\"role\":\"user\",\"content\":\"Hello, gateway\"}}],\"stream\":true}}'\n"
     ));
+    console::begin(server.log_format);
     serve::run(config, &server, false)
 }
 
@@ -164,7 +154,9 @@ fn check() -> Result<(), String> {
     (server.host.trim_matches(['[', ']']), server.port)
         .to_socket_addrs()
         .map_err(|error| format!("HOST is no address of this machine: {error}"))?;
-    say_notes(&config);
+    for note in &config.notes {
+        say(&format!("ai-gateway: {note}"));
+    }
     print(&config::table(&config));
     Ok(())
 }

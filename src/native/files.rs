@@ -6,7 +6,7 @@ use std::time::Duration;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::time::Instant;
 
-use super::cli::say;
+use super::console::{Level, tell};
 
 /// What the process needs beside connections, and what connections that serve nobody at the moment may take.
 const OTHERS: u64 = 64;
@@ -64,11 +64,12 @@ impl Unaccepted {
         }
         self.count += 1;
         if self.told.is_none_or(|told| told.elapsed() >= TELL) {
-            say(&format!(
+            let message = format!(
                 "connections cannot be accepted, {} times since this was said last: {error}; a limit of open files is \
                  raised with ulimit -n, LimitNOFILE= of systemd or --ulimit nofile= of Docker",
                 self.count
-            ));
+            );
+            tell(Level::Warn, &message);
             self.told = Some(Instant::now());
             self.count = 0;
         }

@@ -1,6 +1,7 @@
 //! Bodies as hyper takes them, which speaks HTTP/2 here.
 
 use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
@@ -32,7 +33,10 @@ impl<P: Sending + Unpin> Body for Frames<P> {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, io::Error>>> {
-        self.0.poll_piece(context).map_ok(Frame::data)
+        // A defect ends this body, not the other ones of the connection.
+        let piece = catch_unwind(AssertUnwindSafe(|| self.0.poll_piece(context)));
+        let broken = |_| Poll::Ready(Some(Err(io::Error::other("a defect in the gateway"))));
+        piece.unwrap_or_else(broken).map_ok(Frame::data)
     }
 
     fn is_end_stream(&self) -> bool {
@@ -41,5 +45,35 @@ impl<P: Sending + Unpin> Body for Frames<P> {
 
     fn size_hint(&self) -> SizeHint {
         self.0.length().map_or_else(SizeHint::default, SizeHint::with_exact)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::task::Waker;
+
+    use super::*;
+
+    struct Defective;
+
+    impl Sending for Defective {
+        fn poll_piece(&mut self, _: &mut Context<'_>) -> Poll<Option<io::Result<Bytes>>> {
+            panic!("on purpose");
+        }
+
+        fn is_end(&self) -> bool {
+            false
+        }
+
+        fn length(&self) -> Option<u64> {
+            None
+        }
+    }
+
+    #[test]
+    fn a_defect_breaks_a_body_and_nothing_else() {
+        let mut body = Frames(Defective);
+        let polled = Pin::new(&mut body).poll_frame(&mut Context::from_waker(Waker::noop()));
+        assert!(matches!(polled, Poll::Ready(Some(Err(_)))));
     }
 }

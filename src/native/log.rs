@@ -1,13 +1,10 @@
 //! The log: one line per request on stdout, as JSON for machines or as text for people; the clock it is stamped with.
 
-use std::io::Write;
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
-use std::thread;
 use std::time::Duration;
 
 use serde::Serialize;
 
-use super::cli::say;
+use super::console::REQUESTS;
 use crate::config::LogFormat;
 use crate::gateway::Record;
 use crate::platform::Millis;
@@ -78,83 +75,10 @@ fn request(format: LogFormat, record: &Record, bytes: u64, first_byte: Option<Mi
         total_ms: since_start(now()),
         complete,
     };
-    let mut waiting = waiting();
-    if waiting.lines.len() > MOST_WAITING {
-        waiting.lost += 1;
-        return;
-    }
-    let was_empty = waiting.lines.is_empty();
-    match format {
-        LogFormat::Json => drop(serde_json::to_writer(&mut waiting.lines, &line)),
-        LogFormat::Text => waiting.lines.extend_from_slice(text(&line).as_bytes()),
-    }
-    waiting.lines.push(b'\n');
-    drop(waiting);
-    if was_empty {
-        NEWS.notify_one();
-    }
-}
-
-/// Lines that wait to be written together: one system call for many requests, and none in a request's way.
-struct Waiting {
-    lines: Vec<u8>,
-    /// Lines for which there was no room.
-    lost: usize,
-    /// Others have been taken and are not out yet.
-    is_writing: bool,
-}
-
-static WAITING: Mutex<Waiting> = Mutex::new(Waiting {
-    lines: Vec::new(),
-    lost: 0,
-    is_writing: false,
-});
-static NEWS: Condvar = Condvar::new();
-static WRITTEN: Condvar = Condvar::new();
-
-/// How long a line waits for others.
-const PAUSE: Duration = Duration::from_millis(20);
-
-/// How many bytes wait while nobody reads the log. Lines beyond are lost, and counted.
-const MOST_WAITING: usize = 4 * 1024 * 1024;
-
-/// What is kept of the memory for lines.
-const ROOM: usize = 64 * 1024;
-
-fn waiting() -> MutexGuard<'static, Waiting> {
-    WAITING.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// Writes what waits, again and again, in a thread of its own: whoever reads the log may stop reading.
-pub(super) fn keep_writing() {
-    thread::spawn(|| {
-        let mut lines = Vec::new();
-        loop {
-            drop(NEWS.wait_while(waiting(), |waiting| waiting.lines.is_empty()));
-            thread::sleep(PAUSE);
-            let lost = {
-                let mut waiting = waiting();
-                std::mem::swap(&mut waiting.lines, &mut lines);
-                waiting.is_writing = true;
-                std::mem::take(&mut waiting.lost)
-            };
-            let mut stdout = std::io::stdout().lock();
-            let _ = stdout.write_all(&lines).and_then(|()| stdout.flush());
-            if lost > 0 {
-                say(&format!("{lost} lines of the log were lost: nobody read it in time"));
-            }
-            lines.clear();
-            lines.shrink_to(ROOM);
-            waiting().is_writing = false;
-            WRITTEN.notify_all();
-        }
+    REQUESTS.add(|lines| match format {
+        LogFormat::Json => drop(serde_json::to_writer(lines, &line)),
+        LogFormat::Text => lines.extend_from_slice(text(&line).as_bytes()),
     });
-}
-
-/// Waits until every line is out, for `limit` at most.
-pub(super) fn flush(limit: Duration) {
-    let is_left = |waiting: &mut Waiting| !waiting.lines.is_empty() || waiting.is_writing;
-    drop(WRITTEN.wait_timeout_while(waiting(), limit, is_left));
 }
 
 fn text(line: &Line<'_>) -> String {
@@ -164,6 +88,8 @@ fn text(line: &Line<'_>) -> String {
         line.time, record.status, record.endpoint, line.total_ms
     );
     for (name, value) in [
+        ("path", &record.path),
+        ("client", &record.client),
         ("route", &record.route),
         ("provider", &record.provider),
         ("model", &record.model),
@@ -189,7 +115,7 @@ fn text(line: &Line<'_>) -> String {
 }
 
 /// An instant as RFC 3339 in UTC.
-fn rfc3339(Millis(millis): Millis) -> String {
+pub(super) fn rfc3339(Millis(millis): Millis) -> String {
     humantime::format_rfc3339_millis(std::time::UNIX_EPOCH + Duration::from_millis(millis)).to_string()
 }
 

@@ -1,60 +1,87 @@
 //! Reading the routes again while requests are served: on SIGHUP, and when the file of the routes changes.
 
-use std::os::unix::fs::MetadataExt;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
+use tokio::task::{JoinHandle, spawn_blocking};
 
-use super::cli::{routes_file, routes_now, say, variables};
-use crate::config::Config;
+use super::cli::{routes_file, routes_now, variables};
+use super::console::{Level, tell};
+use super::routes_file::stamp;
+use crate::config::{Config, Problems};
 
 /// How often the file is looked at. Looking works where notifications do not, as in mounts of containers.
 const LOOK: Duration = Duration::from_secs(1);
 
+/// What a file looks like, where it can be seen.
+type Stamp = Option<[u64; 5]>;
+
 /// Reads the configuration again whenever that may change something, and sends what is good. Never returns.
+///
+/// Files are touched on threads that may hang: signals are heard meanwhile, and at most one look and one reading go on.
 pub(super) async fn keep_reading(table: watch::Sender<Arc<Config>>) {
     let Ok(mut hangup) = signal(SignalKind::hangup()) else {
         return;
     };
     let variables = variables();
-    let path = routes_file(&variables);
-    let look = || path.and_then(stamp);
-    let (mut read, mut seen) = (look(), look());
+    let path = routes_file(&variables).map(str::to_owned);
+    let look = || {
+        spawn_blocking({
+            let path = path.clone();
+            move || path.and_then(|path| stamp(&path).ok())
+        })
+    };
+    let mut read = look().await.unwrap_or_default();
+    let mut seen = read;
+    let (mut looking, mut reading): (Option<JoinHandle<Stamp>>, Option<Reading>) = (None, None);
+    let mut is_asked = false;
     loop {
         tokio::select! {
-            _ = hangup.recv() => {}
-            () = tokio::time::sleep(LOOK), if path.is_some() => {
-                let now = look();
+            _ = hangup.recv() => is_asked = true,
+            () = tokio::time::sleep(LOOK), if path.is_some() && looking.is_none() => looking = Some(look()),
+            now = ended(&mut looking) => {
+                let now = now.unwrap_or_default();
                 // Twice the same: nobody is writing it any more.
                 let settled = now == seen;
                 seen = now;
-                if !settled || now.is_none() || now == read {
-                    continue;
+                is_asked |= settled && now.is_some() && now != read;
+            }
+            result = ended(&mut reading) => match result {
+                Some((stamp, Ok(config))) => {
+                    (read, seen) = (stamp, stamp);
+                    tell(Level::Info, &format!("the configuration was read again: {} routes", config.routes.len()));
+                    table.send_replace(Arc::new(config));
                 }
-            }
+                Some((stamp, Err(problems))) => {
+                    (read, seen) = (stamp, stamp);
+                    tell(Level::Error, &format!("the new configuration is not used, the old one stays: {problems}"));
+                }
+                None => tell(Level::Error, "the configuration could not be read again, the old one stays"),
+            },
         }
-        read = look();
-        seen = read;
-        match routes_now() {
-            Ok(config) => {
-                say(&format!(
-                    "the configuration was read again: {} routes",
-                    config.routes.len()
-                ));
-                table.send_replace(Arc::new(config));
-            }
-            Err(problems) => say(&format!(
-                "the new configuration is not used, the old one stays: {problems}"
-            )),
+        if is_asked && reading.is_none() {
+            is_asked = false;
+            let path = path.clone();
+            reading = Some(spawn_blocking(move || {
+                // Before the file: what is written meanwhile is seen as a change.
+                let stamp = path.and_then(|path| stamp(&path).ok());
+                (stamp, routes_now())
+            }));
         }
     }
 }
 
-/// What changes when a file does, or when another one takes its place: which one it is, when it was changed, and its length.
-fn stamp(path: &str) -> Option<[u64; 5]> {
-    let data = std::fs::metadata(path).ok()?;
-    let changed = [data.ctime(), data.ctime_nsec()].map(i64::cast_unsigned);
-    Some([data.dev(), data.ino(), changed[0], changed[1], data.len()])
+/// What the file looked like, and what was in it.
+type Reading = JoinHandle<(Stamp, Result<Config, Problems>)>;
+
+/// Waits for work on another thread, and takes it. Nothing where that panicked.
+async fn ended<T>(work: &mut Option<JoinHandle<T>>) -> Option<T> {
+    let Some(going_on) = work else {
+        return std::future::pending().await;
+    };
+    let result = going_on.await.ok();
+    *work = None;
+    result
 }

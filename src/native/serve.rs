@@ -1,8 +1,11 @@
 //! Listening: connections in, the core's answers out, and leaving in good order.
 
+use std::net::IpAddr;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::FutureExt;
 use http::{HeaderMap, Method, Request, Response};
 use hyper_util::client::proxy::matcher::Matcher;
 use tokio::net::TcpListener;
@@ -10,11 +13,12 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
 use super::Native;
-use super::cli::{runtime, say, variables};
+use super::cli::{runtime, variables};
 use super::client::Client;
+use super::console::{self, Level, tell};
 use super::files::{self, Unaccepted};
 use super::h1;
-use super::log::{self, Entry};
+use super::log::Entry;
 use super::outgoing::Outgoing;
 use super::reload::keep_reading;
 use super::stream::Stream;
@@ -33,15 +37,15 @@ pub(super) fn client() -> Result<Client, String> {
 /// Serves until the process is told to stop. `reloads`: whether the configuration may be read again meanwhile.
 pub(super) fn run(config: Config, server: &Server, reloads: bool) -> Result<(), String> {
     let client = client()?;
-    log::keep_writing();
     if let Some(warning) = files::raise_limit(server.max_concurrent) {
-        say(&warning);
+        tell(Level::Warn, &warning);
     }
     let (table, config) = watch::channel(Arc::new(config));
     let state = Serving {
         config,
         memory: Arc::default(),
         native: Native { client },
+        client: None,
         admission: Arc::new(Semaphore::new(server.max_concurrent)),
         log_format: server.log_format,
         send_timeout: server.send_timeout,
@@ -57,7 +61,7 @@ pub(super) fn run(config: Config, server: &Server, reloads: bool) -> Result<(), 
     });
     // What is cut off leaves its line as well.
     runtime.shutdown_timeout(CUT_OFF);
-    log::flush(CUT_OFF);
+    console::flush(CUT_OFF);
     served
 }
 
@@ -74,10 +78,10 @@ async fn listen(state: Serving, server: &Server) -> Result<(), String> {
     let bound = listener.local_addr().map_err(|error| error.to_string())?;
     let stop = |kind| signal(kind).map_err(|error| format!("signals cannot be handled: {error}"));
     let (mut terminate, mut interrupt) = (stop(SignalKind::terminate())?, stop(SignalKind::interrupt())?);
-    say(&format!(
-        "ai-gateway {} listens on http://{bound}",
-        env!("CARGO_PKG_VERSION")
-    ));
+    tell(
+        Level::Info,
+        &format!("ai-gateway {} listens on http://{bound}", env!("CARGO_PKG_VERSION")),
+    );
 
     let mut unaccepted = Unaccepted::default();
     loop {
@@ -85,10 +89,14 @@ async fn listen(state: Serving, server: &Server) -> Result<(), String> {
             _ = terminate.recv() => break,
             _ = interrupt.recv() => break,
             accepted = listener.accept() => match accepted {
-                Ok((stream, _)) => {
+                Ok((stream, address)) => {
                     // Without it small chunks wait for the peer's delayed ACK.
                     let _ = stream.set_nodelay(true);
-                    tokio::spawn(h1::serve(stream, state.clone()));
+                    let serving = Serving {
+                        client: Some(address.ip()),
+                        ..state.clone()
+                    };
+                    tokio::spawn(h1::serve(stream, serving));
                 }
                 Err(error) => if let Some(pause) = unaccepted.note(&error) {
                     tokio::time::sleep(pause).await;
@@ -100,13 +108,14 @@ async fn listen(state: Serving, server: &Server) -> Result<(), String> {
     drop(listener);
     let limit = server.drain_timeout;
     state.stopping.send_replace(true);
-    say(&format!(
-        "stopping: open requests may finish for {} s; a second signal stops at once",
-        limit.as_secs()
-    ));
+    let seconds = limit.as_secs();
+    tell(
+        Level::Info,
+        &format!("stopping: open requests may finish for {seconds} s; a second signal stops at once"),
+    );
     tokio::select! {
         () = state.stopping.closed() => {}
-        () = tokio::time::sleep(limit) => say("stopped before every request had finished"),
+        () = tokio::time::sleep(limit) => tell(Level::Warn, "stopped before every request had finished"),
         _ = terminate.recv() => {}
         _ = interrupt.recv() => {}
     }
@@ -122,6 +131,8 @@ pub(super) struct Serving {
     config: watch::Receiver<Arc<Config>>,
     memory: Arc<State>,
     native: Native,
+    /// The client's address, on a connection.
+    client: Option<IpAddr>,
     admission: Arc<Semaphore>,
     log_format: LogFormat,
     send_timeout: Duration,
@@ -130,6 +141,13 @@ pub(super) struct Serving {
 }
 
 impl Serving {
+    /// The line of a request that has come.
+    fn entry(&self, gateway: &Gateway<Native>, headers: &HeaderMap) -> Entry {
+        let mut record = gateway.record(headers);
+        gateway.note_client(&mut record, || self.client.map(|address| address.to_string()));
+        Entry::new(self.log_format, record)
+    }
+
     /// A gateway with the table that is served now. What it begins with it keeps.
     fn gateway(&self) -> Gateway<Native> {
         Gateway::new(
@@ -162,7 +180,7 @@ impl Serving {
         );
         let gateway = self.gateway();
         // From here on: a request whose client does not wait for its answer leaves a line as well.
-        let mut log = Entry::new(self.log_format, gateway.record(request.headers()));
+        let mut log = self.entry(&gateway, request.headers());
         let response = if held.0.is_none() && !exempt {
             let error = Error::new(
                 Kind::Overloaded,
@@ -170,7 +188,20 @@ impl Serving {
             );
             gateway.refuse(request.uri().path(), request.headers(), error, &mut log.record)
         } else {
-            gateway.handle(request, &mut log.record).await
+            // A defect costs the request in which it shows, and nobody else's on this connection.
+            let handled = AssertUnwindSafe(gateway.handle(request, &mut log.record))
+                .catch_unwind()
+                .await;
+            handled.unwrap_or_else(|_| {
+                let message =
+                    "The gateway failed at this request; its operator finds the place in the log. Please report it.";
+                gateway.refuse(
+                    "",
+                    &HeaderMap::new(),
+                    Error::new(Kind::Internal, message),
+                    &mut log.record,
+                )
+            })
         };
         response.map(|body| Outgoing::new(body, log, held))
     }
@@ -178,7 +209,7 @@ impl Serving {
     /// Refuses a request that the gateway never gets to see.
     pub(super) fn refuse(&self, error: Error) -> Response<Outgoing> {
         let (gateway, unknown) = (self.gateway(), HeaderMap::new());
-        let mut log = Entry::new(self.log_format, gateway.record(&unknown));
+        let mut log = self.entry(&gateway, &unknown);
         let response = gateway.refuse("", &unknown, error, &mut log.record);
         response.map(|body| Outgoing::new(body, log, (None, self.stopping.subscribe())))
     }

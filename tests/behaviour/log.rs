@@ -118,7 +118,9 @@ fn lines_for_which_there_is_no_room_are_counted() {
     let read = lines.filter(|line| line.as_ref().unwrap().ends_with('}')).count();
     let said = std::io::read_to_string(process.0.stderr.take().unwrap()).unwrap();
     let lost = said.lines().find(|line| line.contains("were lost")).unwrap();
-    let lost: usize = lost.split(' ').find_map(|word| word.parse().ok()).unwrap();
+    let lost: Value = serde_json::from_str(lost).unwrap();
+    let words = lost["message"].as_str().unwrap().split(' ');
+    let lost: usize = words.filter_map(|word| word.parse().ok()).next().unwrap();
     assert_eq!(read + lost, sent, "{said}");
 }
 
