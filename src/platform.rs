@@ -103,6 +103,9 @@ pub trait Platform: Clone + 'static {
     /// The largest body, in bytes, that is kept only so that it can be sent again.
     const REPLAY_LIMIT: u64;
 
+    /// The values of `content-encoding` whose bodies the runtime decodes itself when they are read.
+    const UNPACKED: &'static [&'static str] = &[];
+
     /// A body as the runtime delivers it. The core may hand it on without ever reading it.
     type Stream: 'static;
 

@@ -183,6 +183,9 @@ behaviours! {
         where_the_answer_is_read_it_is_asked_for_as_it_is,
         an_error_is_read_and_cleaned_even_where_it_came_compressed,
         an_error_that_stays_compressed_is_told_in_the_gateways_words,
+        what_cannot_be_read_is_passed_at_once_and_breaks_where_it_breaks,
+        a_compressed_stream_passes_unread_or_as_what_the_runtime_makes_of_it,
+        a_compressed_answer_that_nobody_asked_for_reaches_the_client,
     }
     cuts {
         an_early_end_is_told_byte_for_byte_where_the_route_verifies_it,

@@ -114,16 +114,6 @@ impl Observer {
         }
     }
 
-    /// The observer of a stream that cannot be read, a compressed one: it has nothing to say.
-    #[must_use]
-    pub fn blind() -> Self {
-        Self {
-            beginning: Beginning::Content,
-            done: true,
-            ..Self::default()
-        }
-    }
-
     /// Keeps lines of up to `limit` bytes as they are, from now on.
     pub fn keep_lines(&mut self, limit: usize) {
         self.limit = limit;

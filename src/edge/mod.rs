@@ -113,6 +113,9 @@ struct Edge {
 impl Platform for Edge {
     const REPLAY_LIMIT: u64 = 4 * 1024 * 1024;
 
+    // Exactly these: `GZIP`, `x-gzip` and lists of codings pass as they came.
+    const UNPACKED: &'static [&'static str] = &["gzip", "br"];
+
     type Stream = Stream;
 
     fn now(&self) -> Millis {

@@ -235,10 +235,16 @@ impl<P: Platform> Gateway<P> {
         }
         let arrived = self.platform.moment();
         let mut read = Bytes::new();
-        if !(status.is_success() && headers::is_event_stream(response.headers())) {
-            if call.endpoint.is_raw(&call.method, &response) {
-                return Outcome::Raw(response.map(raw));
-            }
+        let is_stream = status.is_success() && headers::is_event_stream(response.headers());
+        if !is_stream && call.endpoint.is_raw(&call.method, &response) {
+            return Outcome::Raw(response.map(raw));
+        }
+        headers::unpack(response.headers_mut(), P::UNPACKED);
+        let is_illegible = status.is_success() && headers::is_encoded(response.headers());
+        if is_illegible && (is_stream || call.endpoint.passes_illegible()) {
+            return Outcome::Raw(response.map(raw));
+        }
+        if !is_stream {
             // Not every upstream says what its streams are.
             let may_stream = status.is_success() && call.streams();
             let begins = if may_stream {
@@ -265,12 +271,6 @@ impl<P: Platform> Gateway<P> {
             withheld: BytesMut::new(),
             config: Arc::clone(&self.config),
         });
-        if headers::is_encoded(response.headers()) {
-            return Outcome::Stream(response.map(|relay| Relay {
-                observer: Observer::blind(),
-                ..relay
-            }));
-        }
         if hold {
             let left = HOLD.saturating_sub(arrived.until(self.platform.moment()));
             let most = call.body.len().saturating_mul(2).saturating_add(HELD);

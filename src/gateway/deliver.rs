@@ -42,6 +42,9 @@ impl<P: Platform> Gateway<P> {
                 let (mut head, raw) = response.into_parts();
                 let length = head.headers.remove(header::CONTENT_LENGTH);
                 head.headers = released(head.headers);
+                if headers::is_event_stream(&head.headers) {
+                    headers::streaming(&mut head.headers);
+                }
                 head.headers
                     .extend(length.map(|length| (header::CONTENT_LENGTH, length)));
                 Response::from_parts(head, Body::Raw(Box::new(raw)))

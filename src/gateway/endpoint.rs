@@ -113,6 +113,11 @@ impl Endpoint {
             && (self.is_unread(method) || !readable)
     }
 
+    /// Whether a good answer that cannot be read, since it is compressed, is passed on as it is: nothing is made of it here.
+    pub(super) const fn passes_illegible(&self) -> bool {
+        matches!(self, Self::ChatCompletions | Self::Embeddings | Self::Passed(_))
+    }
+
     /// Whether every good answer that is no stream is a JSON object.
     pub(super) const fn answers_json(&self) -> bool {
         matches!(self, Self::ChatCompletions | Self::SimpleChat | Self::Embeddings)

@@ -255,6 +255,14 @@ pub(super) fn is_encoded(headers: &HeaderMap) -> bool {
         .is_some_and(|value| !identity(value))
 }
 
+/// Removes what says how a body is encoded, where that is one of the `unpacked`: the runtime has decoded it already.
+pub(super) fn unpack(headers: &mut HeaderMap, unpacked: &[&str]) {
+    let is_unpacked = |value: &HeaderValue| unpacked.iter().any(|coding| value == coding);
+    if headers.get(header::CONTENT_ENCODING).is_some_and(is_unpacked) {
+        headers.remove(header::CONTENT_ENCODING);
+    }
+}
+
 /// The upstream's headers as the client may see them. The length is the runtime's business.
 pub(super) fn released(mut upstream: HeaderMap) -> HeaderMap {
     let listed: Vec<HeaderName> = upstream
