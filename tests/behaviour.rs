@@ -53,6 +53,8 @@ mod leavers;
 mod life_cycle;
 #[path = "behaviour/lines.rs"]
 mod lines;
+#[path = "behaviour/lingering.rs"]
+mod lingering;
 #[path = "behaviour/log.rs"]
 mod log;
 #[path = "behaviour/long_answers.rs"]
@@ -110,6 +112,8 @@ mod tls;
 mod transfers;
 #[path = "behaviour/unwritable.rs"]
 mod unwritable;
+#[path = "behaviour/watched.rs"]
+mod watched;
 
 /// Makes two tests of each behaviour. One that is not listed is dead code, which the lints refuse.
 macro_rules! behaviours {
@@ -287,6 +291,12 @@ behaviours! {
         an_event_that_was_left_open_is_closed,
         each_endpoint_has_its_own_end,
     }
+    lingering {
+        behind_its_end_a_stream_is_ended_though_its_upstream_is_silent,
+        behind_its_end_a_stream_is_ended_though_its_upstream_goes_on,
+        a_stream_that_stalls_behind_its_last_words_is_complete,
+        usage_that_comes_late_is_waited_for,
+    }
     long_events {
         a_long_error_is_a_failed_attempt_like_any_other,
         the_code_of_a_long_error_counts,
@@ -428,5 +438,9 @@ behaviours! {
         a_client_that_leaves_a_download_ends_it_upstream,
         half_a_download_does_not_look_whole,
         an_upload_whose_answer_stalls_ends_with_the_timeout,
+    }
+    watched {
+        an_error_behind_content_is_cleaned_of_secrets_however_it_arrives,
+        a_client_that_leaves_a_silent_stream_ends_it_upstream,
     }
 }

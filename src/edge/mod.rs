@@ -1,5 +1,6 @@
 //! The edge shell: a Cloudflare Worker around the same core as the native binary.
 
+mod alarm;
 mod answer;
 mod fetch;
 mod headers;

@@ -14,7 +14,7 @@ use super::call::{Call, Keys};
 use super::endpoint::Endpoint;
 use super::failure::Failure;
 use super::outcome::Outcome;
-use super::{Body, Gateway, Raw, Record, Relay, echo, headers};
+use super::{Body, Gateway, Raw, Record, Relay, Watch, echo, headers};
 use crate::config::{DEFAULT_TIMEOUT, Rotation, Route, Upstream};
 use crate::dialect::observe::Observer;
 use crate::dialect::patch::whole;
@@ -267,7 +267,13 @@ impl<P: Platform> Gateway<P> {
             observer,
             first_within,
             idle_timeout: route.idle_timeout,
-            watch: route.verify_end || route.idle_timeout < DEFAULT_TIMEOUT,
+            watch: if route.verify_end {
+                Watch::Pieces
+            } else if route.idle_timeout < DEFAULT_TIMEOUT {
+                Watch::Looks
+            } else {
+                Watch::No
+            },
             withheld: BytesMut::new(),
             config: Arc::clone(&self.config),
         });

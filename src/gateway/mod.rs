@@ -36,7 +36,7 @@ use self::caller::Caller;
 use self::endpoint::Endpoint;
 pub use self::raw::Raw;
 pub use self::record::Record;
-pub use self::relay::{End, Relay};
+pub use self::relay::{End, GRACE, Relay, Watch};
 pub use self::state::State;
 use crate::config::Config;
 use crate::dialect::patch::Peek;

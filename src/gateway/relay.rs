@@ -10,6 +10,10 @@ use crate::config::Config;
 use crate::dialect::observe::{Beginning, Observer};
 use crate::error::Kind;
 
+/// How long a stream may stay open behind its end mark: time for what an upstream says behind it, and for the end of a body,
+/// behind which its connection can be used again.
+pub const GRACE: Duration = Duration::from_secs(1);
+
 /// A stream that has begun.
 #[derive(Debug)]
 pub struct Relay<S> {
@@ -23,18 +27,29 @@ pub struct Relay<S> {
     pub first_within: Duration,
     /// The time that may pass without a byte after that.
     pub idle_timeout: Duration,
-    /// Tell a stall and an early end even where that costs something (Worker).
-    pub watch: bool,
+    /// What is to be known of it even where that costs something.
+    pub watch: Watch,
     /// The beginning of a line of which only all is to be sent, or the end of what could be half of a secret.
     pub(super) withheld: BytesMut,
     /// Knows what must not be repeated.
     pub(super) config: Arc<Config>,
 }
 
+/// How closely a stream is watched where each look costs something (Worker). Natively every piece is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Watch {
+    /// Not at all: a break is told, and nothing else.
+    No,
+    /// From time to time, behind its bytes: a stall and an early end are told too, and its end mark and usage are seen.
+    Looks,
+    /// Every piece is read before it goes out: errors are cleaned of secrets too.
+    Pieces,
+}
+
 /// How a relayed stream ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum End {
-    /// The upstream closed it.
+    /// The upstream closed it, or stayed open behind its end mark.
     Closed,
     /// It broke, or stalled.
     Broken,
@@ -164,7 +179,7 @@ mod tests {
             observer: Observer::default(),
             first_within: Duration::ZERO,
             idle_timeout: Duration::ZERO,
-            watch: false,
+            watch: Watch::No,
             withheld: BytesMut::new(),
             config: Arc::new(config),
         }

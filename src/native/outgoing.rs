@@ -13,7 +13,7 @@ use super::frames::Sending;
 use super::log::{self, Entry};
 use super::serve::Held;
 use super::stream::Stream;
-use crate::gateway::{Body, End, Raw, Record, Relay};
+use crate::gateway::{Body, End, GRACE, Raw, Record, Relay};
 
 /// What is less is put together for one write.
 const GATHER: usize = 4 * 1024;
@@ -139,7 +139,9 @@ struct Relaying {
     started: Instant,
     /// Since when the upstream is waited for.
     waiting_since: Option<Instant>,
-    /// How the upstream ended it.
+    /// When its end mark was seen.
+    over_since: Option<Instant>,
+    /// How it has ended.
     end: Option<End>,
     /// Nothing is left to be said.
     ended: bool,
@@ -152,6 +154,7 @@ impl Relaying {
             started: Instant::now(),
             relay,
             waiting_since: None,
+            over_since: None,
             end: None,
             ended: false,
         }
@@ -169,25 +172,43 @@ impl Relaying {
             return Poll::Ready(None);
         }
         while let Some(gathered) = self.gather(context) {
+            self.leave_if_over();
             self.waiting_since = None;
             let passed = self.relay.passed_lines(gathered);
             if !passed.is_empty() {
                 return Poll::Ready(Some(passed));
             }
         }
-        if self.end.is_none() {
+        let end = match self.end {
+            Some(end) => end,
+            None => ready!(self.poll_patience(context)),
+        };
+        self.ended = true;
+        Poll::Ready(self.relay.finish(end, record))
+    }
+
+    /// Ends what goes on behind its end mark for too long.
+    fn leave_if_over(&mut self) {
+        if self.relay.observer.is_done() {
+            let over = self.over_since.get_or_insert_with(Instant::now);
+            if over.elapsed() >= GRACE {
+                self.end.get_or_insert(End::Closed);
+            }
+        }
+    }
+
+    /// Waits for as long as nothing may come. How the stream has ended then.
+    fn poll_patience(&mut self, context: &mut Context<'_>) -> Poll<End> {
+        let (limit, end) = if self.relay.observer.is_over() {
+            (*self.over_since.get_or_insert_with(Instant::now) + GRACE, End::Closed)
+        } else if self.relay.has_begun() {
             // A client that reads slowly is not the upstream's silence: time counts from when the upstream is waited for.
             let since = *self.waiting_since.get_or_insert_with(Instant::now);
-            let limit = if self.relay.has_begun() {
-                since + self.relay.idle_timeout
-            } else {
-                self.started + self.relay.first_within
-            };
-            ready!(self.alarm.poll(limit, context));
-        }
-        self.ended = true;
-        let end = self.end.unwrap_or(End::Broken);
-        Poll::Ready(self.relay.finish(end, record))
+            (since + self.relay.idle_timeout, End::Broken)
+        } else {
+            (self.started + self.relay.first_within, End::Broken)
+        };
+        self.alarm.poll(limit, context).map(|()| end)
     }
 
     /// Takes what is there until it is worth a write; nothing where nothing is.

@@ -166,7 +166,12 @@ impl Upstream {
 
     /// Waits until somebody left before the answer was complete.
     pub(crate) fn wait_for_leaver(&self) {
-        self.wait(|log| log.abandoned > 0, "nobody left");
+        self.wait_for_leavers(1);
+    }
+
+    /// Waits until so many left before their answers were complete.
+    pub(crate) fn wait_for_leavers(&self, number: usize) {
+        self.wait(|log| log.abandoned >= number, "too few left");
     }
 
     /// Whether somebody has left by now.

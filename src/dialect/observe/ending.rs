@@ -57,7 +57,8 @@ impl Ending {
                 "error",
             ],
             Self::Message => &["message_stop", "error"],
-            Self::Done | Self::Unknown => &[],
+            Self::Unknown => &["transcript.text.done", "speech.audio.done"],
+            Self::Done => &[],
         }
     }
 

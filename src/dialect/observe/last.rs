@@ -16,6 +16,17 @@ pub struct Last {
 }
 
 impl Observer {
+    /// Whether the end mark has come, be it without the end of its line. To be asked when nothing more is there: it reads the
+    /// line that has begun.
+    #[must_use]
+    pub fn is_over(&self) -> bool {
+        let is_last = |data: &[u8]| {
+            (data.starts_with(b"[DONE]") || self.name == Name::Last || self.ending.is_last(data)) && is_whole(data)
+        };
+        let data = || self.line.strip_prefix(b"data:").map(<[u8]>::trim_ascii);
+        self.is_done() || data().is_some_and(is_last)
+    }
+
     /// To be asked at the end. A line that is not complete counts as it stands. Of the line that has begun the last `unsent` bytes
     /// have not been sent.
     #[must_use]

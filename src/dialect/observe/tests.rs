@@ -203,6 +203,31 @@ fn usage_is_read_wherever_it_stands() {
     assert_eq!((seen.prompt_tokens, seen.completion_tokens), (3, 5));
 }
 
+#[test]
+fn a_stream_is_over_at_its_end_mark_be_its_line_complete_or_not() {
+    let completed = "data: {\"type\":\"response.completed\",\"response\":{}}";
+    for (ending, stream, is_over) in [
+        (Ending::Done, "data: [DONE]\n", true),
+        (Ending::Done, "data: [DONE]", true),
+        (Ending::Done, "data: [DON", false),
+        (Ending::Done, STOP, false),
+        (Ending::Done, completed, false),
+        (Ending::Response, completed, true),
+        (Ending::Response, &completed[..completed.len() - 1], false),
+        (Ending::Response, "event: response.completed\ndata: {}", true),
+        (Ending::Response, "event: response.completed\ndata: {", false),
+        (Ending::Message, "event: message_stop\n", false),
+        (Ending::Unknown, "data: {}", false),
+        (Ending::Unknown, "data: {\"type\":\"speech.audio.done\"}\n", true),
+        // Another image may follow.
+        (Ending::Unknown, "data: {\"type\":\"image_edit.completed\"}\n", false),
+    ] {
+        let mut observer = Observer::of(ending);
+        observer.feed(stream.as_bytes());
+        assert_eq!(observer.is_over(), is_over, "{stream}");
+    }
+}
+
 proptest! {
     #[test]
     fn chunking_never_shows(cuts in proptest::collection::vec(0_usize..400, 0..12), end in 0_usize..400, crlf: bool, broken: bool) {
