@@ -2,10 +2,12 @@
 
 use http::{HeaderMap, HeaderName, HeaderValue, Uri};
 
+use super::character::{keyboard, named};
 use super::fields::Fields;
 use super::parse::shown;
 use super::{Addresses, Base, Upstream};
 use crate::dialect::providers::{ECHO, Provider};
+use crate::dialect::surface;
 
 /// The upstream, and whether it is a local one.
 pub(super) fn upstream(fields: &mut Fields<'_, '_>, row: Option<&'static Provider>) -> (Upstream, bool) {
@@ -23,20 +25,9 @@ pub(super) fn upstream(fields: &mut Fields<'_, '_>, row: Option<&'static Provide
     let base = written
         .or_else(|| row.and_then(|row| row.base_url).map(str::to_owned))
         .unwrap_or_default();
-    let base = base.trim().trim_end_matches('/').to_owned();
-    for suffix in ["/chat/completions", "/models"] {
-        if let Some(rest) = base.strip_suffix(suffix) {
-            let hint = if rest.contains('@') {
-                "leave it out".to_owned()
-            } else {
-                format!("write {}", shown(rest))
-            };
-            fields.problem(
-                Some("base_url"),
-                format!("it ends in {suffix}, which the gateway adds itself"),
-                &hint,
-            );
-        }
+    let base = base.trim_end_matches('/').to_owned();
+    if let Some((message, hint)) = endpoint(&base) {
+        fields.problem(Some("base_url"), message, &hint);
     }
     let base_uri = url(fields, "base_url", &base);
     let deployments = row.is_some_and(|row| row.deployments);
@@ -95,7 +86,16 @@ fn url(fields: &mut Fields<'_, '_>, name: &str, text: &str) -> Option<Uri> {
     if text.is_empty() {
         return None;
     }
-    let uri = text.trim().parse::<Uri>().ok().filter(|uri| {
+    if let Some((at, char)) = text.chars().enumerate().find(|(_, char)| is_foreign(*char)) {
+        let message = format!(
+            "expected an http or https URL: {} stands in it (character {})",
+            named(char),
+            at + 1
+        );
+        fields.problem(Some(name), message, &instead(char));
+        return None;
+    }
+    let uri = text.parse::<Uri>().ok().filter(|uri| {
         let is_whole = |host: &str| !host.is_empty() && (uri.port().is_some() || text_of(uri).ends_with(host));
         matches!(uri.scheme_str(), Some("http" | "https")) && uri.host().is_some_and(is_whole)
     });
@@ -119,6 +119,61 @@ fn url(fields: &mut Fields<'_, '_>, name: &str, text: &str) -> Option<Uri> {
         fields.problem(Some(name), "it holds a fragment (`#`)", "take it out");
     }
     Some(uri)
+}
+
+/// Whether a character can stand in no address. Some readers pass it on as it is, others as an escape.
+fn is_foreign(char: char) -> bool {
+    !char.is_ascii_graphic() || "\\\"<>^`|".contains(char)
+}
+
+/// What to do about a character that can stand in no address.
+fn instead(char: char) -> String {
+    match keyboard(char) {
+        _ if char == '\\' => "addresses have / only".to_owned(),
+        Some(own) if own != ' ' => format!("type {own} instead"),
+        None if char.is_alphanumeric() => {
+            "write other letters as their escapes (%E4%B8%AD), and those of a host as xn--...".to_owned()
+        }
+        _ => "delete it: it came along when the address was copied".to_owned(),
+    }
+}
+
+/// What is wrong with a base address that is the address of one endpoint. (An Azure resource shows it with its query.)
+fn endpoint(base: &str) -> Option<(String, String)> {
+    let (address, query) = base
+        .split_once('?')
+        .map_or((base, ""), |(address, query)| (address, query));
+    let address = address.trim_end_matches('/');
+    let lower = address.to_ascii_lowercase();
+    let (suffix, behind) = if let Some(endpoint) = surface::ending(address) {
+        (endpoint, "")
+    } else if lower.ends_with("/v1/chat") {
+        ("chat", "")
+    } else {
+        // Ollama's own API, and Gemini's.
+        let own = ["api/chat", "api/generate", "api/tags"]
+            .into_iter()
+            .find(|own| lower.ends_with(&format!("/{own}")));
+        match own {
+            Some(own) => (own, "/v1"),
+            None if lower.contains("generatecontent") => {
+                let hint = "write https://generativelanguage.googleapis.com/v1beta/openai".to_owned();
+                return Some(("it is the address of one model".to_owned(), hint));
+            }
+            None => return None,
+        }
+    };
+    let rest = address[..address.len() - suffix.len()].trim_end_matches('/');
+    let message = match behind {
+        "" => format!("it ends in /{suffix}, which the gateway adds itself"),
+        _ => format!("it ends in /{suffix}, which is not OpenAI's API"),
+    };
+    let hint = match query {
+        _ if rest.contains('@') => "leave it out".to_owned(),
+        "" => format!("write {}{behind}", shown(rest)),
+        _ => format!("write {}{behind}, and what stands behind the ? as before", shown(rest)),
+    };
+    Some((message, hint))
 }
 
 fn is_local(host: &str) -> bool {

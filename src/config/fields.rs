@@ -9,7 +9,9 @@ use serde::de::{MapAccess, Visitor};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
+use super::character::{is_invisible, named};
 use super::parse::SINGLE_TOKEN;
+use super::pasted::{is_template, quoted};
 use super::problem::{Problem, Problems};
 use super::suggest::did_you_mean;
 
@@ -89,8 +91,9 @@ impl<'a, 'p> Fields<'a, 'p> {
         self.raw(name).is_some()
     }
 
-    pub(super) fn is_array(&self, name: &str) -> bool {
-        self.raw(name).is_some_and(|value| value.get().starts_with('['))
+    /// How many problems there are so far, those of other objects included.
+    pub(super) fn problem_count(&self) -> usize {
+        self.problems.len()
     }
 
     fn raw(&self, name: &str) -> Option<&'a RawValue> {
@@ -152,9 +155,24 @@ impl<'a, 'p> Fields<'a, 'p> {
                 "expected a string, found an empty one",
                 "leave the field out",
             );
+        }
+        self.cleaned(name, &text)
+    }
+
+    /// A text without the blanks around it, and without quotes, which are reported. Nothing where no other reader could
+    /// make sense of it either.
+    fn cleaned(&mut self, name: &str, text: &str) -> Option<String> {
+        let mut text = text.trim();
+        if let Some(inside) = quoted(text) {
+            let hint = "write it in one pair of quotes: those within them are part of it";
+            self.problem(Some(name), "quotes stand around the text itself", hint);
+            text = inside;
+        }
+        if let Some((message, hint)) = invisible(text).or_else(|| template(text)) {
+            self.problem(Some(name), message, hint);
             return None;
         }
-        Some(text)
+        (!text.is_empty()).then(|| text.to_owned())
     }
 
     pub(super) fn boolean(&mut self, name: &str) -> Option<bool> {
@@ -199,10 +217,7 @@ impl<'a, 'p> Fields<'a, 'p> {
         if list.iter().any(|entry| entry.trim().is_empty()) {
             self.problem(Some(name), "an entry is empty", "take it out");
         }
-        list.into_iter()
-            .map(|entry| entry.trim().to_owned())
-            .filter(|entry| !entry.is_empty())
-            .collect()
+        list.iter().filter_map(|entry| self.cleaned(name, entry)).collect()
     }
 
     /// An object of strings, in order.
@@ -221,8 +236,15 @@ impl<'a, 'p> Fields<'a, 'p> {
                         "keep one of them",
                     );
                 }
-                Ok(value) if !key.trim().is_empty() => pairs.push((key.into_owned(), value)),
-                Ok(_) => self.report(Some(name), Some(value), "a name is empty", "take it out"),
+                Ok(_) if key.trim().is_empty() => {
+                    self.report(Some(name), Some(value), "a name is empty", "take it out");
+                }
+                Ok(text) => {
+                    if let Some((message, hint)) = template(&text) {
+                        self.report(Some(&format!("{name}.{key}")), Some(value), message, hint);
+                    }
+                    pairs.push((key.trim().to_owned(), text.trim().to_owned()));
+                }
                 Err(_) => self.report(
                     Some(&format!("{name}.{key}")),
                     Some(value),
@@ -233,6 +255,24 @@ impl<'a, 'p> Fields<'a, 'p> {
         }
         pairs
     }
+}
+
+/// What is wrong with a text that holds a character which nobody sees.
+pub(super) fn invisible(text: &str) -> Option<(String, &'static str)> {
+    let (at, char) = text.chars().enumerate().find(|(_, char)| is_invisible(*char))?;
+    let message = format!("{} stands in it, which nobody sees (character {})", named(char), at + 1);
+    Some((message, "delete it, or type the text anew"))
+}
+
+/// What is wrong with a text in which something else was to put a value.
+fn template(text: &str) -> Option<(String, &'static str)> {
+    is_template(text).then(|| {
+        let message = "the name of a value stands there, and nothing puts the value in its place".to_owned();
+        (
+            message,
+            "write the value itself: a table is taken as it is, without any variable put into it",
+        )
+    })
 }
 
 /// What a value is, without saying what it holds.

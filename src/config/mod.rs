@@ -4,15 +4,18 @@
 //! Variables and texts reach this module as arguments; it never asks the process or the runtime.
 
 mod address;
+mod character;
 mod check;
 mod fields;
 mod parse;
+mod pasted;
 mod problem;
 mod secret;
 mod server;
 mod single_token;
 mod source;
 mod suggest;
+mod syntax;
 mod variables;
 
 use std::collections::HashMap;
@@ -25,7 +28,7 @@ pub use self::parse::{DEFAULT_TIMEOUT, ROUTE_FIELDS};
 pub use self::problem::{Problem, Problems};
 pub use self::secret::{Secret, TokenDigest};
 pub use self::server::{LogFormat, Server};
-pub use self::source::{Document, inline_routes, load};
+pub use self::source::{Document, inline_routes, load, routes_file};
 pub use self::variables::{Variables, known as known_variables};
 use crate::dialect::providers::{Dialect, KeyHeader};
 

@@ -3,15 +3,15 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
-use serde_json::Value;
 use serde_json::value::RawValue;
 
 use super::address::{extra_headers, upstream};
-use super::fields::Fields;
-use super::problem::{Problem, Problems};
+use super::fields::{Fields, invisible};
+use super::pasted::{self, secret_flaw};
+use super::problem::Problems;
 use super::secret::{Secret, TokenDigest};
 use super::suggest::did_you_mean;
-use super::{Document, ModelPattern, Rotation, Route, Upstream};
+use super::{Document, ModelPattern, Rotation, Route, Upstream, syntax};
 use crate::dialect::providers::{self, CUSTOM, Dialect, KeyHeader, PROVIDERS, Provider};
 
 /// The origin of a document that was made from the single-token variables.
@@ -64,21 +64,10 @@ struct Draft {
 /// The routes in `document`. Where problems were added, what is returned is of no use.
 pub(super) fn routes(document: &Document, problems: &mut Problems) -> Vec<Route> {
     let text = document.text.strip_prefix('\u{feff}').unwrap_or(&document.text);
-    let list: Vec<&RawValue> = match serde_json::from_str(text) {
+    let list: Vec<&RawValue> = match syntax::read(&document.origin, text) {
         Ok(list) => list,
-        Err(error) => {
-            let message = if error.is_data() {
-                "expected an array of routes".to_owned()
-            } else {
-                format!("not valid JSON: {error}")
-            };
-            let position = (error.line(), error.column().max(1));
-            problems.push(Problem {
-                path: document.origin.clone(),
-                position: Some(position),
-                message,
-                hint: Some(syntax_hint(text, position).to_owned()),
-            });
+        Err(problem) => {
+            problems.push(problem);
             return Vec::new();
         }
     };
@@ -202,17 +191,21 @@ fn token(fields: &mut Fields<'_, '_>) -> (TokenDigest, Option<Secret>) {
         }
         return (TokenDigest::of(b""), None);
     };
-    if token
-        .chars()
-        .any(|char| char.is_whitespace() || char.is_control() || !char.is_ascii())
-    {
-        fields.problem(Some("token"), "a token holds only visible ASCII characters", MAKE);
+    if let Some((message, hint)) = secret_flaw(pasted::TOKEN, &token, fields.are_variables()) {
+        fields.problem(Some("token"), message, if hint.is_empty() { MAKE } else { hint });
     }
     (TokenDigest::of(token.as_bytes()), Some(Secret::new(token)))
 }
 
 fn aliases(fields: &mut Fields<'_, '_>) -> Vec<(String, String)> {
     let aliases = fields.pairs("aliases");
+    for (message, hint) in aliases
+        .iter()
+        .flat_map(|(name, model)| [invisible(name), invisible(model)])
+        .flatten()
+    {
+        fields.problem(Some("aliases"), message, hint);
+    }
     for (name, _) in aliases.iter().filter(|(_, model)| model.trim().is_empty()) {
         let message = format!("`{}` stands for an empty name", shown(name));
         fields.problem(Some("aliases"), message, "name the upstream's model");
@@ -256,20 +249,17 @@ fn dialect(fields: &mut Fields<'_, '_>) {
 
 fn keys(fields: &mut Fields<'_, '_>, optional: bool) -> Vec<Secret> {
     let mut keys: Vec<Secret> = Vec::new();
-    for key in fields.strings("api_keys") {
-        if !key.bytes().all(|byte| byte.is_ascii_graphic()) {
-            fields.problem(
-                Some("api_keys"),
-                "a key holds only visible ASCII characters",
-                "look for spaces, line breaks or quotes that came along when it was copied",
-            );
-        }
-        if key.contains("...") || key.contains(['<', '>']) {
-            fields.problem(
-                Some("api_keys"),
-                "a key is still a placeholder",
-                "put the upstream's real key there",
-            );
+    let known = fields.problem_count();
+    let written = fields.strings("api_keys");
+    let are_readable = fields.problem_count() == known;
+    for key in written {
+        let several = || {
+            key.contains([',', ';'])
+                .then(|| ("several keys stand in one".to_owned(), SEVERAL))
+        };
+        if let Some((message, hint)) = secret_flaw(pasted::KEY, &key, fields.are_variables()).or_else(several) {
+            let real = "put the upstream's real key there";
+            fields.problem(Some("api_keys"), message, if hint.is_empty() { real } else { hint });
         }
         let key = Secret::new(key);
         if !keys.contains(&key) {
@@ -286,7 +276,7 @@ fn keys(fields: &mut Fields<'_, '_>, optional: bool) -> Vec<Secret> {
         } else {
             fields.problem(None, "`api_keys` are missing", "the upstream's keys: [\"...\"]");
         }
-    } else if keys.is_empty() && !optional && fields.is_array("api_keys") {
+    } else if keys.is_empty() && !optional && are_readable {
         fields.problem(
             Some("api_keys"),
             "there is no usable key",
@@ -295,6 +285,9 @@ fn keys(fields: &mut Fields<'_, '_>, optional: bool) -> Vec<Secret> {
     }
     keys
 }
+
+/// Where there is more than one key.
+const SEVERAL: &str = "several keys are [\"key-1\", \"key-2\"] in a table, and key-1,key-2 in a variable";
 
 /// Turns the names of fallbacks into indices and settles what depends on them.
 fn link(drafts: Vec<Draft>, origin: &str, problems: &mut Problems) -> Vec<Route> {
@@ -369,29 +362,4 @@ fn cycle(links: &[Vec<usize>], start: usize) -> Option<Vec<usize>> {
 /// A value as a report may show it: cut, and without control characters.
 pub(super) fn shown(text: &str) -> String {
     text.chars().take(60).filter(|char| !char.is_control()).collect()
-}
-
-/// `position`: line and column of what could not be read.
-fn syntax_hint(text: &str, (line, column): (usize, usize)) -> &'static str {
-    let at = text.lines().nth(line - 1).and_then(|line| line.chars().nth(column - 1));
-    let text = text.trim();
-    let wrapped = serde_json::from_str::<Value>(text).is_ok_and(|value| {
-        let object = value.as_object();
-        object.is_some_and(|object| object.len() == 1 && object.values().all(Value::is_array))
-    });
-    if matches!(at, Some('/' | '#')) {
-        "JSON has no comments"
-    } else if wrapped {
-        "the table is the array itself: leave out what is around it"
-    } else if text.starts_with('{') {
-        "the table is an array: put [ and ] around the route"
-    } else if text.starts_with('\'') || text.starts_with("[{'") {
-        "JSON takes double quotes; in .env files put single quotes around the whole value"
-    } else if text.contains(['\u{201c}', '\u{201d}', '\u{ff02}']) {
-        "there are typographic quotes; JSON takes plain \" only"
-    } else if text.ends_with(']') {
-        "look for a missing or trailing comma near that place"
-    } else {
-        "the text seems to be cut: it should end with ]"
-    }
 }

@@ -7,6 +7,7 @@ use http::Uri;
 use http::uri::Authority;
 
 use super::Problems;
+use super::character::named;
 use super::variables::{Reading, Variables};
 
 /// Settings of the native server.
@@ -58,6 +59,55 @@ fn is_proxy(text: &str) -> bool {
         && uri.host().is_some_and(|host| !host.is_empty() && has_port(host))
 }
 
+/// What is wrong with an address to listen on, and what to do about it.
+fn host_flaw(host: &str) -> Option<(String, &'static str)> {
+    let is_foreign = |char: char| !char.is_ascii_alphanumeric() && !"-._:[]%".contains(char);
+    let ports = host
+        .rsplit_once(':')
+        .is_some_and(|(name, port)| !name.contains(':') && port.parse::<u16>().is_ok());
+    let flaw = if host.contains("://") {
+        (
+            "an address in a browser's form stands there",
+            "write the host alone, as in 127.0.0.1; its port goes into PORT",
+        )
+    } else if ports || host.contains("]:") {
+        (
+            "a port stands behind the host",
+            "write the host alone, as in 127.0.0.1; its port goes into PORT",
+        )
+    } else if is_machine(host) {
+        return Some((
+            format!("it holds the name of a kind of machine, {host}"),
+            "conda and other tools set HOST; set it to 127.0.0.1 for the gateway, or take it away (`unset HOST`)",
+        ));
+    } else {
+        let char = host.chars().find(|char| is_foreign(*char))?;
+        return Some((
+            format!("{} stands in it, which no host holds", named(char)),
+            "write a host, as in 127.0.0.1",
+        ));
+    };
+    Some((flaw.0.to_owned(), flaw.1))
+}
+
+/// Whether this is what compilers call a machine: `x86_64-conda-linux-gnu`.
+fn is_machine(host: &str) -> bool {
+    let begins = [
+        "x86_64-",
+        "aarch64-",
+        "arm64-",
+        "i386-",
+        "i586-",
+        "i686-",
+        "ppc64le-",
+        "powerpc64le-",
+        "s390x-",
+        "riscv64-",
+    ];
+    let systems = ["linux-", "-apple-", "-conda-", "-w64-", "-freebsd"];
+    begins.iter().any(|begin| host.starts_with(begin)) && systems.iter().any(|system| host.contains(system))
+}
+
 impl Server {
     /// Reads `HOST`, `PORT`, `MAX_CONCURRENT`, `DRAIN_TIMEOUT`, `SEND_TIMEOUT` and `LOG_FORMAT`, and looks at the proxies.
     ///
@@ -101,8 +151,14 @@ impl Server {
                     .at(name, "this is no proxy that the gateway can use", hint);
             }
         }
+        let host = reading.get("HOST").unwrap_or("127.0.0.1").to_owned();
+        if let Some((message, hint)) = host_flaw(&host) {
+            reading.problems.at("HOST", message, hint);
+        }
+        // Whoever reads it has no problems to tell.
+        reading.get("SSL_CERT_FILE");
         let server = Self {
-            host: reading.get("HOST").unwrap_or("127.0.0.1").to_owned(),
+            host,
             port: u16::try_from(port).unwrap_or(8000),
             max_concurrent: usize::try_from(max_concurrent).unwrap_or(8192),
             drain_timeout: Duration::from_secs(drain),

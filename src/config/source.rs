@@ -80,6 +80,29 @@ pub fn inline_routes(variables: &Variables) -> Option<Document> {
     })
 }
 
+/// The path in `GATEWAY_ROUTES_FILE`, where the routes are to be read from that file.
+///
+/// # Errors
+/// It is not a path.
+pub fn routes_file(variables: &Variables) -> Result<Option<&str>, Problems> {
+    let wanted = |_: &&str| inline_routes(variables).is_none();
+    let Some(path) = variables.get(ROUTES_FILE).filter(wanted) else {
+        return Ok(None);
+    };
+    let problem = |message: &str, hint: &str| Err(Problems::one(ROUTES_FILE, message, hint));
+    if path.contains(['{', '\n']) || path.starts_with('[') {
+        let hint = "put the table itself into GATEWAY_ROUTES";
+        return problem("it holds JSON, not the path of a file", hint);
+    }
+    let mut reading = Reading::new(variables);
+    reading.get(ROUTES_FILE);
+    if reading.problems.is_empty() {
+        Ok(Some(path))
+    } else {
+        Err(reading.problems)
+    }
+}
+
 /// The configuration in the variables, else in what is `stored` outside of them, else that of a single token. A shell need
 /// not read what is stored where there are [`inline_routes`].
 ///

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use super::pasted::quoted;
 use super::problem::Problems;
 use super::suggest::distance;
 use crate::dialect::providers::PROVIDERS;
@@ -57,7 +58,18 @@ impl<'a> Reading<'a> {
     /// What stands in the variable `name`, which is one of those that [`known`] lists.
     pub(super) fn get(&mut self, name: &str) -> Option<&'a str> {
         debug_assert!(known().any(|known| known == name), "{name} is not listed");
-        self.variables.get(name)
+        let value = self.variables.get(name)?;
+        let Some(inside) = quoted(value) else {
+            return Some(value);
+        };
+        self.problems.at(
+            name,
+            "its value stands in quotes, which are part of it",
+            &format!(
+                "write {name}=... without quotes: `docker run --env-file` and `environment:` lists (- {name}=\"...\") keep them"
+            ),
+        );
+        Some(inside).filter(|inside| !inside.is_empty())
     }
 }
 
@@ -81,7 +93,7 @@ pub(super) const SINGLE: [&str; 10] = [
 ];
 
 /// The settings of the gateway itself.
-const SETTINGS: [&str; 17] = [
+const SETTINGS: &[&str] = &[
     "CORS_ORIGINS",
     "BODY_LIMIT",
     "LOG_CLIENT",
@@ -99,6 +111,7 @@ const SETTINGS: [&str; 17] = [
     "ALL_PROXY",
     "all_proxy",
     "NO_PROXY",
+    "no_proxy",
 ];
 
 /// The variables of the providers: those of their keys, and of their addresses.
@@ -119,7 +132,7 @@ pub fn known() -> impl Iterator<Item = &'static str> {
     [ROUTES, ROUTES_FILE, KV]
         .into_iter()
         .chain(single_token())
-        .chain(SETTINGS)
+        .chain(SETTINGS.iter().copied())
 }
 
 /// The number of a part of the table: `GATEWAY_ROUTES_2` is the second.

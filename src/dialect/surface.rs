@@ -37,6 +37,29 @@ const STATELESS: [&str; 18] = [
     "responses/input_tokens",
 ];
 
+/// What else people find at the end of an address in examples, and take for part of the upstream's.
+const OTHERS: [&str; 10] = [
+    "assistants",
+    "batches",
+    "conversations",
+    "files",
+    "models",
+    "realtime",
+    "threads",
+    "uploads",
+    "vector_stores",
+    "videos",
+];
+
+/// The longest endpoint that an address ends in; `address` has neither a query nor a slash at its end.
+#[must_use]
+pub fn ending(address: &str) -> Option<&'static str> {
+    let address = address.to_ascii_lowercase();
+    let ends = |endpoint: &&str| address.strip_suffix(*endpoint).is_some_and(|rest| rest.ends_with('/'));
+    let endpoints = STATELESS.into_iter().chain(OTHERS);
+    endpoints.filter(ends).max_by_key(|endpoint| endpoint.len())
+}
+
 /// The families of the administrator.
 const ADMIN: [&str; 2] = ["organization", "projects"];
 

@@ -2,7 +2,8 @@
 
 use std::borrow::Cow;
 use std::ffi::OsString;
-use std::fmt::{Display, Write as _};
+use std::fmt::Write as _;
+use std::io;
 use std::net::ToSocketAddrs;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -89,38 +90,28 @@ fn configuration() -> Result<(Config, Server), String> {
             problems.merge(more);
             Err(problems.to_string())
         }
-        (Err(problems), Ok(_)) | (Ok(_), Err(problems)) => Err(problems.to_string()),
+        (Err(problems), Ok(_)) => Err(problems.to_string()),
+        (Ok(config), Err(mut problems)) => {
+            problems.notes = config.notes;
+            Err(problems.to_string())
+        }
     }
 }
 
 /// The configuration as variables and files have it now.
 pub(super) fn routes_now() -> Result<Config, Problems> {
     let variables = variables();
-    let stored = routes_file(&variables).map(read_routes).transpose()?;
+    let stored = config::routes_file(&variables)?.map(read_routes).transpose()?;
     config::load(stored.as_ref(), &variables)
 }
 
-const ROUTES_FILE: &str = "GATEWAY_ROUTES_FILE";
-
-/// The file of the routes, if they come from one.
-pub(super) fn routes_file(variables: &Variables) -> Option<&str> {
-    variables
-        .get(ROUTES_FILE)
-        .filter(|_| config::inline_routes(variables).is_none())
-}
-
 fn read_routes(path: &str) -> Result<Document, Problems> {
-    let problem = |message: String, hint: &str| Problems::one(ROUTES_FILE, message, hint);
-    if path.contains(['{', '"', '\n']) {
-        let message = "it holds JSON, not the path of a file".to_owned();
-        return Err(problem(message, "put the table itself into GATEWAY_ROUTES"));
-    }
-    let unreadable = |error: &dyn Display| {
+    let bytes = routes_file::read(path).map_err(|error| {
         let hint = "give the path of a JSON file that this user may read";
-        problem(format!("{path} cannot be read: {error}"), hint)
-    };
-    let bytes = routes_file::read(path).map_err(|error| unreadable(&error))?;
-    let text = String::from_utf8(bytes).map_err(|_| unreadable(&"it is not UTF-8"))?;
+        Problems::one("GATEWAY_ROUTES_FILE", format!("{path} cannot be read: {error}"), hint)
+    })?;
+    // What is in another encoding is told by what is left of it.
+    let text = String::from_utf8_lossy(&bytes).into_owned();
     Ok(Document::file(path.to_owned(), text))
 }
 
@@ -153,9 +144,9 @@ fn check() -> Result<(), String> {
     serve::client()?;
     (server.host.trim_matches(['[', ']']), server.port)
         .to_socket_addrs()
-        .map_err(|error| format!("HOST is no address of this machine: {error}"))?;
+        .map_err(|error| no_address(&server.host, server.port, &error))?;
     for note in &config.notes {
-        say(&format!("ai-gateway: {note}"));
+        say(note);
     }
     print(&config::table(&config));
     Ok(())
@@ -215,6 +206,16 @@ impl Health {
             Err(_) => Err(format!("{shown} did not answer within {} seconds", limit.as_secs())),
         }
     }
+}
+
+/// Why nobody can listen there, and which variable says so: not everybody who runs the gateway has set it.
+pub(super) fn no_address(host: &str, port: u16, error: &io::Error) -> String {
+    let hint = if error.kind() == io::ErrorKind::AddrInUse {
+        "stop what uses it, or set PORT to another one"
+    } else {
+        "the variables HOST and PORT say where; HOST=127.0.0.1 is this machine, and 0.0.0.0 all of its addresses"
+    };
+    format!("cannot listen on {}:{port}: {error}; {hint}", bracketed(host))
 }
 
 /// A host as addresses have it.

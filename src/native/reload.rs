@@ -7,10 +7,10 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 use tokio::task::{JoinHandle, spawn_blocking};
 
-use super::cli::{routes_file, routes_now, variables};
+use super::cli::{routes_now, variables};
 use super::console::{Level, tell};
 use super::routes_file::stamp;
-use crate::config::{Config, Problems};
+use crate::config::{Config, Problems, routes_file};
 
 /// How often the file is looked at. Looking works where notifications do not, as in mounts of containers.
 const LOOK: Duration = Duration::from_secs(1);
@@ -26,7 +26,7 @@ pub(super) async fn keep_reading(table: watch::Sender<Arc<Config>>) {
         return;
     };
     let variables = variables();
-    let path = routes_file(&variables).map(str::to_owned);
+    let path = routes_file(&variables).ok().flatten().map(str::to_owned);
     let look = || {
         spawn_blocking({
             let path = path.clone();
@@ -52,6 +52,10 @@ pub(super) async fn keep_reading(table: watch::Sender<Arc<Config>>) {
                 Some((stamp, Ok(config))) => {
                     (read, seen) = (stamp, stamp);
                     tell(Level::Info, &format!("the configuration was read again: {} routes", config.routes.len()));
+                    let before = table.borrow().notes.clone();
+                    for note in config.notes.iter().filter(|note| !before.contains(note)) {
+                        tell(Level::Info, note);
+                    }
                     table.send_replace(Arc::new(config));
                 }
                 Some((stamp, Err(problems))) => {

@@ -13,7 +13,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
 use super::Native;
-use super::cli::{runtime, variables};
+use super::cli::{no_address, runtime, variables};
 use super::client::Client;
 use super::console::{self, Level, tell};
 use super::files::{self, Unaccepted};
@@ -67,14 +67,9 @@ pub(super) fn run(config: Config, server: &Server, reloads: bool) -> Result<(), 
 
 async fn listen(state: Serving, server: &Server) -> Result<(), String> {
     let address = (server.host.trim_matches(['[', ']']), server.port);
-    let listener = TcpListener::bind(address).await.map_err(|error| {
-        let hint = if error.kind() == std::io::ErrorKind::AddrInUse {
-            "; stop what uses it, or set PORT to another one"
-        } else {
-            ""
-        };
-        format!("cannot listen on {}:{}: {error}{hint}", server.host, server.port)
-    })?;
+    let listener = TcpListener::bind(address)
+        .await
+        .map_err(|error| no_address(&server.host, server.port, &error))?;
     let bound = listener.local_addr().map_err(|error| error.to_string())?;
     let stop = |kind| signal(kind).map_err(|error| format!("signals cannot be handled: {error}"));
     let (mut terminate, mut interrupt) = (stop(SignalKind::terminate())?, stop(SignalKind::interrupt())?);

@@ -114,6 +114,53 @@ fn check_says_where_the_routes_come_from_and_what_else_is_set() {
 }
 
 #[test]
+fn a_routes_file_in_another_encoding_or_behind_quotes_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("routes.json");
+    let table = r#"[{"token":"t","provider":"echo"}]"#;
+    let utf_16 = |bytes: fn(u16) -> [u8; 2], mark: &str| {
+        let text: Vec<u16> = format!("{mark}{table}").encode_utf16().collect();
+        text.into_iter().flat_map(bytes).collect::<Vec<u8>>()
+    };
+    let gbk = [&b"[{\"token\":\"t\",\"provider\":\"echo\",\"name\":\"\xd6\xd0\xce\xc4\"}]"[..]].concat();
+    for (bytes, told) in [
+        (utf_16(u16::to_le_bytes, "\u{feff}"), "the text is UTF-16"),
+        (utf_16(u16::to_be_bytes, "\u{feff}"), "the text is UTF-16"),
+        (utf_16(u16::to_le_bytes, ""), "the text is UTF-16"),
+        (gbk, "GBK"),
+    ] {
+        std::fs::write(&path, bytes).unwrap();
+        let output = command("check", &[("GATEWAY_ROUTES_FILE", path.to_str().unwrap())]);
+        let report = String::from_utf8(output.stderr).unwrap();
+        assert!(!output.status.success() && report.contains(told), "{report}");
+    }
+    std::fs::write(&path, table).unwrap();
+    let quoted = format!("\"{}\"", path.display());
+    let output = command("check", &[("GATEWAY_ROUTES_FILE", &quoted)]);
+    let report = String::from_utf8(output.stderr).unwrap();
+    assert!(
+        report.contains("GATEWAY_ROUTES_FILE: its value stands in quotes"),
+        "{report}"
+    );
+}
+
+#[test]
+fn a_host_that_does_not_lead_anywhere_is_told_with_its_variable() {
+    let echo = ("GATEWAY_ROUTES", r#"[{"token":"t","provider":"echo"}]"#);
+    for subcommand in ["serve", "demo", "check", "health"] {
+        for (host, told) in [("x86_64-conda-linux-gnu", "conda"), ("nowhere.invalid", "")] {
+            let output = command(subcommand, &[echo, ("HOST", host), ("PORT", "1")]);
+            let report = String::from_utf8(output.stderr).unwrap();
+            assert!(!output.status.success() && report.contains(told), "{report}");
+            assert!(
+                report.contains("HOST") || subcommand == "health",
+                "{subcommand}: {report}"
+            );
+        }
+    }
+}
+
+#[test]
 fn check_finds_what_serve_would_not_start_with() {
     let echo = ("GATEWAY_ROUTES", r#"[{"token":"t","provider":"echo"}]"#);
     assert!(command("check", &[echo]).status.success());

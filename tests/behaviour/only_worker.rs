@@ -51,6 +51,37 @@ fn variables_may_be_the_values_that_toml_has() {
 }
 
 #[test]
+fn what_was_pasted_wrong_is_told_and_not_served() {
+    for (variables, told) in [
+        (
+            &[("GATEWAY_TOKEN", "\"gw-SECRET\""), ("PROVIDER", "echo")][..],
+            "GATEWAY_TOKEN: its value stands in quotes",
+        ),
+        (
+            &[("GATEWAY_TOKEN", "gw-SECRET"), ("GROQ_API_KEY", "${GROQ_API_KEY}")],
+            "GROQ_API_KEY: the name of a",
+        ),
+        (
+            &[("GATEWAY_ROUTES", "'[{\"token\":\"t\",\"provider\":\"echo\"}]'")],
+            "the table stands in quotes",
+        ),
+        (&[("GATEWAY_ROUTES", "[{\"token\"：\"t\"}]")], "U+FF1A"),
+        (
+            &[("GATEWAY_ROUTES", "[]")],
+            "an empty table counts as not set: GATEWAY_ROUTES",
+        ),
+        (
+            &[("GATEWAY_ROUTES_FILE", "/etc/routes.json")],
+            "set and passed over: GATEWAY_ROUTES_FILE",
+        ),
+    ] {
+        let gateway = Gateway::start(Runtime::Worker, variables);
+        assert_eq!(gateway.get("/v1/models").error(), (500, "configuration_error".into()));
+        gateway.wait_for_log(told);
+    }
+}
+
+#[test]
 fn a_missing_part_of_the_table_is_told() {
     let routes = r#"[{"token":"gw-SECRET-token","provider":"echo"}]"#;
     let gateway = Gateway::start(

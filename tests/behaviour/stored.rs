@@ -141,3 +141,21 @@ fn nobody_waits_for_a_new_table_while_there_is_an_old_one() {
         "{log}"
     );
 }
+
+#[test]
+fn an_empty_table_in_kv_counts_as_not_set_and_a_secret_before_kv_is_told() {
+    let kv = Upstream::answering("200 OK", "content-type: text/plain\r\n", "[]");
+    let single = [
+        ("GATEWAY_KV", address(&kv)),
+        ("GATEWAY_TOKEN", TOKEN),
+        ("PROVIDER", "echo"),
+    ];
+    let gateway = Gateway::start(Runtime::Worker, &single);
+    assert_eq!(gateway.get("/v1/models").status, 200);
+    gateway.wait_for_log("an empty table counts as not set: GATEWAY_KV");
+    let routes = r#"[{"token":"gw-SECRET-token","provider":"echo"}]"#;
+    let variables = [("GATEWAY_KV", address(&kv)), ("GATEWAY_ROUTES", routes)];
+    let gateway = Gateway::start(Runtime::Worker, &variables);
+    assert_eq!(gateway.get("/v1/models").status, 200);
+    gateway.wait_for_log("set and passed over: GATEWAY_KV");
+}

@@ -60,6 +60,63 @@ fn every_bad_value_is_named() {
 }
 
 #[test]
+fn a_host_that_somebody_else_has_set_is_told() {
+    let told = |host: &str| server(&[("HOST", host)]).unwrap_err().to_string();
+    for machine in [
+        "x86_64-conda-linux-gnu",
+        "arm64-apple-darwin20.0.0",
+        "x86_64-w64-mingw32",
+    ] {
+        let report = told(machine);
+        assert!(
+            report.contains("HOST: it holds the name of a kind of machine") && report.contains("conda"),
+            "{report}"
+        );
+    }
+    for (host, hint) in [
+        ("127.0.0.1:8000", "its port goes into PORT"),
+        ("[::1]:8000", "its port goes into PORT"),
+        ("http://127.0.0.1", "write the host alone"),
+        ("two words", "U+0020 SPACE"),
+        ("127.0.0.1\u{200b}", "U+200B ZERO WIDTH SPACE"),
+    ] {
+        assert!(told(host).contains(hint), "{}", told(host));
+    }
+    for host in [
+        "127.0.0.1",
+        "::1",
+        "[::1]",
+        "fe80::1%eth0",
+        "localhost",
+        "my-linux-box.example",
+        "arm64-build.example",
+    ] {
+        assert_eq!(server(&[("HOST", host)]).unwrap().host, host);
+    }
+}
+
+#[test]
+fn blanks_are_no_part_of_a_setting_and_quotes_are_a_problem() {
+    let set = [
+        ("HOST", " ::1\r\n"),
+        ("PORT", "80\r"),
+        ("MAX_CONCURRENT", " 7 "),
+        ("LOG_FORMAT", "text\n"),
+        ("SSL_CERT_FILE", " "),
+    ];
+    let read = server(&set).unwrap();
+    assert_eq!((read.host.as_str(), read.port, read.max_concurrent), ("::1", 80, 7));
+    for name in ["HOST", "PORT", "LOG_FORMAT", "DRAIN_TIMEOUT", "SSL_CERT_FILE"] {
+        let value = if name == "LOG_FORMAT" { "\"text\"" } else { "\"8\"" };
+        let report = server(&[(name, value)]).unwrap_err().to_string();
+        assert!(
+            report.contains("has 1 problem\n") && report.contains(&format!("{name}: its value stands in quotes")),
+            "{report}"
+        );
+    }
+}
+
+#[test]
 fn a_proxy_that_would_be_passed_by_is_told_and_not_shown() {
     for proxy in [
         "http://p:1",
