@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot set up fails")]
 
+#[path = "config/examples.rs"]
+mod examples;
 #[path = "config/pasted.rs"]
 mod pasted;
 #[path = "config/routes.rs"]
