@@ -208,6 +208,11 @@ impl<P: Platform> Gateway<P> {
                         held.extend_from_slice(&bytes);
                     }
                 }
+                // An event that lacks only the end of its line counts, and has it then.
+                Either::Left((Ok(None), _)) if relay.observer.is_line_whole() => {
+                    relay.observer.feed(b"\n");
+                    held.extend_from_slice(b"\n");
+                }
                 Either::Left((Ok(None), _)) => return Outcome::Unusable(head.status),
                 Either::Left((Err(fault), _)) => return Outcome::Failed(fault),
                 Either::Right(((), _)) if is_error => return Outcome::Unusable(head.status),

@@ -31,21 +31,19 @@ impl Observer {
     /// have not been sent.
     #[must_use]
     pub fn last_words(&mut self, broken: bool, unsent: usize) -> Last {
-        let has_begun = self.is_in_line();
+        let (has_begun, is_whole) = (self.is_in_line(), self.is_line_whole());
         let is_sent = self.long.is_some() || self.line.len() > unsent;
         let line = match self.long.take() {
             Some(long) => long.into_bytes(),
             None => std::mem::take(&mut self.line),
         };
-        let data = line.strip_prefix(b"data:");
-        let is_whole = is_whole(data.unwrap_or(&line));
         if is_whole {
             self.read_line(&line);
         }
         let unknown = self.ending == Ending::Unknown && self.choices.is_empty();
         // An error that the upstream told is an end, if a sad one.
         let is_cut = !self.is_complete() && (broken || !self.ends_in_error && !unknown);
-        let drops_line = has_begun && !is_whole && !is_sent && (is_cut || data.is_some());
+        let drops_line = has_begun && !is_whole && !is_sent && (is_cut || line.starts_with(b"data:"));
         // What is missing to the end of the event, so that the error is one of its own.
         let closing = match has_begun && !drops_line {
             true if is_cut || is_whole || self.has_data => "\n\n",
@@ -67,10 +65,12 @@ impl Observer {
             is_cut,
         }
     }
-}
 
-/// Whether a line that has not ended, or its data, is whole all the same.
-fn is_whole(data: &[u8]) -> bool {
-    let data = data.trim_ascii();
-    data.starts_with(b"[DONE]") || is_json(data)
+    /// Whether a line has begun, and lacks nothing but its end.
+    #[must_use]
+    pub fn is_line_whole(&self) -> bool {
+        let line = self.long.as_ref().map_or(self.line.as_slice(), |long| long.as_bytes());
+        let data = line.strip_prefix(b"data:").unwrap_or(line).trim_ascii();
+        data.starts_with(b"[DONE]") || is_json(data)
+    }
 }
