@@ -57,6 +57,8 @@ pub struct Observer {
     line: Vec<u8>,
     /// The same of one that is too long.
     long: Option<Box<Shortened>>,
+    /// Data of the first event, where it stands in several lines, as far as it has come.
+    data_lines: Vec<u8>,
     /// How long a line may become before it is shortened, in bytes.
     limit: usize,
     /// The last line ended with a CR, and without an LF so far.
@@ -86,6 +88,7 @@ impl Default for Observer {
         Self {
             line: Vec::new(),
             long: None,
+            data_lines: Vec::new(),
             limit: LINE_LIMIT,
             after_cr: false,
             in_event: false,

@@ -73,6 +73,11 @@ pub(crate) fn a_long_error_is_a_failed_attempt_like_any_other(runtime: Runtime) 
                 long.repeat(15)
             ),
         ),
+        (
+            "chat/completions",
+            1400,
+            format!("data: {{\"error\":\ndata: {{\"message\":\"{short}\",\ndata: \"code\":500}}}}\n\n"),
+        ),
     ] {
         let upstream = begins_with(event.clone(), size);
         let answer = Gateway::to(runtime, &upstream, json!({})).post(&format!("/v1/{path}"), BODY);

@@ -20,11 +20,9 @@ impl Observer {
     /// line that has begun.
     #[must_use]
     pub fn is_over(&self) -> bool {
-        let is_last = |data: &[u8]| {
-            (data.starts_with(b"[DONE]") || self.name == Name::Last || self.ending.is_last(data)) && is_whole(data)
-        };
-        let data = || self.line.strip_prefix(b"data:").map(<[u8]>::trim_ascii);
-        self.is_done() || data().is_some_and(is_last)
+        let data = self.begun_data();
+        let is_last = || data.starts_with(b"[DONE]") || self.name == Name::Last || self.ending.is_last(data);
+        self.is_done() || is_last() && self.is_line_whole()
     }
 
     /// To be asked at the end. A line that is not complete counts as it stands. Of the line that has begun the last `unsent` bytes
@@ -69,8 +67,13 @@ impl Observer {
     /// Whether a line has begun, and lacks nothing but its end.
     #[must_use]
     pub fn is_line_whole(&self) -> bool {
-        let line = self.long.as_ref().map_or(self.line.as_slice(), |long| long.as_bytes());
-        let data = line.strip_prefix(b"data:").unwrap_or(line).trim_ascii();
+        let data = self.begun_data();
         data.starts_with(b"[DONE]") || is_json(data)
+    }
+
+    /// The data of the line that has begun, or the line where it has none.
+    fn begun_data(&self) -> &[u8] {
+        let line = self.long.as_ref().map_or(self.line.as_slice(), |long| long.as_bytes());
+        line.strip_prefix(b"data:").unwrap_or(line).trim_ascii()
     }
 }

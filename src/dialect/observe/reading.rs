@@ -14,12 +14,22 @@ impl Observer {
         let line = line.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(line);
         self.in_event = !line.is_empty();
         if !self.in_event {
+            let data = std::mem::take(&mut self.data_lines);
+            if !data.is_empty() {
+                self.read_data(data.trim_ascii());
+            }
             (self.has_data, self.name) = (false, Name::None);
             return;
         }
         if let Some(data) = line.strip_prefix(b"data:") {
             (self.has_data, self.spoke) = (true, true);
-            self.read_data(data.trim_ascii());
+            let data = data.trim_ascii();
+            if self.data_lines.is_empty() {
+                self.read_data(data);
+            } else {
+                self.tells_error |= self.tells(data, false);
+                self.keep_data_line(data);
+            }
         } else if let Some(event) = line.strip_prefix(b"event:") {
             self.name = match event.trim_ascii() {
                 b"error" => Name::Error,
@@ -62,6 +72,17 @@ impl Observer {
         }
     }
 
+    /// Keeps a line of the stream's first event, whose data stands in several.
+    fn keep_data_line(&mut self, data: &[u8]) {
+        if self.data_lines.len() + data.len() >= self.limit {
+            self.data_lines = Vec::new();
+            self.begin(Beginning::Content);
+            return;
+        }
+        self.data_lines.extend_from_slice(data);
+        self.data_lines.push(b'\n');
+    }
+
     /// Whether data, or what has come of it, may tell of an error: where none is named, by what only errors say.
     #[inline]
     pub(super) fn tells(&self, data: &[u8], is_choice: bool) -> bool {
@@ -75,12 +96,15 @@ impl Observer {
             .starts_with(b"{")
             .then(|| serde_json::from_slice::<Event<'_>>(data));
         let Some(Ok(event)) = event else {
+            if first && self.in_event && matches!(data.first(), Some(b'{' | b'[')) && !is_json(data) {
+                return self.keep_data_line(data);
+            }
             if self.name == Name::Error || is_listed_error(data) {
                 let text = serde_json::to_vec(&String::from_utf8_lossy(data)).unwrap_or_default();
                 let listed = is_json(data).then(|| data.to_vec());
                 self.begin(Beginning::Error(listed.unwrap_or_else(|| error_object(&text))));
             }
-            // Not ours to judge; it may be one line of several.
+            // Not ours to judge; it may be one line of several, of an event behind the first.
             self.begin(Beginning::Content);
             if self.ending == Ending::Done && says(data, &FINISH_REASON, b'n') {
                 self.finish(0);

@@ -150,6 +150,29 @@ fn the_beginning_is_the_first_event_that_counts() {
 }
 
 #[test]
+fn a_first_event_may_stand_in_several_lines() {
+    for (event, beginning) in [
+        (
+            "data: {\"error\":\ndata: {\"code\":429}}\n\n",
+            Beginning::Error(b"{\"error\":\n{\"code\":429}}".to_vec()),
+        ),
+        (
+            "data: [\ndata: {\"error\":{\"code\":429}}\ndata: ]\n\n",
+            Beginning::Error(b"[\n{\"error\":{\"code\":429}}\n]".to_vec()),
+        ),
+        ("data: {\ndata: \"choices\":[]}\n\n", Beginning::Nothing),
+        ("data: {\ndata: \"choices\":[{\"text\":\"a\"}]}\n\n", Beginning::Content),
+        ("data: {\ndata: what\n\n", Beginning::Content),
+        ("data: {\ndata: \"choices\":[{\"text\":\"a\"}]}\n", Beginning::Nothing),
+    ] {
+        assert_eq!(*watched(&[event]).beginning(), beginning, "{event}");
+    }
+    let mut endless = Observer::default();
+    endless.feed("data: {\n".repeat(LINE_LIMIT).as_bytes());
+    assert!(endless.data_lines.is_empty() && *endless.beginning() == Beginning::Content);
+}
+
+#[test]
 fn other_endpoints_end_in_their_own_way() {
     let words = |ending, stream: &str| {
         let mut observer = Observer::of(ending);
