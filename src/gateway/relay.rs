@@ -62,18 +62,18 @@ impl<S> Relay<S> {
         *self.observer.beginning() != Beginning::Nothing
     }
 
-    /// What goes to the client now of `bytes`, which the observer has seen: the same, and while the stream may tell of an error only
-    /// lines that are complete, or too long to be kept, without secrets.
+    /// What goes to the client now of `bytes`, which the observer has seen: the same, and where every piece is read, or while the
+    /// stream may tell of an error, only lines that are complete, or too long to be kept, without secrets.
     #[must_use]
     pub fn passed(&mut self, bytes: Bytes) -> Bytes {
-        let may_tell = self.observer.may_tell_error();
+        let by_line = self.watch == Watch::Pieces || self.observer.may_tell_error();
+        let unfinished = if by_line { self.observer.unfinished() } else { 0 };
         let tells = self.observer.takes_error();
-        if !may_tell && !tells && self.withheld.is_empty() {
+        if unfinished == 0 && !tells && self.withheld.is_empty() {
             return bytes;
         }
         let mut withheld = self.take_withheld();
         withheld.extend_from_slice(&bytes);
-        let unfinished = if may_tell { self.observer.unfinished() } else { 0 };
         self.pass(withheld, unfinished, tells)
     }
 

@@ -156,17 +156,14 @@ pub(crate) fn half_a_line_is_not_in_front_of_the_news_of_a_cut(runtime: Runtime)
         let upstream = ending(&cut, is_broken);
         let gateway = Gateway::to(runtime, &upstream, json!({"verify_end": true}));
         let text = gateway.post(path, BODY).text();
-        let rest = match runtime {
-            Runtime::Native => text.strip_prefix(&format!("{sent}{closing}")),
-            // Behind the first content the runtime moves what comes, as it comes.
-            Runtime::Worker => text.strip_prefix(&format!("{cut}\n\n")),
-        };
-        let rest = rest.unwrap_or_else(|| panic!("{text}"));
+        let rest = text
+            .strip_prefix(&format!("{sent}{closing}"))
+            .unwrap_or_else(|| panic!("{text}"));
         assert!(
             rest.contains("\"upstream_stream_truncated\"") && rest.ends_with("\n\n"),
             "{text}"
         );
-        assert!(runtime == Runtime::Worker || !text.contains(half), "{text}");
+        assert!(!text.contains(half), "{text}");
     }
 }
 
