@@ -50,6 +50,8 @@ pub enum Fault {
     Connect(String),
     /// A connection that broke or spoke nonsense.
     Reset(String),
+    /// The gateway itself has no file descriptor or no memory left. No upstream is to blame.
+    Exhausted(String),
     /// A peer that stayed silent too long.
     Timeout,
     /// The client: it left, or its body, which is sent on as it comes, stalled or broke. No upstream is to blame.
@@ -61,7 +63,8 @@ pub enum Fault {
 pub enum Collected {
     /// All of it.
     Whole(Bytes),
-    /// Its beginning, which is longer than the limit that was given. The rest can be read as before.
+    /// Its beginning, where all of it is longer than the limit that was given, or than there is memory for. The rest can be read
+    /// as before.
     Begun(Bytes),
 }
 
@@ -101,7 +104,7 @@ pub struct Limits {
 )]
 pub trait Platform: Clone + 'static {
     /// The largest body, in bytes, that is kept only so that it can be sent again.
-    const REPLAY_LIMIT: u64;
+    const REPLAY_LIMIT: usize;
 
     /// The values of `content-encoding` whose bodies the runtime decodes itself when they are read.
     const UNPACKED: &'static [&'static str] = &[];
@@ -114,6 +117,11 @@ pub trait Platform: Clone + 'static {
 
     /// The time now by a clock that only goes forward. On Workers it stands still between IO: never measure CPU with it.
     fn moment(&self) -> Moment;
+
+    /// The largest body, in bytes, that can be in memory whole.
+    fn largest_body(&self) -> usize {
+        usize::MAX
+    }
 
     /// Random bits for ids.
     fn random(&self) -> u128;
@@ -141,10 +149,10 @@ pub trait Platform: Clone + 'static {
     async fn read(&self, stream: &mut Self::Stream) -> Result<Option<Bytes>, Fault>;
 
     /// Reads a body to its end, or until what was read of it is longer than `limit` bytes, in as few crossings as the
-    /// runtime allows.
+    /// runtime allows. An answer's is left where it is when there is no memory for more of it: it can be passed on as it comes.
     ///
     /// # Errors
-    /// [`Fault::Reset`] when it breaks, [`Fault::Timeout`] when not a byte of it came for `idle`.
+    /// [`Fault::Exhausted`] when a request's body has waited for memory in vain, [`Fault::Reset`] when it breaks, [`Fault::Timeout`] when not a byte of it came for `idle`.
     async fn collect(&self, stream: &mut Self::Stream, limit: usize, idle: Duration) -> Result<Collected, Fault>;
 
     /// Reads past what a client is still sending, as far as the runtime finds reasonable and until nothing came for `idle`:

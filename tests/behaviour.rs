@@ -61,6 +61,8 @@ mod log;
 mod long_answers;
 #[path = "behaviour/long_events.rs"]
 mod long_events;
+#[path = "behaviour/memory.rs"]
+mod memory;
 #[path = "behaviour/models.rs"]
 mod models;
 #[path = "behaviour/nginx.rs"]

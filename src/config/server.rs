@@ -23,6 +23,8 @@ pub struct Server {
     pub drain_timeout: Duration,
     /// How long a client may take nothing of what it is sent.
     pub send_timeout: Duration,
+    /// The memory for bodies that are held whole, in bytes, where the operator says how much.
+    pub body_memory: Option<usize>,
     /// How requests are logged.
     pub log_format: LogFormat,
 }
@@ -35,6 +37,9 @@ pub enum LogFormat {
     /// For people.
     Text,
 }
+
+/// With less memory for bodies hardly anybody would be served, in bytes.
+const LEAST_MEMORY: u64 = 1024 * 1024;
 
 /// The variables that name a proxy. Whoever reads them afterwards takes one that it cannot read for none.
 const PROXIES: [&str; 6] = [
@@ -109,7 +114,7 @@ fn is_machine(host: &str) -> bool {
 }
 
 impl Server {
-    /// Reads `HOST`, `PORT`, `MAX_CONCURRENT`, `DRAIN_TIMEOUT`, `SEND_TIMEOUT` and `LOG_FORMAT`, and looks at the proxies.
+    /// Reads `HOST`, `PORT`, `MAX_CONCURRENT`, `DRAIN_TIMEOUT`, `SEND_TIMEOUT`, `BODY_MEMORY` and `LOG_FORMAT`, and looks at the proxies.
     ///
     /// # Errors
     /// Every one that cannot be read.
@@ -134,6 +139,7 @@ impl Server {
         );
         let drain = number("DRAIN_TIMEOUT", 30, 0..=86_400, "a number of seconds up to 86400");
         let send = number("SEND_TIMEOUT", 60, 1..=86_400, "a number of seconds from 1 to 86400");
+        let body_memory = reading.bytes("BODY_MEMORY", LEAST_MEMORY);
         let log_format = match reading.get("LOG_FORMAT") {
             None | Some("json") => LogFormat::Json,
             Some("text") => LogFormat::Text,
@@ -163,6 +169,7 @@ impl Server {
             max_concurrent: usize::try_from(max_concurrent).unwrap_or(8192),
             drain_timeout: Duration::from_secs(drain),
             send_timeout: Duration::from_secs(send),
+            body_memory,
             log_format,
         };
         if reading.problems.is_empty() {

@@ -251,31 +251,5 @@ fn log_client(reading: &mut Reading<'_>) -> bool {
 }
 
 fn body_limit(reading: &mut Reading<'_>) -> usize {
-    const DEFAULT: usize = 64 * 1024 * 1024;
-    let Some(text) = reading.get("BODY_LIMIT") else {
-        return DEFAULT;
-    };
-    let digits = text.find(|char: char| !char.is_ascii_digit()).unwrap_or(text.len());
-    let (number, unit) = text.split_at(digits);
-    let factor = match unit.trim().to_ascii_lowercase().as_str() {
-        "" | "b" => Some(1),
-        "k" | "kb" | "kib" => Some(1024),
-        "m" | "mb" | "mib" => Some(1024 * 1024),
-        "g" | "gb" | "gib" => Some(1024 * 1024 * 1024),
-        _ => None,
-    };
-    let bytes = number
-        .parse::<u64>()
-        .ok()
-        .zip(factor)
-        .and_then(|(number, factor)| number.checked_mul(factor))
-        .filter(|bytes| *bytes > 0);
-    // More than there are addresses for is no limit.
-    let bytes = bytes.map(|bytes| usize::try_from(bytes).unwrap_or(usize::MAX));
-    bytes.unwrap_or_else(|| {
-        reading
-            .problems
-            .at("BODY_LIMIT", "expected a number of bytes", "write 67108864 or 64MiB");
-        DEFAULT
-    })
+    reading.bytes("BODY_LIMIT", 1).unwrap_or(64 * 1024 * 1024)
 }

@@ -71,6 +71,34 @@ impl<'a> Reading<'a> {
         );
         Some(inside).filter(|inside| !inside.is_empty())
     }
+
+    /// A number of bytes, `least` of them at least, if the variable `name` is set. More than there are addresses for is no limit.
+    pub(super) fn bytes(&mut self, name: &str, least: u64) -> Option<usize> {
+        let text = self.get(name)?;
+        let digits = text.find(|char: char| !char.is_ascii_digit()).unwrap_or(text.len());
+        let (number, unit) = text.split_at(digits);
+        let factor = match unit.trim().to_ascii_lowercase().as_str() {
+            "" | "b" => Some(1),
+            "k" | "kb" | "kib" => Some(1024),
+            "m" | "mb" | "mib" => Some(1024 * 1024),
+            "g" | "gb" | "gib" => Some(1024 * 1024 * 1024),
+            _ => None,
+        };
+        let bytes = number
+            .parse::<u64>()
+            .ok()
+            .zip(factor)
+            .and_then(|(number, factor)| number.checked_mul(factor))
+            .filter(|bytes| *bytes >= least);
+        if bytes.is_none() {
+            let expected = match least {
+                0 | 1 => "expected a number of bytes".to_owned(),
+                least => format!("expected a number of bytes, {least} at least"),
+            };
+            self.problems.at(name, expected, "write 67108864 or 64MiB");
+        }
+        bytes.map(|bytes| usize::try_from(bytes).unwrap_or(usize::MAX))
+    }
 }
 
 /// The variables that only say where the routes are.
@@ -96,6 +124,7 @@ pub(super) const SINGLE: [&str; 10] = [
 const SETTINGS: &[&str] = &[
     "CORS_ORIGINS",
     "BODY_LIMIT",
+    "BODY_MEMORY",
     "LOG_CLIENT",
     "HOST",
     "PORT",

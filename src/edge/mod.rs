@@ -112,7 +112,7 @@ struct Edge {
 }
 
 impl Platform for Edge {
-    const REPLAY_LIMIT: u64 = 4 * 1024 * 1024;
+    const REPLAY_LIMIT: usize = 4 * 1024 * 1024;
 
     // Exactly these: `GZIP`, `x-gzip` and lists of codings pass as they came.
     const UNPACKED: &'static [&'static str] = &["gzip", "br"];

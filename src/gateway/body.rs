@@ -1,11 +1,9 @@
 //! Request bodies: read whole where something in them must be read or they may have to be sent again, and streamed on
 //! where they are too long for that.
 
-use std::pin::pin;
 use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
-use futures_util::future::{Either, select};
+use bytes::Bytes;
 use http::HeaderValue;
 use http::header;
 use http::request::Parts;
@@ -35,7 +33,7 @@ impl<P: Platform> Gateway<P> {
 
     /// All of a body, up to the operator's limit.
     pub(super) async fn whole_body(&self, head: &Parts, stream: &mut Option<P::Stream>) -> Result<Bytes, Error> {
-        let limit = self.config.body_limit;
+        let limit = self.config.body_limit.min(self.platform.largest_body());
         let too_large = || {
             Error::new(
                 Kind::RequestTooLarge,
@@ -45,17 +43,36 @@ impl<P: Platform> Gateway<P> {
         if headers::content_length(&head.headers).is_some_and(|length| length > limit as u64) {
             return Err(too_large());
         }
-        let Some(mut stream) = stream.take() else {
+        let Some((collected, rest)) = self.collected(stream, limit).await? else {
             return Ok(Bytes::new());
         };
-        match self.platform.collect(&mut stream, limit, BODY_IDLE).await {
-            Ok(Collected::Whole(body)) => Ok(body),
-            Ok(Collected::Begun(body)) => {
+        match collected {
+            Collected::Whole(body) => Ok(body),
+            Collected::Begun(body) => {
                 drop(body);
-                self.platform.discard(stream, BODY_IDLE).await;
+                self.platform.discard(rest, BODY_IDLE).await;
                 Err(too_large())
             }
-            Err(fault) => Err(unreadable(&fault)),
+        }
+    }
+
+    /// A body as far as it is wanted, if there is one, and the rest of it. Where there is no memory for it, it stays where it is.
+    async fn collected(
+        &self,
+        stream: &mut Option<P::Stream>,
+        limit: usize,
+    ) -> Result<Option<(Collected, P::Stream)>, Error> {
+        let Some(mut body) = stream.take() else {
+            return Ok(None);
+        };
+        match self.platform.collect(&mut body, limit, BODY_IDLE).await {
+            Ok(collected) => Ok(Some((collected, body))),
+            Err(fault) => {
+                if matches!(fault, Fault::Exhausted(_)) {
+                    *stream = Some(body);
+                }
+                Err(unreadable(&fault))
+            }
         }
     }
 
@@ -68,29 +85,19 @@ impl<P: Platform> Gateway<P> {
         begun: bool,
     ) -> Result<(Bytes, Option<Payload<P::Stream>>), Error> {
         let length = headers::content_length(&head.headers);
-        let Some(mut stream) = stream.take() else {
-            return Ok((Bytes::new(), None));
-        };
-        let mut read = BytesMut::new();
-        let is_short = length.is_none_or(|length| length <= P::REPLAY_LIMIT);
-        let most = if is_short { P::REPLAY_LIMIT } else { 0 };
-        if is_short || begun {
-            while (read.len() as u64) <= most {
-                let next = pin!(self.platform.read(&mut stream));
-                match select(next, pin!(self.platform.sleep(BODY_IDLE))).await {
-                    Either::Left((Ok(Some(bytes)), _)) => read.extend_from_slice(&bytes),
-                    Either::Left((Ok(None), _)) => return Ok((read.freeze(), None)),
-                    Either::Left((Err(fault), _)) => return Err(unreadable(&fault)),
-                    Either::Right(((), _)) => return Err(unreadable(&Fault::Timeout)),
-                }
+        let most = self.platform.largest_body().min(P::REPLAY_LIMIT);
+        let is_short = length.is_none_or(|length| length <= most as u64);
+        let (read, rest) = if is_short || begun {
+            match self.collected(stream, if is_short { most } else { 0 }).await? {
+                None => return Ok((Bytes::new(), None)),
+                Some((Collected::Whole(body), _)) => return Ok((body, None)),
+                Some((Collected::Begun(read), rest)) => (read, Some(rest)),
             }
-        }
-        let rest = Payload::Stream {
-            read: read.freeze(),
-            stream,
-            length,
+        } else {
+            (Bytes::new(), stream.take())
         };
-        Ok((Bytes::new(), Some(rest)))
+        let upload = rest.map(|stream| Payload::Stream { read, stream, length });
+        Ok((Bytes::new(), upload))
     }
 }
 
@@ -99,6 +106,10 @@ pub(super) fn unreadable(fault: &Fault) -> Error {
         Fault::Timeout | Fault::Client => Error::new(
             Kind::RequestTimeout,
             "The request body stopped arriving; send it again.",
+        ),
+        Fault::Exhausted(_) => Error::new(
+            Kind::Overloaded,
+            "There is no memory for the request's body at the moment; send it again in a second.",
         ),
         Fault::Connect(_) | Fault::Reset(_) => Error::new(
             Kind::MalformedRequest,

@@ -14,9 +14,10 @@ use hyper_util::client::proxy::matcher::Matcher;
 
 use super::client::Client;
 use super::console::{self, Level, print, say, tell};
-use super::{Native, routes_file, serve};
+use super::memory::Memory;
+use super::{routes_file, serve};
 use crate::config::{self, Config, Document, Problems, Server, TokenDigest, Variables};
-use crate::platform::{Limits, Payload, Platform};
+use crate::platform::{Limits, Payload};
 
 const AFTER_HELP: &str = "\
 The configuration comes from the environment: GATEWAY_ROUTES (a JSON array of routes), or GATEWAY_ROUTES_FILE \
@@ -145,7 +146,8 @@ fn check() -> Result<(), String> {
     (server.host.trim_matches(['[', ']']), server.port)
         .to_socket_addrs()
         .map_err(|error| no_address(&server.host, server.port, &error))?;
-    for note in &config.notes {
+    let warning = Memory::of_this_process(server.body_memory).warning(config.body_limit);
+    for note in config.notes.iter().chain(&warning) {
         say(note);
     }
     print(&config::table(&config));
@@ -182,10 +184,8 @@ impl Health {
             }
         };
         let shown = url.to_string();
-        let native = Native {
-            // A proxy is the way to upstreams, and not to the gateway itself.
-            client: Client::new(variables().get("SSL_CERT_FILE"), Matcher::builder().build())?,
-        };
+        // A proxy is the way to upstreams, and not to the gateway itself.
+        let client = Client::new(variables().get("SSL_CERT_FILE"), Matcher::builder().build())?;
         let mut request = Request::new(Payload::Full(Default::default()));
         *request.uri_mut() = url;
         let limit = Duration::from_secs(3);
@@ -195,7 +195,7 @@ impl Health {
             silence: limit,
             streams: false,
         };
-        let answer = runtime()?.block_on(async { tokio::time::timeout(limit, native.fetch(request, limits)).await });
+        let answer = runtime()?.block_on(async { tokio::time::timeout(limit, client.send(request, limits)).await });
         match answer {
             Ok(Ok(response)) if response.status().is_success() => {
                 print("ok");

@@ -11,6 +11,8 @@ mod frames;
 mod h1;
 mod http2;
 mod log;
+mod machine;
+mod memory;
 mod outgoing;
 mod pool;
 mod reload;
@@ -34,6 +36,7 @@ use tokio::time::Instant;
 use self::alarm::Alarm;
 pub use self::cli::run;
 use self::client::Client;
+use self::memory::Memory;
 use self::stream::Stream;
 use crate::platform::{Collected, Fault, Limits, Millis, Moment, Payload, Platform};
 
@@ -48,9 +51,6 @@ const QUIET: Duration = Duration::from_millis(500);
 /// As good as for ever.
 const LONG: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
-/// The most that is set aside for a body because of what its sender says about its length.
-const PREPARED: usize = 4 * 1024 * 1024;
-
 /// Makes a future where it is to stay. `Box::pin(future())` within an async function leaves room for the future in that
 /// function's own state as well.
 fn boxed<F: Future>(make: impl FnOnce() -> F) -> Pin<Box<F>> {
@@ -61,10 +61,11 @@ fn boxed<F: Future>(make: impl FnOnce() -> F) -> Pin<Box<F>> {
 #[derive(Clone)]
 struct Native {
     client: Client,
+    memory: Memory,
 }
 
 impl Platform for Native {
-    const REPLAY_LIMIT: u64 = 8 * 1024 * 1024;
+    const REPLAY_LIMIT: usize = 8 * 1024 * 1024;
 
     type Stream = Stream;
 
@@ -75,6 +76,10 @@ impl Platform for Native {
     fn moment(&self) -> Moment {
         static BEGINNING: LazyLock<Instant> = LazyLock::new(Instant::now);
         Moment(u64::try_from(BEGINNING.elapsed().as_millis()).unwrap_or(u64::MAX))
+    }
+
+    fn largest_body(&self) -> usize {
+        self.memory.total()
     }
 
     fn random(&self) -> u128 {
@@ -97,12 +102,31 @@ impl Platform for Native {
 
     async fn collect(&self, stream: &mut Stream, limit: usize, idle: Duration) -> Result<Collected, Fault> {
         let announced = stream.left().map_or(0, |left| usize::try_from(left).unwrap_or(limit));
-        let mut body = BytesMut::with_capacity(announced.min(limit).min(PREPARED));
+        let announced = announced.min(limit);
+        let is_request = stream.is_from_client();
+        let exhausted = || Fault::Exhausted("BODY_MEMORY is in use".into());
+        let (mut share, mut body) = (self.memory.share(is_request), BytesMut::new());
+        // Boxed: few bodies are large enough to need a share.
+        if share.covers(announced) || boxed(|| share.grow(announced)).await {
+            body.reserve(announced);
+        } else if is_request {
+            return Err(exhausted());
+        }
         loop {
             match fill(stream, &mut body, idle).await? {
-                0 => return Ok(Collected::Whole(body.freeze())),
-                _ if body.len() > limit => return Ok(Collected::Begun(body.freeze())),
-                _ => {}
+                0 => return Ok(Collected::Whole(share.hold(body))),
+                _ if body.len() > limit => return Ok(Collected::Begun(share.hold(body))),
+                _ => {
+                    // What lies beyond the limit is never used.
+                    let room = body.capacity().min(limit);
+                    if share.covers(room) || boxed(|| share.grow(room)).await {
+                        continue;
+                    }
+                    if is_request {
+                        return Err(exhausted());
+                    }
+                    return Ok(Collected::Begun(share.hold(body)));
+                }
             }
         }
     }

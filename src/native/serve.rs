@@ -19,6 +19,7 @@ use super::console::{self, Level, tell};
 use super::files::{self, Unaccepted};
 use super::h1;
 use super::log::Entry;
+use super::memory::Memory;
 use super::outgoing::Outgoing;
 use super::reload::keep_reading;
 use super::stream::Stream;
@@ -40,11 +41,15 @@ pub(super) fn run(config: Config, server: &Server, reloads: bool) -> Result<(), 
     if let Some(warning) = files::raise_limit(server.max_concurrent) {
         tell(Level::Warn, &warning);
     }
+    let memory = Memory::of_this_process(server.body_memory);
+    if let Some(warning) = memory.warning(config.body_limit) {
+        tell(Level::Warn, &warning);
+    }
     let (table, config) = watch::channel(Arc::new(config));
     let state = Serving {
         config,
         memory: Arc::default(),
-        native: Native { client },
+        native: Native { client, memory },
         client: None,
         admission: Arc::new(Semaphore::new(server.max_concurrent)),
         log_format: server.log_format,

@@ -38,6 +38,10 @@ impl Stream {
         }
     }
 
+    pub(super) const fn is_from_client(&self) -> bool {
+        matches!(self, Self::Request(_) | Self::Http2 { _counted: None, .. })
+    }
+
     /// Appends what has come to `out`; zero at the body's end. A caller may stop waiting: nothing is lost.
     pub(super) fn poll_fill(&mut self, out: &mut BytesMut, context: &mut Context<'_>) -> Poll<io::Result<usize>> {
         match self {

@@ -137,7 +137,7 @@ pub fn says_when(headers: &HeaderMap) -> bool {
 pub const fn of_fault(fault: &Fault) -> Meaning {
     match fault {
         Fault::Timeout | Fault::Client => Meaning::of(Scope::Time, Duration::ZERO),
-        Fault::Connect(_) | Fault::Reset(_) => Meaning::BROKEN,
+        Fault::Connect(_) | Fault::Reset(_) | Fault::Exhausted(_) => Meaning::BROKEN,
     }
 }
 

@@ -17,6 +17,7 @@ fn what_is_not_set_has_its_default() {
         max_concurrent: 8192,
         drain_timeout: Duration::from_secs(30),
         send_timeout: Duration::from_secs(60),
+        body_memory: None,
         log_format: LogFormat::Json,
     };
     assert_eq!(server(&[]).unwrap(), expected);
@@ -30,6 +31,7 @@ fn what_is_set_counts() {
         ("MAX_CONCURRENT", "7"),
         ("DRAIN_TIMEOUT", "5"),
         ("SEND_TIMEOUT", "6"),
+        ("BODY_MEMORY", " 2 MiB "),
         ("LOG_FORMAT", "text"),
     ];
     let expected = Server {
@@ -38,6 +40,7 @@ fn what_is_set_counts() {
         max_concurrent: 7,
         drain_timeout: Duration::from_secs(5),
         send_timeout: Duration::from_secs(6),
+        body_memory: Some(2 << 20),
         log_format: LogFormat::Text,
     };
     assert_eq!(server(&set).unwrap(), expected);
@@ -50,6 +53,7 @@ fn every_bad_value_is_named() {
         ("MAX_CONCURRENT", "0"),
         ("DRAIN_TIMEOUT", "-1"),
         ("SEND_TIMEOUT", "0"),
+        ("BODY_MEMORY", "1048575"),
         ("LOG_FORMAT", "xml"),
     ];
     let problems = server(&bad).unwrap_err();

@@ -153,7 +153,7 @@ pub(crate) fn config(routes: usize) -> Config {
 }
 
 impl Platform for Ready {
-    const REPLAY_LIMIT: u64 = 1024 * 1024;
+    const REPLAY_LIMIT: usize = 1024 * 1024;
 
     type Stream = Pieces;
 

@@ -177,7 +177,7 @@ impl Sim {
 }
 
 impl Platform for Sim {
-    const REPLAY_LIMIT: u64 = 1024;
+    const REPLAY_LIMIT: usize = 1024;
 
     type Stream = Pieces;
 
