@@ -158,6 +158,21 @@ fn the_variables_are_listed() {
     }
 }
 
+#[test]
+fn the_example_of_an_environment_has_every_setting() {
+    // The Worker's; those that stand in a comment.
+    let others = ["GATEWAY_KV", "HTTP_PROXY", "ALL_PROXY"];
+    let is_key = |name: &str| PROVIDERS.iter().any(|row| row.key_variable == Some(name));
+    let is_setting = |name: &&str| !is_key(name) && !others.contains(name) && !name.starts_with(char::is_lowercase);
+    let example = read(".env.example");
+    for name in known_variables().filter(is_setting) {
+        assert!(
+            example.contains(&format!("\n# {name}=")),
+            "{name} is not in .env.example"
+        );
+    }
+}
+
 /// The error codes of `Kind::facts`, each with the status that goes with it.
 fn error_codes() -> BTreeMap<String, u16> {
     let source = read("src/error.rs");
