@@ -4,6 +4,8 @@
 
 #[path = "gateway/bodies.rs"]
 mod bodies;
+#[path = "gateway/held.rs"]
+mod held;
 #[path = "gateway/rests.rs"]
 mod rests;
 #[path = "support/sim.rs"]

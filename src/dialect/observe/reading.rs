@@ -22,8 +22,9 @@ impl Observer {
             return;
         }
         if let Some(data) = line.strip_prefix(b"data:") {
-            (self.has_data, self.spoke) = (true, true);
             let data = data.trim_ascii();
+            self.has_data = true;
+            self.spoke |= !data.is_empty();
             if self.data_lines.is_empty() {
                 self.read_data(data);
             } else {
