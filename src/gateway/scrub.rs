@@ -1,13 +1,15 @@
 //! Takes the operator's secrets out of what an upstream says about an error, and out of the headers of every answer. The
 //! bodies of good answers are not read.
 
+mod text;
+
 use std::ops::Range;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Uri};
-use memchr::{memchr2, memmem};
 
+use self::text::Text;
 use crate::config::{Config, Route, Upstream};
 
 const REDACTED: &[u8] = b"[redacted]";
@@ -183,79 +185,6 @@ impl Scrubber {
     pub(super) fn last(&mut self) -> Bytes {
         body(&self.config, std::mem::take(&mut self.withheld))
     }
-}
-
-/// A text as it stands, and as it reads without its escapes, JSON's (RFC 8259 section 7) and a URL's (RFC 3986 section 2.1).
-struct Text<'a> {
-    written: &'a [u8],
-    /// Where there are escapes: what it reads, and where each byte of that begins, and the end.
-    read: Option<(Vec<u8>, Vec<usize>)>,
-}
-
-impl<'a> Text<'a> {
-    fn of(written: &'a [u8]) -> Self {
-        let read = memchr2(b'\\', b'%', written).map(|_| {
-            let (mut bytes, mut starts, mut at) = (Vec::new(), Vec::new(), 0);
-            while at < written.len() {
-                let (byte, length) = unescaped(&written[at..]);
-                bytes.push(byte);
-                starts.push(at);
-                at += length;
-            }
-            starts.push(at);
-            (bytes, starts)
-        });
-        Self { written, read }
-    }
-
-    /// Where the byte begins that is written at `at`.
-    fn unit(&self, at: usize) -> usize {
-        let Some((_, starts)) = &self.read else { return at };
-        let behind = starts.partition_point(|start| *start <= at);
-        behind.checked_sub(1).map_or(0, |before| starts[before])
-    }
-
-    /// Where the secrets stand, in the text as it is written.
-    fn all(&self, secrets: &[&[u8]]) -> Vec<Range<usize>> {
-        let mut found = Vec::new();
-        for secret in secrets {
-            let finder = memmem::Finder::new(secret);
-            found.extend(finder.find_iter(self.written).map(|start| start..start + secret.len()));
-            if let Some((bytes, starts)) = &self.read {
-                let ranges = finder.find_iter(bytes).map(|at| starts[at]..starts[at + secret.len()]);
-                found.extend(ranges);
-            }
-        }
-        found
-    }
-
-    fn holds(&self, secret: &[u8]) -> bool {
-        let texts = [
-            Some(self.written),
-            self.read.as_ref().map(|(bytes, _)| bytes.as_slice()),
-        ];
-        texts
-            .into_iter()
-            .flatten()
-            .any(|text| memmem::find(text, secret).is_some())
-    }
-}
-
-/// The byte that `text` begins with, and how many it is written with.
-fn unescaped(text: &[u8]) -> (u8, usize) {
-    let hex = |digits: [u8; 2]| {
-        let digits = std::str::from_utf8(&digits)
-            .ok()
-            .filter(|digits| !digits.starts_with('+'))?;
-        u8::from_str_radix(digits, 16).ok()
-    };
-    match *text {
-        [b'\\', b'u', b'0', b'0', high, low, ..] => hex([high, low]).map(|byte| (byte, 6)),
-        [b'\\', escaped, ..] => Some((escaped, 2)),
-        [b'%', high, low, ..] => hex([high, low]).map(|byte| (byte, 3)),
-        _ => None,
-    }
-    .unwrap_or((text[0], 1))
 }
 
 /// Drops every header whose value holds a configured secret.
