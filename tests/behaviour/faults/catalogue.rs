@@ -1,8 +1,13 @@
 //! Every way an upstream can fail.
 
+#[path = "refusals.rs"]
+mod refusals;
+
+use std::sync::LazyLock;
 use std::thread;
 use std::time::Duration;
 
+use self::refusals::REFUSALS;
 use crate::support::upstream::{Connection, JSON, SSE};
 
 const WHOLE: &str = r#"{"choices":[{"index":0,"message":{"content":"fine"},"finish_reason":"stop"}]}"#;
@@ -15,16 +20,6 @@ const DONE: &str = "data: [DONE]\n\n";
 pub(crate) struct Fault {
     pub(crate) name: &'static str,
     pub(crate) plays: fn(&mut Connection, bool),
-}
-
-/// A fault that looks the same whichever answer was asked for.
-macro_rules! refusal {
-    ($name:literal, $status:literal, $fields:literal, $body:expr) => {
-        Fault {
-            name: $name,
-            plays: |to, _| to.answer($status, concat!("content-type: application/json\r\n", $fields), $body),
-        }
-    };
 }
 
 /// The head of a good answer whose body is longer than what will come.
@@ -43,9 +38,15 @@ fn begin(to: &mut Connection, stream: bool) {
     thread::sleep(Duration::from_millis(100));
 }
 
+const HTML: &str = "content-type: text/html\r\n";
+const TEXT: &str = "content-type: text/plain\r\n";
+
 const ERROR: &str = r#"{"error":{"message":"m","type":"t","param":null,"code":null}}"#;
 
-pub(crate) const FAULTS: &[Fault] = &[
+/// All of them.
+pub(crate) static FAULTS: LazyLock<Vec<&Fault>> = LazyLock::new(|| FAILURES.iter().chain(REFUSALS).collect());
+
+const FAILURES: &[Fault] = &[
     Fault {
         name: "none",
         plays: |to, stream| healthy(to, stream),
@@ -210,11 +211,11 @@ pub(crate) const FAULTS: &[Fault] = &[
     },
     Fault {
         name: "a page under 200",
-        plays: |to, _| to.answer("200 OK", "content-type: text/html\r\n", "<p>hi</p>"),
+        plays: |to, _| to.answer("200 OK", HTML, "<p>hi</p>"),
     },
     Fault {
         name: "a page under 502",
-        plays: |to, _| to.answer("502 Bad", "content-type: text/html\r\n", "<p>hi</p>"),
+        plays: |to, _| to.answer("502 Bad", HTML, "<p>hi</p>"),
     },
     Fault {
         name: "nothing under 200",
@@ -222,7 +223,7 @@ pub(crate) const FAULTS: &[Fault] = &[
     },
     Fault {
         name: "a text under 200",
-        plays: |to, _| to.answer("200 OK", "content-type: text/plain\r\n", "hello"),
+        plays: |to, _| to.answer("200 OK", TEXT, "hello"),
     },
     Fault {
         name: "half an object under 200",
@@ -274,6 +275,28 @@ pub(crate) const FAULTS: &[Fault] = &[
         },
     },
     Fault {
+        name: "NaN in an answer",
+        plays: |to, stream| {
+            if stream {
+                to.head("200 OK", SSE);
+                to.send([&CONTENT.replace("0,", "NaN,"), STOP, DONE].concat().as_bytes());
+            } else {
+                to.answer("200 OK", JSON, &WHOLE.replace("0,", "NaN,"));
+            }
+        },
+    },
+    Fault {
+        name: "a zero byte behind an answer",
+        plays: |to, stream| {
+            if stream {
+                to.head("200 OK", SSE);
+                to.send([CONTENT, STOP, DONE, "\0"].concat().as_bytes());
+            } else {
+                to.answer("200 OK", JSON, &format!("{WHOLE}\0"));
+            }
+        },
+    },
+    Fault {
         name: "garbage",
         plays: |to, _| to.send(b"\x16\x03\x01 garbage \x00\r\n\r\n"),
     },
@@ -300,66 +323,6 @@ pub(crate) const FAULTS: &[Fault] = &[
             }
         },
     },
-    refusal!("400", "400 Bad", "", ERROR),
-    refusal!(
-        "400 API_KEY_INVALID",
-        "400 Bad",
-        "",
-        r#"[{"error":{"code":400,"message":"m","details":[{"reason":"API_KEY_INVALID"}]}}]"#
-    ),
-    refusal!(
-        "400 location",
-        "400 Bad",
-        "",
-        r#"[{"error":{"code":400,"message":"User location is not supported for the API use."}}]"#
-    ),
-    refusal!("401", "401 No", "", ERROR),
-    refusal!("402", "402 Pay", "", ERROR),
-    refusal!("403", "403 No", "", ERROR),
-    refusal!("404", "404 No", "", ERROR),
-    refusal!("405", "405 No", "", ERROR),
-    refusal!("408", "408 Late", "", ERROR),
-    refusal!("409", "409 Conflict", "", ERROR),
-    refusal!("413", "413 Large", "", ERROR),
-    refusal!("415", "415 Type", "", ERROR),
-    refusal!("422", "422 Bad", "", ERROR),
-    refusal!("429", "429 Slow", "", ERROR),
-    refusal!("429 in 7 seconds", "429 Slow", "retry-after: 7\r\n", ERROR),
-    refusal!(
-        "429 until 2099",
-        "429 Slow",
-        "retry-after: Thu, 01 Jan 2099 00:00:00 GMT\r\n",
-        ERROR
-    ),
-    refusal!("429 in 6500 ms", "429 Slow", "retry-after-ms: 6500\r\n", ERROR),
-    refusal!(
-        "429 with a reset",
-        "429 Slow",
-        "x-ratelimit-reset-tokens: 1m2s\r\n",
-        ERROR
-    ),
-    refusal!(
-        "429 RetryInfo",
-        "429 Slow",
-        "",
-        r#"[{"error":{"code":429,"message":"m","details":[{"retryDelay":"34s"}]}}]"#
-    ),
-    refusal!(
-        "429 insufficient_quota",
-        "429 Slow",
-        "",
-        r#"{"error":{"message":"m","type":"insufficient_quota","param":null,"code":"insufficient_quota"}}"#
-    ),
-    refusal!("500", "500 Oops", "", ERROR),
-    refusal!("502", "502 Bad", "", ERROR),
-    refusal!("503", "503 Busy", "", ERROR),
-    refusal!("503 in 3 seconds", "503 Busy", "retry-after: 3\r\n", ERROR),
-    refusal!("504", "504 Late", "", ERROR),
-    refusal!("520", "520 Odd", "", ERROR),
-    refusal!("524", "524 Late", "", ERROR),
-    refusal!("529", "529 Busy", "", ERROR),
-    refusal!("529 in 3 seconds", "529 Busy", "retry-after: 3\r\n", ERROR),
-    refusal!("600", "600 Odd", "", ERROR),
 ];
 
 pub(crate) fn healthy(to: &mut Connection, stream: bool) {
