@@ -18,3 +18,4 @@ mod scan;
 mod shorten;
 pub mod simple_chat;
 pub mod surface;
+pub mod trim;

@@ -4,8 +4,8 @@ use std::borrow::Cow;
 
 use serde_json::value::RawValue;
 
-use super::openai::trimmed;
 use super::patch::Members;
+use super::trim::trimmed;
 
 /// One model of a list.
 #[derive(Debug, PartialEq, Eq)]
@@ -90,7 +90,7 @@ pub fn mended(list: &[u8]) -> Option<String> {
     let is_proper = || {
         let members = Members::of(list).ok()?;
         let data: Vec<&RawValue> = serde_json::from_str(members.last("data")?).ok()?;
-        let is_all = data.len() == entries.len() && entries.iter().all(Entry::is_proper);
+        let is_all = data.iter().all(|entry| entry.get().starts_with('{')) && entries.iter().all(Entry::is_proper);
         (is_all && trimmed(list).len() == list.trim_ascii().len()).then_some(())
     };
     match is_proper() {
@@ -134,7 +134,7 @@ mod tests {
             (r#"{"data":null,"models":[{"id":"a"}]}"#, r#"{"id":"a"}"#),
             (r#"{"data":{"models":[{"id":"a"}]}}"#, r#"{"id":"a"}"#),
             (r#"{"result":[{"id":"a"}],"success":true}"#, r#"{"id":"a"}"#),
-            (r#"{"data":[{"id":"a"},{"noid":1}]}"#, r#"{"id":"a"}"#),
+            (r#"{"data":[{"id":"a"},null]}"#, r#"{"id":"a"}"#),
         ] {
             let expected = format!("{{\"object\":\"list\",\"data\":[{expected}]}}");
             assert_eq!(mended(list.as_bytes()).as_deref(), Some(expected.as_str()), "{list}");
@@ -147,6 +147,7 @@ mod tests {
             r#"{"object":"list","extra":1,"data":[{"id":"a","n":1.00}]}"#,
             r#" {"models":[{"name":"a"}],"data":[ {"id":"a"} ]} "#,
             r#"{"data":[]}"#,
+            r#"{"data":[{"id":"a"},{"noid":1}]}"#,
             r#"{"id":"a","object":"model"}"#,
             r#"{"error":{"message":"m"}}"#,
             "null",

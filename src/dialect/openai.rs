@@ -11,6 +11,7 @@ use serde_json::value::RawValue;
 use super::patch::{Malformed, Members};
 use super::refusal::{self, Refusal};
 use super::shorten::shortened;
+use super::trim::trimmed;
 
 use crate::error::Error;
 
@@ -87,6 +88,13 @@ impl Answer {
         let members = match Members::of(body) {
             Ok(members) => members,
             Err(malformed) => {
+                if is_object_shaped(body) {
+                    // It may be an error all the same.
+                    let clean = without_controls(body);
+                    if Members::of(&clean).is_ok() {
+                        return Self::read(&clean);
+                    }
+                }
                 // What is merely odd is for the client to judge: it was paid for.
                 let is_odd = malformed == Malformed::TooDeep || str::from_utf8(body).is_err() || is_object_shaped(body);
                 return Self {
@@ -186,23 +194,16 @@ pub fn is_no_answer(content_type: Option<&str>, body: &[u8]) -> bool {
     html || matches!(body.trim_ascii_start().first(), None | Some(b'<'))
 }
 
-/// What some put before a text in UTF-8.
-pub const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
-
-/// A body without what may stand around its JSON: a byte order mark, blanks, and the zero byte that ends texts in C.
-#[must_use]
-pub fn trimmed(body: &[u8]) -> &[u8] {
-    let mut text = body.strip_prefix(BYTE_ORDER_MARK).unwrap_or(body);
-    while let [rest @ .., 0 | b' ' | b'\t' | b'\r' | b'\n'] = text {
-        text = rest;
-    }
-    text.trim_ascii_start()
-}
-
 /// Whether a body begins as a JSON object does.
 #[must_use]
 pub fn begins_object(body: &[u8]) -> bool {
     trimmed(body).starts_with(b"{")
+}
+
+/// A body without what stands around its JSON, and with blanks for the control characters that some write into texts as they are.
+fn without_controls(body: &[u8]) -> Vec<u8> {
+    let blank = |byte: &u8| if byte.is_ascii_control() { b' ' } else { *byte };
+    trimmed(body).iter().map(blank).collect()
 }
 
 /// Whether a body begins and ends as a JSON object does, whatever stands between: `NaN`, control characters.
@@ -286,6 +287,8 @@ mod tests {
             (r#"[["error"]]"#, None, false),
             (r#"[{"message":"m"}]"#, None, false),
             (r#"{"error":{"message":"m"}}"#, None, true),
+            ("{\"error\":{\"message\":\"m\nn\"}}\0", None, true),
+            ("{\"id\":\"a\nb\",\"usage\":{\"input_tokens\":3}}", usage(3, 0), false),
             (r#"[{"error":{"message":"m"}}]"#, None, true),
         ] {
             let read = Answer::read(body.as_bytes());

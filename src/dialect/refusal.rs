@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::fields;
 use super::shorten::shortened;
+use super::trim::trimmed;
 
 /// A member of requests that some upstreams do not know.
 pub const STREAM_OPTIONS: &str = "stream_options";
@@ -37,7 +38,7 @@ impl Refusal {
     /// Reads the error in `body`; nothing if there is none.
     #[must_use]
     pub fn read(body: &[u8]) -> Option<Self> {
-        Self::of(&serde_json::from_slice(&shortened(body, PREFIX)).ok()?)
+        Self::of(&serde_json::from_slice(&shortened(trimmed(body), PREFIX)).ok()?)
     }
 
     fn of(value: &Value) -> Option<Self> {
@@ -212,6 +213,7 @@ mod tests {
         ] {
             assert_eq!(read(body), (message.to_owned(), labels.to_owned(), status), "{body}");
         }
+        assert_eq!(read("\u{feff}{\"code\":7,\"msg\":\"m\"}\0").0, "m");
         for body in ["", "<html>", "{}", "[]", "5", r#"{"choices":[],"error":null}"#] {
             assert_eq!(Refusal::read(body.as_bytes()), None, "{body}");
         }

@@ -14,7 +14,7 @@ use super::lists::Lists;
 use super::{Body, Gateway, Record, json};
 use crate::config::{ModelPattern, Route};
 use crate::dialect::model_list::{self, list_of, own_entry};
-use crate::dialect::openai::{BYTE_ORDER_MARK, trimmed};
+use crate::dialect::trim::{BYTE_ORDER_MARK, trimmed};
 use crate::error::{Error, Kind};
 use crate::platform::Platform;
 

@@ -4,6 +4,7 @@ use http::{HeaderMap, header};
 use memchr::memmem;
 
 use crate::dialect::openai;
+use crate::dialect::trim::trimmed;
 
 /// Headers by which firewalls say that it was they (Cloudflare, Vercel, AWS).
 const FIREWALLS: [&str; 3] = ["cf-mitigated", "x-vercel-mitigated", "x-amzn-waf-action"];
@@ -20,7 +21,7 @@ pub(super) fn refused(headers: &HeaderMap, body: &[u8]) -> bool {
     if FIREWALLS.iter().any(|name| headers.contains_key(*name)) {
         return true;
     }
-    let text = openai::trimmed(body);
+    let text = trimmed(body);
     if matches!(text.first(), Some(b'{' | b'[' | b'"')) {
         // Cloudflare writes its own errors as JSON to those who ask for it (RFC 9457).
         return memmem::find(text, b"\"cloudflare_error\"").is_some();
