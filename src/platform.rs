@@ -106,6 +106,9 @@ pub trait Platform: Clone + 'static {
     /// The largest body, in bytes, that is kept only so that it can be sent again.
     const REPLAY_LIMIT: usize;
 
+    /// The largest answer, in bytes, that is read whole before it is handed on. A longer one passes as it comes.
+    const ANSWER_LIMIT: usize;
+
     /// The values of `content-encoding` whose bodies the runtime decodes itself when they are read.
     const UNPACKED: &'static [&'static str] = &[];
 

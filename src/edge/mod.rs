@@ -114,6 +114,9 @@ struct Edge {
 impl Platform for Edge {
     const REPLAY_LIMIT: usize = 4 * 1024 * 1024;
 
+    /// An isolate has 128 MiB for everybody, and what WebAssembly once had of them it keeps.
+    const ANSWER_LIMIT: usize = 16 * 1024 * 1024;
+
     // Exactly these: `GZIP`, `x-gzip` and lists of codings pass as they came.
     const UNPACKED: &'static [&'static str] = &["gzip", "br"];
 

@@ -19,10 +19,6 @@ use crate::dialect::openai;
 use crate::platform::{Collected, Fault, Platform};
 use crate::policy::outcome::{self, Scope};
 
-/// The largest answer that is read whole, in bytes: a chat answer with a few images inside fits. A longer one is passed on as it
-/// comes.
-const ANSWER_LIMIT: usize = 64 * 1024 * 1024;
-
 /// How much is read of an answer whose length says that it will be passed on as it comes, in bytes.
 const BEGINNING: usize = 16 * 1024;
 
@@ -107,8 +103,8 @@ impl<P: Platform> Gateway<P> {
             };
             return self.refusal(Response::from_parts(head, body), route);
         }
-        let is_long = headers::content_length(&head.headers).is_some_and(|length| length > ANSWER_LIMIT as u64);
-        let limit = if is_long { BEGINNING } else { ANSWER_LIMIT };
+        let is_long = headers::content_length(&head.headers).is_some_and(|length| length > P::ANSWER_LIMIT as u64);
+        let limit = if is_long { BEGINNING } else { P::ANSWER_LIMIT };
         let together = |rest| {
             if read.is_empty() {
                 rest

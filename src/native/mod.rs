@@ -67,6 +67,9 @@ struct Native {
 impl Platform for Native {
     const REPLAY_LIMIT: usize = 8 * 1024 * 1024;
 
+    /// A chat answer with a few images inside fits.
+    const ANSWER_LIMIT: usize = 64 * 1024 * 1024;
+
     type Stream = Stream;
 
     fn now(&self) -> Millis {

@@ -155,6 +155,8 @@ pub(crate) fn config(routes: usize) -> Config {
 impl Platform for Ready {
     const REPLAY_LIMIT: usize = 1024 * 1024;
 
+    const ANSWER_LIMIT: usize = 1024 * 1024;
+
     type Stream = Pieces;
 
     fn moment(&self) -> Moment {

@@ -179,6 +179,8 @@ impl Sim {
 impl Platform for Sim {
     const REPLAY_LIMIT: usize = 1024;
 
+    const ANSWER_LIMIT: usize = 1024;
+
     type Stream = Pieces;
 
     fn now(&self) -> Millis {
