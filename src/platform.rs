@@ -48,8 +48,10 @@ impl Moment {
 pub enum Fault {
     /// No connection: refused, unknown host, TLS failure, connect timeout.
     Connect(String),
-    /// A connection that broke or spoke nonsense.
+    /// A connection that broke.
     Reset(String),
+    /// An answer that HTTP does not allow, or whose end two readers could find in two places.
+    Malformed(String),
     /// The gateway itself has no file descriptor or no memory left. No upstream is to blame.
     Exhausted(String),
     /// A peer that stayed silent too long.
@@ -95,6 +97,8 @@ pub struct Limits {
     pub silence: Duration,
     /// The answer is asked for as a stream: little of it is to wait for a slow client, where the runtime has a say.
     pub streams: bool,
+    /// No connection that served other requests before, where the runtime has a say.
+    pub fresh: bool,
 }
 
 /// A runtime, as the core sees it.
@@ -136,8 +140,8 @@ pub trait Platform: Clone + 'static {
     /// Dropping the future, or the stream in the answer, ends the request upstream.
     ///
     /// # Errors
-    /// [`Fault::Connect`] when no connection came about, [`Fault::Reset`] when it broke before the head,
-    /// [`Fault::Timeout`] when the upstream took no more of a streamed request body or did not answer it, [`Fault::Client`]
+    /// [`Fault::Connect`] when no connection came about, [`Fault::Exhausted`] when that is the gateway's own fault,
+    /// [`Fault::Reset`] when it broke before the head, [`Fault::Malformed`] when that cannot be read, [`Fault::Timeout`] when the upstream took no more of a streamed request body or did not answer it, [`Fault::Client`]
     /// when the client sent no more of it.
     async fn fetch(
         &self,
@@ -148,14 +152,15 @@ pub trait Platform: Clone + 'static {
     /// The next piece of a body, or nothing at its end. A caller may stop waiting and ask again later: nothing is lost.
     ///
     /// # Errors
-    /// [`Fault::Reset`] when the body breaks.
+    /// [`Fault::Reset`] when the body breaks, [`Fault::Malformed`] when its framing does.
     async fn read(&self, stream: &mut Self::Stream) -> Result<Option<Bytes>, Fault>;
 
     /// Reads a body to its end, or until what was read of it is longer than `limit` bytes, in as few crossings as the
     /// runtime allows. An answer's is left where it is when there is no memory for more of it: it can be passed on as it comes.
     ///
     /// # Errors
-    /// [`Fault::Exhausted`] when a request's body has waited for memory in vain, [`Fault::Reset`] when it breaks, [`Fault::Timeout`] when not a byte of it came for `idle`.
+    /// [`Fault::Exhausted`] when a request's body has waited for memory in vain, [`Fault::Reset`] or [`Fault::Malformed`] when
+    /// it breaks, [`Fault::Timeout`] when not a byte of it came for `idle`.
     async fn collect(&self, stream: &mut Self::Stream, limit: usize, idle: Duration) -> Result<Collected, Fault>;
 
     /// Reads past what a client is still sending, as far as the runtime finds reasonable and until nothing came for `idle`:

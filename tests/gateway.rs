@@ -1,6 +1,6 @@
 //! The core on a simulated runtime with virtual time: what it does when, to the millisecond.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot set up fails")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot set up fails")]
 
 #[path = "gateway/bodies.rs"]
 mod bodies;
@@ -240,6 +240,7 @@ fn play() -> impl Strategy<Value = Play> {
     let fault = prop_oneof![
         Just(Fault::Connect("refused".into())),
         Just(Fault::Reset("broken".into())),
+        Just(Fault::Malformed("two lengths".into())),
         Just(Fault::Timeout)
     ];
     let chunks = proptest::collection::vec((0_u64..9_000, prop_oneof![Just(DONE), Just(""), Just("<html>")]), 0..3);

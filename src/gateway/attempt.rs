@@ -9,10 +9,9 @@ use futures_util::future::{Either, select};
 use http::{HeaderValue, Request, Response, StatusCode, header};
 
 use super::answer::{HELD, HOLD};
-use super::body::unreadable;
 use super::call::{Call, Keys};
 use super::endpoint::Endpoint;
-use super::failure::Failure;
+use super::failure::{self, Failure};
 use super::outcome::Outcome;
 use super::{Body, Gateway, Raw, Record, Relay, Watch, echo, headers};
 use crate::config::{DEFAULT_TIMEOUT, Rotation, Route, Upstream};
@@ -27,6 +26,18 @@ use crate::policy::plan::{Order, Plan, Step, Target, Verdict};
 
 /// The longest that a body may be sent.
 const LONGEST_UPLOAD: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// How one attempt is made.
+struct Terms {
+    /// The time that is left.
+    limit: Duration,
+    /// A stream is handed on only when its first content is there.
+    hold: bool,
+    /// It stands behind a failure, which may have been the connection's.
+    fresh: bool,
+    /// A stream is asked for without `stream_options`.
+    without_options: bool,
+}
 
 impl<P: Platform> Gateway<P> {
     /// Asks the upstreams of the call's route, one after the other, and hands on the first answer that is meant
@@ -80,16 +91,24 @@ impl<P: Platform> Gateway<P> {
             // What is sent as it comes may take as long as the client likes; the runtime watches that it moves.
             let patience = if upload.is_some() { LONGEST_UPLOAD } else { limit };
             let outcome = {
-                let attempt = pin!(self.attempt(call, upload.take(), target, (limit, hold, without_options), record));
+                let terms = Terms {
+                    limit,
+                    hold,
+                    fresh: failure.is_some(),
+                    without_options,
+                };
+                let attempt = pin!(self.attempt(call, upload.take(), target, terms, record));
                 let time_is_up = pin!(self.platform.sleep(patience));
                 match select(attempt, time_is_up).await {
                     Either::Left((outcome, _)) => outcome,
                     Either::Right(((), _)) => Outcome::Failed(Fault::Timeout),
                 }
             };
-            if let Outcome::Failed(fault @ Fault::Client) = &outcome {
+            if let Outcome::Failed(fault) = &outcome
+                && let Some(error) = failure::not_the_upstreams(fault)
+            {
                 record.failures.push(outcome.told(target, route));
-                return Err(unreadable(fault));
+                return Err(error);
             }
             let (now, meaning) = (self.platform.moment(), outcome.meaning());
             waiting_helps |= meaning.waiting_helps;
@@ -141,14 +160,18 @@ impl<P: Platform> Gateway<P> {
         sticky(route) || route.fallbacks.iter().any(|index| sticky(&self.config.routes[*index]))
     }
 
-    /// Asks one upstream with one key. `limit` is the time that is left; under `hold` a stream is handed on only when its
-    /// first content is there; `without_options` a stream is asked for without `stream_options`.
+    /// Asks one upstream with one key.
     async fn attempt(
         &self,
         call: &Call<'_>,
         upload: Option<Payload<P::Stream>>,
         target: Target,
-        (limit, hold, without_options): (Duration, bool, bool),
+        Terms {
+            limit,
+            hold,
+            fresh,
+            without_options,
+        }: Terms,
         record: &mut Record,
     ) -> Outcome<P::Stream> {
         let route = &self.config.routes[target.route];
@@ -203,6 +226,7 @@ impl<P: Platform> Gateway<P> {
             idle: route.idle_timeout,
             silence: route.timeout,
             streams: call.streams(),
+            fresh,
         };
         let again = call.endpoint.is_unread(&call.method).then(|| request.clone());
         let request = request.map(|()| upload.unwrap_or(Payload::Full(body.clone())));

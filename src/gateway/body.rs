@@ -111,7 +111,7 @@ pub(super) fn unreadable(fault: &Fault) -> Error {
             Kind::Overloaded,
             "There is no memory for the request's body at the moment; send it again in a second.",
         ),
-        Fault::Connect(_) | Fault::Reset(_) => Error::new(
+        Fault::Connect(_) | Fault::Reset(_) | Fault::Malformed(_) => Error::new(
             Kind::MalformedRequest,
             "The request body ended early or is not well-formed; send it again.",
         ),

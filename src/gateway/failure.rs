@@ -3,6 +3,7 @@
 use http::{Response, StatusCode};
 
 use super::Body;
+use super::body::unreadable;
 use super::outcome::Outcome;
 use crate::config::Route;
 use crate::error::{Error, Kind};
@@ -35,6 +36,10 @@ impl<S> Failure<S> {
                 );
                 Self::Error(Error::new(Kind::UpstreamTimeout, message))
             }
+            Outcome::Failed(Fault::Malformed(_)) => Self::Error(Error::new(
+                Kind::UpstreamInvalidResponse,
+                "The upstream's answer is not HTTP, or says in two ways where it ends. The operator finds the reason in the gateway's log.",
+            )),
             Outcome::Failed(_)
             | Outcome::Stream(_)
             | Outcome::Whole(..)
@@ -65,6 +70,18 @@ impl<S> Failure<S> {
                 _ => 2,
             },
         }
+    }
+}
+
+/// The error of an attempt whose failure is not the upstream's: the client left, or the gateway has run out of something.
+pub(super) fn not_the_upstreams(fault: &Fault) -> Option<Error> {
+    match fault {
+        Fault::Client => Some(unreadable(fault)),
+        Fault::Exhausted(_) => Some(Error::new(
+            Kind::Overloaded,
+            "The gateway has no free connection or memory for the request; try again in a second. Its operator finds the reason in its log.",
+        )),
+        Fault::Connect(_) | Fault::Reset(_) | Fault::Malformed(_) | Fault::Timeout => None,
     }
 }
 

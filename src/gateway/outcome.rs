@@ -68,6 +68,7 @@ impl<S> Outcome<S> {
             }
             Self::Unusable(status) => format!("no usable body under status {}", status.as_u16()),
             Self::Failed(Fault::Connect(why)) => format!("connect: {}", clean(why)),
+            Self::Failed(Fault::Malformed(why)) => format!("malformed: {}", clean(why)),
             Self::Failed(Fault::Exhausted(why)) => format!("the gateway is out of resources: {}", clean(why)),
             Self::Failed(Fault::Reset(why)) => format!("reset: {}", clean(why)),
             Self::Failed(Fault::Timeout) => "timeout".to_owned(),

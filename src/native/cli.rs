@@ -194,6 +194,7 @@ impl Health {
             idle: limit,
             silence: limit,
             streams: false,
+            fresh: true,
         };
         let answer = runtime()?.block_on(async { tokio::time::timeout(limit, client.send(request, limits)).await });
         match answer {

@@ -38,6 +38,9 @@ pub enum Scope {
     Region,
     /// The upstream failed: another key may reach a healthy part of it, another upstream surely does.
     Upstream,
+    /// The gateway itself, which has run out of something or was asked by itself: nobody else is to blame, and no other
+    /// attempt would fare better.
+    Gateway,
     /// The time is up. Not repeated on the same upstream: the work may have been billed.
     Time,
 }
@@ -137,7 +140,8 @@ pub fn says_when(headers: &HeaderMap) -> bool {
 pub const fn of_fault(fault: &Fault) -> Meaning {
     match fault {
         Fault::Timeout | Fault::Client => Meaning::of(Scope::Time, Duration::ZERO),
-        Fault::Connect(_) | Fault::Reset(_) | Fault::Exhausted(_) => Meaning::BROKEN,
+        Fault::Exhausted(_) => Meaning::of(Scope::Gateway, Duration::ZERO),
+        Fault::Connect(_) | Fault::Reset(_) | Fault::Malformed(_) => Meaning::BROKEN,
     }
 }
 

@@ -308,7 +308,12 @@ impl<'a> Plan<'a> {
                 }
                 Scope::Key | Scope::Quota | Scope::Account => health.rest(Subject::key(route, key), until, now),
                 Scope::KeyAndModel => health.rest(Subject::key_and_model(route, key, model), until, now),
-                Scope::Request | Scope::StreamOptions | Scope::Region | Scope::Upstream | Scope::Time => {}
+                Scope::Request
+                | Scope::StreamOptions
+                | Scope::Region
+                | Scope::Upstream
+                | Scope::Gateway
+                | Scope::Time => {}
             }
         }
         match meaning.scope {
@@ -329,10 +334,10 @@ impl<'a> Plan<'a> {
                     stop.upstream_rests = health.rests_until(upstream, now);
                 }
             }
-            Scope::Time => {}
+            Scope::Gateway | Scope::Time => {}
         }
         match meaning.scope {
-            Scope::Success | Scope::Request | Scope::StreamOptions => Verdict::Deliver,
+            Scope::Success | Scope::Request | Scope::StreamOptions | Scope::Gateway => Verdict::Deliver,
             Scope::Key | Scope::Quota | Scope::KeyAndModel | Scope::Upstream => Verdict::Continue,
             Scope::Account if !is_account => Verdict::Continue,
             Scope::Account | Scope::Region | Scope::Time => {

@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
-use crate::sim::{Sim, answer};
-use crate::{CHAT, DONE, run, slow};
+use ai_gateway::platform::Fault;
+
+use crate::sim::{Play, Sim, answer};
+use crate::{CHAT, DONE, ROUTES, run, slow};
 
 const STICKY: &str =
     r#"[{"token": "t", "base_url": "https://a.example/v1", "api_keys": ["a1", "a2", "a3"], "rotation": "sticky"}]"#;
@@ -164,5 +166,31 @@ fn an_upstream_rests_for_the_model_that_failed_and_serves_the_others() {
         sim.chat(&gateway, "x", r#"{"model":"broken"}"#).await;
         let hosts: Vec<_> = sim.asked().into_iter().map(|asked| asked.host).collect();
         assert_eq!(hosts, ["a.example", "b.example", "a.example", "b.example"]);
+    });
+}
+
+#[test]
+fn when_the_gateway_itself_has_run_out_of_something_nobody_else_is_asked_and_nobody_rests() {
+    run(async {
+        let sim = Sim::new(|asked| {
+            if asked.at == 0 {
+                let fault = Fault::Exhausted("no file descriptor".into());
+                Play::Fail { after: 0, fault }
+            } else {
+                answer(200, DONE)
+            }
+        });
+        let gateway = sim.gateway(ROUTES);
+        let refused = sim.chat(&gateway, "x", CHAT).await;
+        assert_eq!((refused.record.status, refused.record.error), (503, Some("overloaded")));
+        assert_eq!(refused.response.headers()["retry-after"], "1");
+        assert!(!refused.response.headers().contains_key("x-should-retry"));
+        assert_eq!(sim.asked().len(), 1);
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        assert_eq!(sim.chat(&gateway, "x", CHAT).await.record.status, 200);
+        let [first, second] = &sim.asked()[..] else {
+            panic!("one more was asked")
+        };
+        assert_eq!((&first.host, &first.key), (&second.host, &second.key));
     });
 }
