@@ -87,8 +87,13 @@ mod readme;
 mod refusals;
 #[path = "behaviour/rests.rs"]
 mod rests;
+#[path = "behaviour/reuse.rs"]
+mod reuse;
 #[path = "behaviour/routes.rs"]
 mod routes;
+#[cfg(target_os = "linux")]
+#[path = "behaviour/shortage.rs"]
+mod shortage;
 #[path = "behaviour/silent_readers.rs"]
 mod silent_readers;
 #[path = "behaviour/slow_readers.rs"]
@@ -379,6 +384,9 @@ behaviours! {
         a_failed_probe_doubles_an_upstreams_rest,
         a_timeout_lets_nobody_rest,
         an_accounts_limit_falls_back_and_lets_all_its_keys_rest,
+    }
+    reuse {
+        a_key_does_not_meet_the_connection_that_another_ones_failure_closed,
     }
     routes {
         two_tokens_reach_two_upstreams,

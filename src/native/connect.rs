@@ -1,25 +1,28 @@
-//! Connections to upstreams: directly or through the proxy that the environment names, with TLS where the address wants it.
+//! The way to upstreams: directly or through the proxy that the environment names, with TLS where the address wants it.
 
 use std::error::Error as StdError;
-use std::io::{self, IoSlice};
-use std::pin::Pin;
+use std::io;
+use std::net::IpAddr;
 use std::sync::Arc;
-use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use http::uri::Scheme;
 use http::{HeaderValue, Uri};
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::client::legacy::connect::proxy::{SocksV5, Tunnel};
-use hyper_util::client::proxy::matcher::Matcher;
+use hyper_util::client::proxy::matcher::{Intercept, Matcher};
 use rustls::{ClientConfig, RootCertStore};
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, ServerName};
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 use tokio_rustls::TlsConnector;
-use tokio_rustls::client::TlsStream;
 use tower_service::Service;
+
+use super::io::Io;
+use crate::config::Variables;
+
+/// What Linux, macOS and the BSDs call ENOMEM, ENFILE and EMFILE.
+const SHORTAGES: [i32; 3] = [12, 23, 24];
 
 type BoxError = Box<dyn StdError + Send + Sync>;
 
@@ -72,26 +75,39 @@ impl Connector {
         if uri.scheme() != Some(&Scheme::HTTP) {
             return None;
         }
-        self.matcher.intercept(uri)?.basic_auth().cloned()
+        self.proxy(uri)?.basic_auth().cloned()
+    }
+
+    /// What the log calls the proxy on the way to an address.
+    pub(super) fn proxy_name(&self, uri: &Uri) -> Option<String> {
+        let proxy = self.proxy(uri)?;
+        let (host, port) = (proxy.uri().host()?, proxy.uri().port_u16());
+        Some(port.map_or_else(|| host.to_owned(), |port| format!("{host}:{port}")))
+    }
+
+    /// The proxy on the way to an address. There is none to this machine itself.
+    fn proxy(&self, uri: &Uri) -> Option<Intercept> {
+        let proxy = self.matcher.intercept(uri)?;
+        (!is_loopback(uri.host()?)).then_some(proxy)
     }
 
     /// Opens a connection. `only_http1`: HTTP/2 is not offered.
     pub(super) async fn connect(&self, uri: &Uri, only_http1: bool) -> Result<Io, BoxError> {
         let (tcp, proxied) = self.reach(uri).await?;
         if uri.scheme() != Some(&Scheme::HTTPS) {
-            return Ok(Io::Plain { tcp, proxied });
+            return Ok(Io::plain(tcp, proxied));
         }
         let host = uri.host().unwrap_or_default().trim_matches(['[', ']']);
         let name = ServerName::try_from(host)?.to_owned();
         let config = if only_http1 { &self.http1 } else { &self.any };
         let tls = TlsConnector::from(Arc::clone(config)).connect(name, tcp).await?;
-        Ok(Io::Tls(Box::new(tls)))
+        Ok(Io::tls(tls))
     }
 
     /// A connection to the host, or to a proxy that wants to be told the whole address.
     async fn reach(&self, uri: &Uri) -> Result<(TcpStream, bool), BoxError> {
         let mut http = self.http.clone();
-        let Some(proxy) = self.matcher.intercept(uri) else {
+        let Some(proxy) = self.proxy(uri) else {
             return Ok((http.call(uri.clone()).await?.into_inner(), false));
         };
         let address = proxy.uri().clone();
@@ -115,81 +131,109 @@ impl Connector {
     }
 }
 
-/// A connection to an upstream.
-pub(super) enum Io {
-    Plain {
-        tcp: TcpStream,
-        /// It leads to a proxy that reads requests.
-        proxied: bool,
-    },
-    Tls(Box<TlsStream<TcpStream>>),
+/// The proxies of the environment, as curl reads them. Where `NO_PROXY` has a `*`, there are none, for addresses that are
+/// numbers either.
+pub(super) fn proxies(variables: &Variables) -> Matcher {
+    let either = |names: [&str; 2]| {
+        names
+            .into_iter()
+            .find_map(|name| variables.get(name))
+            .unwrap_or_default()
+    };
+    let excepted = either(["NO_PROXY", "no_proxy"]);
+    let excepted: Vec<&str> = excepted
+        .split(|char: char| char == ',' || char.is_whitespace())
+        // Other programs take the star, which means as much as the dot.
+        .map(|host| host.strip_prefix("*.").unwrap_or(host))
+        .collect();
+    if excepted.contains(&"*") {
+        return Matcher::builder().build();
+    }
+    Matcher::builder()
+        .all(either(["ALL_PROXY", "all_proxy"]))
+        .http(either(["HTTP_PROXY", "http_proxy"]))
+        .https(either(["HTTPS_PROXY", "https_proxy"]))
+        .no(excepted.join(","))
+        .build()
 }
 
-impl Io {
-    pub(super) const fn is_proxied(&self) -> bool {
-        matches!(self, Self::Plain { proxied: true, .. })
-    }
-
-    pub(super) fn speaks_http2(&self) -> bool {
-        match self {
-            Self::Plain { .. } => false,
-            Self::Tls(tls) => tls.get_ref().1.alpn_protocol() == Some(b"h2"),
-        }
-    }
-
-    /// Whether nothing came over a connection on which nothing was asked: it is neither closed nor confused.
-    pub(super) fn is_silent(&mut self) -> bool {
-        let mut byte = [0];
-        let mut context = Context::from_waker(Waker::noop());
-        Pin::new(self)
-            .poll_read(&mut context, &mut ReadBuf::new(&mut byte))
-            .is_pending()
-    }
+/// Whether a host of an address is this machine, whatever a proxy would take it for.
+fn is_loopback(host: &str) -> bool {
+    let host = host.trim_matches(['[', ']']).trim_end_matches('.').to_ascii_lowercase();
+    let is_loopback = |ip: IpAddr| ip.to_canonical().is_loopback();
+    host == "localhost" || host.ends_with(".localhost") || host.parse().is_ok_and(is_loopback)
 }
 
-impl AsyncRead for Io {
-    fn poll_read(self: Pin<&mut Self>, context: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        match self.get_mut() {
-            Self::Plain { tcp, .. } => Pin::new(tcp).poll_read(context, buffer),
-            Self::Tls(tls) => Pin::new(tls).poll_read(context, buffer),
-        }
-    }
+/// Whether a connection failed because this process, or its machine, has no file descriptor or no memory left.
+pub(super) fn has_run_out(error: &(dyn StdError + 'static)) -> bool {
+    let sources = std::iter::successors(Some(error), |error| StdError::source(*error));
+    let is_shortage = |error: &io::Error| SHORTAGES.contains(&error.raw_os_error().unwrap_or_default());
+    // To look up a name takes a descriptor too, and whoever looks it up says that there is no such name.
+    let no_socket = || TcpSocket::new_v4().is_err_and(|error| is_shortage(&error));
+    sources
+        .filter_map(|error| error.downcast_ref::<io::Error>())
+        .any(is_shortage)
+        || no_socket()
 }
 
-impl AsyncWrite for Io {
-    fn poll_write(self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        match self.get_mut() {
-            Self::Plain { tcp, .. } => Pin::new(tcp).poll_write(context, bytes),
-            Self::Tls(tls) => Pin::new(tls).poll_write(context, bytes),
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_star_excepts_every_host() {
+        let proxy = ("ALL_PROXY", "http://proxy.example:3128");
+        let goes = |excepted: &[(&str, &str)], host: &str| {
+            let uri = format!("http://{host}/v1").parse().unwrap();
+            let variables = [&[proxy], excepted].concat().into_iter();
+            let variables = variables
+                .map(|(name, value)| (name.to_owned(), value.to_owned()))
+                .collect();
+            proxies(&variables).intercept(&uri).is_some()
+        };
+        for list in ["*", " * ", "a.example, *", "*,a.example", "a.example *"] {
+            for host in ["b.example", "192.0.2.1", "[2001:db8::1]"] {
+                assert!(!goes(&[("NO_PROXY", list)], host), "{list}: {host}");
+                assert!(!goes(&[("NO_PROXY", ""), ("no_proxy", list)], host), "{list}: {host}");
+            }
+        }
+        for (list, host, through) in [
+            ("b.example", "a.b.example", false),
+            (".b.example", "a.b.example", false),
+            ("*.b.example", "a.b.example", false),
+            ("b.example", "ab.example", true),
+            ("192.0.2.0/24", "192.0.2.1", false),
+            ("192.0.2.0/24", "198.51.100.1", true),
+            ("a.example b.example", "b.example", false),
+            ("", "b.example", true),
+        ] {
+            assert_eq!(goes(&[("NO_PROXY", list)], host), through, "{list}: {host}");
         }
     }
 
-    fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match self.get_mut() {
-            Self::Plain { tcp, .. } => Pin::new(tcp).poll_flush(context),
-            Self::Tls(tls) => Pin::new(tls).poll_flush(context),
+    #[test]
+    fn this_machine_is_known_by_its_names() {
+        for host in [
+            "localhost",
+            "LOCALHOST",
+            "localhost.",
+            "api.localhost",
+            "127.0.0.1",
+            "127.8.8.8",
+            "[::1]",
+            "[::ffff:127.0.0.1]",
+        ] {
+            assert!(is_loopback(host), "{host}");
         }
-    }
-
-    fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match self.get_mut() {
-            Self::Plain { tcp, .. } => Pin::new(tcp).poll_shutdown(context),
-            Self::Tls(tls) => Pin::new(tls).poll_shutdown(context),
+        for host in [
+            "localhost.example",
+            "127.example",
+            "10.0.0.1",
+            "notlocalhost",
+            "[::2]",
+            "0.0.0.0",
+        ] {
+            assert!(!is_loopback(host), "{host}");
         }
-    }
-
-    fn poll_write_vectored(
-        self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        slices: &[IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        match self.get_mut() {
-            Self::Plain { tcp, .. } => Pin::new(tcp).poll_write_vectored(context, slices),
-            Self::Tls(tls) => Pin::new(tls).poll_write_vectored(context, slices),
-        }
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        true
     }
 }

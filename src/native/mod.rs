@@ -10,6 +10,7 @@ mod files;
 mod frames;
 mod h1;
 mod http2;
+mod io;
 mod log;
 mod machine;
 mod memory;
@@ -23,7 +24,6 @@ mod socket;
 mod stream;
 
 use std::future::poll_fn;
-use std::io;
 use std::pin::Pin;
 use std::sync::LazyLock;
 use std::task::Poll;
@@ -100,7 +100,7 @@ impl Platform for Native {
     async fn read(&self, stream: &mut Stream) -> Result<Option<Bytes>, Fault> {
         poll_fn(|context| stream.poll_data(context))
             .await
-            .map_err(|error| broken(&error))
+            .map_err(|error| client::broken(&error))
     }
 
     async fn collect(&self, stream: &mut Stream, limit: usize, idle: Duration) -> Result<Collected, Fault> {
@@ -150,16 +150,12 @@ impl Platform for Native {
     }
 }
 
-fn broken(error: &io::Error) -> Fault {
-    Fault::Reset(client::cause(error))
-}
-
 /// Appends what comes of a body to `out`; zero at its end. Waits for `idle`, and no longer.
 async fn fill(stream: &mut Stream, out: &mut BytesMut, idle: Duration) -> Result<usize, Fault> {
     let mut waiting: Option<(Alarm, Instant)> = None;
     poll_fn(|context| {
         if let Poll::Ready(read) = stream.poll_fill(out, context) {
-            return Poll::Ready(read.map_err(|error| broken(&error)));
+            return Poll::Ready(read.map_err(|error| client::broken(&error)));
         }
         let (alarm, limit) = waiting.get_or_insert_with(|| {
             let now = Instant::now();

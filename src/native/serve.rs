@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use futures_util::FutureExt;
 use http::{HeaderMap, Method, Request, Response};
-use hyper_util::client::proxy::matcher::Matcher;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
@@ -15,6 +14,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use super::Native;
 use super::cli::{no_address, runtime, variables};
 use super::client::Client;
+use super::connect::proxies;
 use super::console::{self, Level, tell};
 use super::files::{self, Unaccepted};
 use super::h1;
@@ -32,7 +32,8 @@ const CUT_OFF: Duration = Duration::from_millis(500);
 
 /// The way to the upstreams, as the environment has it.
 pub(super) fn client() -> Result<Client, String> {
-    Client::new(variables().get("SSL_CERT_FILE"), Matcher::from_env())
+    let variables = variables();
+    Client::new(variables.get("SSL_CERT_FILE"), proxies(&variables))
 }
 
 /// Serves until the process is told to stop. `reloads`: whether the configuration may be read again meanwhile.

@@ -12,7 +12,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, split};
 use tokio::time::{Instant, sleep_until, timeout};
 
 use super::client_io::ClientIo;
-use super::connect::Io;
+use super::io::Io;
 use super::log::Entry;
 
 /// What is on its way in one direction: back-pressure does the rest.

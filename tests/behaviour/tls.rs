@@ -52,7 +52,7 @@ pub(crate) struct Seen {
 
 impl Secure {
     pub(crate) fn start(protocol: &'static str) -> Self {
-        let own = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+        let own = rcgen::generate_simple_self_signed(["localhost".to_owned(), "upstream.example".to_owned()]).unwrap();
         let certificate = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(certificate.path(), pem(own.cert.der())).unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -350,8 +350,8 @@ fn assert_breaks_are_noticed(reason: Reason) {
         .open(request("GET", "/v1/files/file-1/content", TOKEN, "", ""))
         .arriving();
     assert!(body.read_to_end(&mut Vec::new()).is_err(), "half a file looks whole");
-    // One for streams, of which little is read ahead, and one for the rest.
-    assert_eq!(upstream.seen.connections.load(Ordering::SeqCst), 2);
+    // One for streams, of which little is read ahead, and one for the rest; and another one behind each of the four failures.
+    assert_eq!(upstream.seen.connections.load(Ordering::SeqCst), 6);
 }
 
 #[test]

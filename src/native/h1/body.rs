@@ -4,6 +4,8 @@ use std::io;
 
 use bytes::{Buf, BytesMut};
 
+use super::malformed;
+
 /// The most that chunk extensions and trailers, which are read past, may take in one body.
 const ASIDE: usize = 16 * 1024;
 
@@ -178,10 +180,7 @@ impl Decoder {
             }
             (State::LastEnd, b'\n') => State::Done,
             _ => {
-                return Err(io::Error::new(
-                    io::ErrorKind::InvalidData,
-                    "a body's chunks are malformed",
-                ));
+                return Err(malformed("a body's chunks are malformed"));
             }
         })
     }
@@ -189,10 +188,7 @@ impl Decoder {
     fn set_aside(&mut self) -> io::Result<()> {
         self.aside += 1;
         if self.aside > ASIDE {
-            return Err(io::Error::new(
-                io::ErrorKind::InvalidData,
-                "a body's chunk extensions or trailers are too long",
-            ));
+            return Err(malformed("a body's chunk extensions or trailers are too long"));
         }
         Ok(())
     }

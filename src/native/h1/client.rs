@@ -4,6 +4,7 @@ use std::future::poll_fn;
 use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use bytes::{Buf, Bytes, BytesMut};
 use http::{Method, Response, StatusCode, header, request};
@@ -11,9 +12,9 @@ use tokio::io::AsyncWrite;
 
 use super::body::{Decoder, Framing, LAST_CHUNK, begin_chunk};
 use super::head::{AnswerHead, Search, Unreadable, answer};
-use super::{poll_scratch, write};
-use crate::native::connect::Io;
+use super::{malformed, poll_scratch, write};
 use crate::native::frames::Sending;
+use crate::native::io::Io;
 use crate::native::pool::Home;
 use crate::native::sent::Sent;
 use crate::native::stream::Stream;
@@ -23,6 +24,13 @@ const TOGETHER: usize = 16 * 1024;
 
 /// Room for the head of a request.
 const HEAD: usize = 1024;
+
+/// Why there is no answer.
+pub(in crate::native) struct Broken {
+    pub(in crate::native) error: io::Error,
+    /// Not a byte of one has come.
+    pub(in crate::native) unanswered: bool,
+}
 
 /// A request that is sent, and its answer that is waited for.
 pub(in crate::native) struct Exchange {
@@ -50,22 +58,31 @@ impl Exchange {
         io: Io,
         head: &request::Parts,
         body: Sent,
-        home: Home,
-    ) -> io::Result<Response<Stream>> {
+        home: &Home,
+    ) -> Result<Response<Stream>, Broken> {
         let mut exchange = Box::new(Self::new(io, head, body));
         let mut search = Search::new();
         let upgrades = head.headers.contains_key(header::UPGRADE);
+        let mut unanswered = true;
         let answered = loop {
-            let answered = poll_fn(|context| exchange.poll_head(&mut search, context)).await?;
+            let answered = poll_fn(|context| exchange.poll_head(&mut search, context)).await;
+            let answered = answered.map_err(|error| Broken {
+                error,
+                unanswered: unanswered && exchange.buffer.is_empty(),
+            })?;
             // Others come before the answer (RFC 9110 section 15.2).
             if !answered.parts.status.is_informational() || answered.parts.status == StatusCode::SWITCHING_PROTOCOLS {
                 break answered;
             }
+            unanswered = false;
         };
         let status = answered.parts.status;
         let switched = status == StatusCode::SWITCHING_PROTOCOLS;
         if switched && !upgrades {
-            return Err(malformed("an answer to a question that was not asked"));
+            return Err(Broken {
+                error: malformed("an answer to a question that was not asked"),
+                unanswered: false,
+            });
         }
         let empty = head.method == Method::HEAD || matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
         let framing = if empty {
@@ -78,7 +95,7 @@ impl Exchange {
         let mut body = Answer {
             decoder: Decoder::new(framing),
             exchange: Some(exchange),
-            home: answered.keep.then_some(home),
+            home: answered.keep.then(|| (home.clone(), answered.patience)),
         };
         body.leave_if_done();
         Ok(Response::from_parts(answered.parts, Stream::Answer(body)))
@@ -219,17 +236,13 @@ impl Exchange {
     }
 }
 
-fn malformed(why: &'static str) -> io::Error {
-    io::Error::new(io::ErrorKind::InvalidData, why)
-}
-
 /// The body of an answer. Dropping it before its end ends the request upstream.
 pub(in crate::native) struct Answer {
     /// Until the body's end.
     exchange: Option<Box<Exchange>>,
     decoder: Decoder,
-    /// Where the connection goes then, if it can be used again.
-    home: Option<Home>,
+    /// Where the connection goes then, if it can be used again, and how long the upstream keeps it.
+    home: Option<(Home, Option<Duration>)>,
 }
 
 impl Answer {
@@ -276,12 +289,12 @@ impl Answer {
         if !self.decoder.is_done() {
             return;
         }
-        if let (Some(exchange), Some(home)) = (self.exchange.take(), self.home.take())
+        if let (Some(exchange), Some((home, patience))) = (self.exchange.take(), self.home.take())
             && exchange.is_sent()
             && exchange.buffer.is_empty()
             && !exchange.deaf
         {
-            home.welcome(exchange.io);
+            home.welcome(exchange.io, patience);
         }
     }
 

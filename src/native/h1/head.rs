@@ -2,6 +2,7 @@
 //! (RFC 9112 section 11.2).
 
 use std::mem::MaybeUninit;
+use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use http::header::{self, HeaderMap, HeaderValue};
@@ -46,6 +47,8 @@ pub(super) struct AnswerHead {
     /// Of a body, if the answer has one, which depends on the request as well.
     pub(super) framing: Framing,
     pub(super) keep: bool,
+    /// How long the upstream keeps the connection while it is idle, where it says so.
+    pub(super) patience: Option<Duration>,
 }
 
 /// Where the head at the beginning of a buffer ends.
@@ -197,22 +200,42 @@ pub(super) fn answer(search: &mut Search, buffer: &mut BytesMut) -> Result<Optio
     let (mut parts, ()) = Response::new(()).into_parts();
     parts.status = StatusCode::from_u16(code).map_err(|_| Unreadable::Malformed)?;
     let mut read = Fields::read(&head, parsed.headers)?;
+    // A coding that is not undone would pass for content, and HTTP/1.0 has none (RFC 9112 section 6.1). Of a length that is
+    // said twice, whoever reads on may believe either.
+    if read.coding == Some(Coding::Other) || read.coding.is_some() && version == 0 || read.repeats_length {
+        return Err(Unreadable::Malformed);
+    }
     let framing = match (read.coding, read.length) {
-        (Some(Coding::Chunked), _) => Framing::Chunked,
-        (Some(Coding::Other), _) | (None, None) => Framing::Close,
+        (Some(_), _) => Framing::Chunked,
+        (None, None) => Framing::Close,
         (None, Some(length)) => Framing::Length(length),
     };
     let two_lengths = read.coding.is_some() && read.length.is_some();
     if two_lengths {
         read.headers.remove(header::CONTENT_LENGTH);
     }
+    let patience = read.headers.get("keep-alive").and_then(patience);
     parts.headers = read.headers;
     let asks = if version == 0 { read.keeps } else { !read.closes };
     Ok(Some(AnswerHead {
         parts,
         framing,
         keep: asks && !two_lengths && framing != Framing::Close,
+        patience,
     }))
+}
+
+/// The `timeout` of a Keep-Alive field, which is in seconds (RFC 2068 section 19.7.1.1).
+fn patience(field: &HeaderValue) -> Option<Duration> {
+    let mut parameters = field.to_str().ok()?.split([',', ';']);
+    let seconds = parameters.find_map(|parameter| {
+        let (name, value) = parameter.split_once('=')?;
+        let value = value.trim().trim_matches('"');
+        name.trim()
+            .eq_ignore_ascii_case("timeout")
+            .then(|| value.parse().ok())?
+    })?;
+    Some(Duration::from_secs(seconds))
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -226,6 +249,8 @@ enum Coding {
 struct Fields {
     headers: HeaderMap,
     length: Option<u64>,
+    /// The length stands more than once, always the same.
+    repeats_length: bool,
     coding: Option<Coding>,
     closes: bool,
     keeps: bool,
@@ -248,6 +273,7 @@ impl Fields {
                 if read.length.is_some_and(|before| before != length) {
                     return Err(Unreadable::Malformed);
                 }
+                read.repeats_length |= read.length.is_some() || field.value.contains(&b',');
                 if read.length.replace(length).is_some() {
                     continue;
                 }

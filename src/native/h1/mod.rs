@@ -12,6 +12,7 @@ mod server;
 mod write;
 
 use std::cell::RefCell;
+use std::fmt;
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -29,6 +30,22 @@ const MAX_HEADERS: usize = 512;
 
 /// The most that one read brings, and so the most that waits for a slow reader.
 const READ: usize = 32 * 1024;
+
+/// Bytes that are not HTTP, or that two readers could read in two ways. Found within an [`io::Error`].
+#[derive(Debug)]
+pub(super) struct Malformed(&'static str);
+
+impl fmt::Display for Malformed {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.0)
+    }
+}
+
+impl std::error::Error for Malformed {}
+
+fn malformed(why: &'static str) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, Malformed(why))
+}
 
 thread_local! {
     /// What every connection of a thread reads into. Only what has come is kept, so that waiting costs no memory.

@@ -41,6 +41,28 @@ fn begin(to: &mut Connection, stream: bool) {
 const HTML: &str = "content-type: text/html\r\n";
 const TEXT: &str = "content-type: text/plain\r\n";
 
+/// A good answer in chunks, whose head says it in this way.
+fn coded(to: &mut Connection, stream: bool, coding: &str) {
+    let (kind, body) = if stream {
+        (SSE, [CONTENT, STOP, DONE].concat())
+    } else {
+        (JSON, WHOLE.to_owned())
+    };
+    to.head("200 OK", &[kind, coding].concat());
+    to.send(format!("{:x}\r\n{body}\r\n0\r\n\r\n", body.len()).as_bytes());
+}
+
+/// A good answer whose length is said in this way. As a stream it is a longer one.
+fn measured(to: &mut Connection, stream: bool, lengths: &str) {
+    to.head("200 OK", &[if stream { SSE } else { JSON }, lengths].concat());
+    let body = if stream {
+        [CONTENT, STOP, DONE].concat()
+    } else {
+        WHOLE.to_owned()
+    };
+    to.send(body.as_bytes());
+}
+
 const ERROR: &str = r#"{"error":{"message":"m","type":"t","param":null,"code":null}}"#;
 
 /// All of them.
@@ -299,6 +321,40 @@ const FAILURES: &[Fault] = &[
     Fault {
         name: "garbage",
         plays: |to, _| to.send(b"\x16\x03\x01 garbage \x00\r\n\r\n"),
+    },
+    Fault {
+        name: "chunked twice",
+        plays: |to, stream| {
+            coded(
+                to,
+                stream,
+                "transfer-encoding: chunked\r\ntransfer-encoding: chunked\r\n",
+            )
+        },
+    },
+    Fault {
+        name: "chunked, chunked",
+        plays: |to, stream| coded(to, stream, "transfer-encoding: chunked, chunked\r\n"),
+    },
+    Fault {
+        name: "chunked, gzip",
+        plays: |to, stream| coded(to, stream, "transfer-encoding: chunked, gzip\r\n"),
+    },
+    Fault {
+        name: "an unknown transfer coding",
+        plays: |to, stream| coded(to, stream, "transfer-encoding: xyz\r\n"),
+    },
+    Fault {
+        name: "a length listed twice",
+        plays: |to, stream| measured(to, stream, "content-length: 76, 76\r\n"),
+    },
+    Fault {
+        name: "a length said twice",
+        plays: |to, stream| measured(to, stream, "content-length: 76\r\ncontent-length: 76\r\n"),
+    },
+    Fault {
+        name: "two lengths",
+        plays: |to, stream| measured(to, stream, "content-length: 76\r\ncontent-length: 20\r\n"),
     },
     Fault {
         name: "302",

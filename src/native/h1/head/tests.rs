@@ -171,13 +171,61 @@ fn an_answer_says_where_it_ends() {
         Ok((Framing::Length(7), false, 2))
     );
     assert_eq!(read(""), Ok((Framing::Close, false, 0)));
-    assert_eq!(read("transfer-encoding: gzip\r\n"), Ok((Framing::Close, false, 1)));
     // Only one of them may be believed, and never again on this connection (RFC 9112 section 6.3).
     assert_eq!(
         read("content-length: 7\r\ntransfer-encoding: chunked\r\n"),
         Ok((Framing::Chunked, false, 1))
     );
-    assert_eq!(read("content-length: x\r\n"), Err(Unreadable::Malformed));
+    for malformed in [
+        "content-length: x\r\n",
+        "content-length: 7, 7\r\n",
+        "content-length: 7, 8\r\n",
+        "content-length: 7\r\ncontent-length: 7\r\n",
+        "content-length: 7\r\ncontent-length: 8\r\n",
+        "content-length: 7\r\ntransfer-encoding: gzip\r\n",
+        "transfer-encoding: gzip\r\n",
+        "transfer-encoding: identity\r\n",
+        "transfer-encoding:\r\n",
+        "transfer-encoding: chunked, chunked\r\n",
+        "transfer-encoding: chunked\r\ntransfer-encoding: chunked\r\n",
+        "transfer-encoding: gzip, chunked\r\n",
+        "transfer-encoding: chunked, gzip\r\n",
+        "transfer-encoding: chunked;q=1\r\n",
+    ] {
+        assert_eq!(
+            read(malformed),
+            Err(Unreadable::Malformed),
+            "{}",
+            malformed.escape_debug()
+        );
+    }
+    let old = BytesMut::from("HTTP/1.0 200 OK\r\ntransfer-encoding: chunked\r\n\r\n");
+    assert_eq!(
+        answer(&mut Search::new(), &mut { old }).unwrap_err(),
+        Unreadable::Malformed
+    );
+}
+
+#[test]
+fn an_upstream_may_say_how_long_it_keeps_a_connection() {
+    let read = |fields: &str| {
+        let text = format!("HTTP/1.1 200 OK\r\ncontent-length: 0\r\n{fields}\r\n");
+        let head = answer(&mut Search::new(), &mut BytesMut::from(&*text))
+            .unwrap()
+            .unwrap();
+        head.patience.map(|patience| patience.as_secs())
+    };
+    assert_eq!(read("keep-alive: timeout=5, max=100\r\n"), Some(5));
+    assert_eq!(read("Keep-Alive: max=100, Timeout = \"7\"\r\n"), Some(7));
+    assert_eq!(read("keep-alive: timeout=0\r\n"), Some(0));
+    for nothing in [
+        "",
+        "keep-alive: 300\r\n",
+        "keep-alive: timeout=\r\n",
+        "keep-alive: timeout=-1\r\n",
+    ] {
+        assert_eq!(read(nothing), None, "{nothing}");
+    }
 }
 
 proptest! {
