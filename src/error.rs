@@ -55,6 +55,8 @@ pub enum Kind {
     Overloaded,
     /// No answer within the route's timeout.
     UpstreamTimeout,
+    /// The request came back to the gateway that sent it.
+    LoopDetected,
 }
 
 /// What a kind means on the wire (OpenAI API reference, error codes).
@@ -104,6 +106,7 @@ impl Kind {
             Self::NoKeyAvailable => (StatusCode::SERVICE_UNAVAILABLE, UPSTREAM, "no_key_available"),
             Self::Overloaded => (StatusCode::SERVICE_UNAVAILABLE, UPSTREAM, "overloaded"),
             Self::UpstreamTimeout => (StatusCode::GATEWAY_TIMEOUT, UPSTREAM, "upstream_timeout"),
+            Self::LoopDetected => (StatusCode::LOOP_DETECTED, INVALID, "loop_detected"),
         };
         Facts { status, class, code }
     }

@@ -61,6 +61,8 @@ mod log;
 mod long_answers;
 #[path = "behaviour/long_events.rs"]
 mod long_events;
+#[path = "behaviour/loops.rs"]
+mod loops;
 #[path = "behaviour/memory.rs"]
 mod memory;
 #[path = "behaviour/models.rs"]
@@ -285,6 +287,13 @@ behaviours! {
     lines {
         a_path_that_leads_nowhere_is_in_the_log,
         the_clients_address_is_in_the_log_where_that_is_wanted,
+    }
+    loops {
+        a_gateway_that_is_its_own_upstream_is_asked_once_more_and_no_further,
+        two_gateways_that_are_each_others_fallback_find_out,
+        replicas_with_one_table_are_one_gateway,
+        gateways_in_a_row_are_no_loop,
+        a_row_has_an_end_and_what_is_no_mark_goes_nowhere,
     }
     models {
         the_lists_of_all_upstreams_are_one,

@@ -1,5 +1,7 @@
 //! Where a route's requests go, and the headers that they always carry.
 
+use std::net::IpAddr;
+
 use http::{HeaderMap, HeaderName, HeaderValue, Uri};
 
 use super::character::{keyboard, named};
@@ -178,13 +180,21 @@ fn endpoint(base: &str) -> Option<(String, String)> {
 
 fn is_local(host: &str) -> bool {
     let host = host.trim_start_matches('[').trim_end_matches(']');
-    if let Ok(address) = host.parse::<std::net::IpAddr>() {
+    if let Ok(address) = host.parse::<IpAddr>() {
         return match address {
-            std::net::IpAddr::V4(address) => address.is_loopback() || address.is_private() || address.is_link_local(),
-            std::net::IpAddr::V6(address) => address.is_loopback() || address.is_unique_local(),
+            IpAddr::V4(address) => address.is_loopback() || address.is_private() || address.is_link_local(),
+            IpAddr::V6(address) => address.is_loopback() || address.is_unique_local(),
         };
     }
     !host.contains('.') || host.ends_with(".local") || host.ends_with(".internal") || host.ends_with(".localhost")
+}
+
+/// Whether a host of an address is the machine that asks for it.
+#[must_use]
+pub fn is_loopback(host: &str) -> bool {
+    let host = host.trim_matches(['[', ']']).trim_end_matches('.').to_ascii_lowercase();
+    let is_loopback = |ip: IpAddr| ip.to_canonical().is_loopback();
+    host == "localhost" || host.ends_with(".localhost") || host.parse().is_ok_and(is_loopback)
 }
 
 /// The headers that go on every upstream request.
@@ -222,4 +232,35 @@ pub(super) fn extra_headers(fields: &mut Fields<'_, '_>) -> HeaderMap {
         }
     }
     headers
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn this_machine_is_known_by_its_names() {
+        for host in [
+            "localhost",
+            "LOCALHOST",
+            "localhost.",
+            "api.localhost",
+            "127.0.0.1",
+            "127.8.8.8",
+            "[::1]",
+            "[::ffff:127.0.0.1]",
+        ] {
+            assert!(is_loopback(host), "{host}");
+        }
+        for host in [
+            "localhost.example",
+            "127.example",
+            "10.0.0.1",
+            "notlocalhost",
+            "[::2]",
+            "0.0.0.0",
+        ] {
+            assert!(!is_loopback(host), "{host}");
+        }
+    }
 }

@@ -7,6 +7,8 @@ mod address;
 mod character;
 mod check;
 mod fields;
+mod identity;
+mod loops;
 mod parse;
 mod pasted;
 mod problem;
@@ -21,9 +23,11 @@ mod variables;
 use std::collections::HashMap;
 use std::time::Duration;
 
-use http::{HeaderMap, Uri};
+use http::{HeaderMap, HeaderValue, Uri};
 
+pub use self::address::is_loopback;
 pub use self::check::table;
+pub use self::loops::loops;
 pub use self::parse::{DEFAULT_TIMEOUT, ROUTE_FIELDS};
 pub use self::problem::{Problem, Problems};
 pub use self::secret::{Secret, TokenDigest};
@@ -48,6 +52,8 @@ pub struct Config {
     /// What its operator should know although nothing is wrong, one sentence each: where the routes come from, and what is
     /// set and not used. Holds no secret.
     pub notes: Vec<String>,
+    /// What marks a request as one that this gateway, or another replica of it, has sent.
+    pub hop: HeaderValue,
 }
 
 /// A client's token and what it is bound to.
@@ -182,6 +188,7 @@ impl Config {
             body_limit: 0,
             log_client: false,
             notes: Vec::new(),
+            hop: identity::of(&[]),
         }
     }
 
@@ -200,6 +207,12 @@ impl Config {
         let digest = TokenDigest::of(token);
         let index = *self.tokens.get(&digest)?;
         self.routes.get(index)?.token.matches(&digest).then_some(index)
+    }
+
+    /// Whether a text has the form of [`Config::hop`].
+    #[must_use]
+    pub fn is_hop(text: &str) -> bool {
+        identity::is_mark(text)
     }
 
     /// Everything that must never be shown.

@@ -1,7 +1,7 @@
 //! Where a configuration comes from: the first source that is set and not empty.
 
 use super::variables::{KV, ROUTES, ROUTES_FILE, Reading, Variables, misspelt, part, single_token};
-use super::{Config, Cors, Problems, Route, parse, single_token};
+use super::{Config, Cors, Problems, Route, identity, parse, single_token};
 
 /// A table of routes in JSON.
 #[derive(Clone, PartialEq, Eq)]
@@ -141,6 +141,7 @@ fn finish(routes: Vec<Route>, mut reading: Reading<'_>) -> Result<Config, Proble
     let tokens = routes.iter().enumerate();
     Ok(Config {
         tokens: tokens.map(|(index, route)| (route.token, index)).collect(),
+        hop: identity::of(&routes),
         routes,
         cors,
         body_limit,

@@ -13,7 +13,7 @@ use super::call::{Call, Keys};
 use super::endpoint::Endpoint;
 use super::failure::{self, Failure};
 use super::outcome::Outcome;
-use super::{Body, Gateway, Raw, Record, Relay, Watch, echo, headers};
+use super::{Body, Gateway, Raw, Record, Relay, Watch, echo, headers, hop};
 use crate::config::{DEFAULT_TIMEOUT, Rotation, Route, Upstream};
 use crate::dialect::observe::Observer;
 use crate::dialect::patch::whole;
@@ -220,7 +220,8 @@ impl<P: Platform> Gateway<P> {
                 .entry(header::CONTENT_TYPE)
                 .or_insert(HeaderValue::from_static("application/json"));
         }
-        headers::seal(request.headers_mut(), route, key, &call.request_id);
+        let hops = hop::mark(&self.config, call.client);
+        headers::seal(request.headers_mut(), route, key, (&call.request_id, hops));
         let limits = Limits {
             connect: route.connect_timeout,
             idle: route.idle_timeout,

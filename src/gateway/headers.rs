@@ -7,6 +7,7 @@ use memchr::memmem;
 use uuid::{Builder, Uuid};
 
 use super::caller::Caller;
+use super::hop::HOP;
 use crate::config::Route;
 use crate::dialect::providers::KeyHeader;
 use crate::platform::Millis;
@@ -32,7 +33,7 @@ const PASSED: [&str; 7] = [
 ];
 
 /// How many [`seal`] sets, as a rule.
-const SEALED: usize = 4;
+const SEALED: usize = 5;
 
 /// What a WebSocket's handshake consists of, besides its subprotocols (RFC 6455 section 4.1).
 const HANDSHAKE: [&str; 3] = ["sec-websocket-key", "sec-websocket-version", "sec-websocket-extensions"];
@@ -226,12 +227,14 @@ fn chosen(client: &HeaderMap, caller: &Caller<'_>, more: &[&str]) -> HeaderMap {
     headers
 }
 
-/// Adds what the gateway sets on every request of `route`: the key, the request id, the operator's own headers.
-pub(super) fn seal(headers: &mut HeaderMap, route: &Route, key: Option<&str>, request_id: &str) {
+/// Adds what the gateway sets on every request of `route`: the key, the request id, the marks of the gateways that it has
+/// passed, the operator's own headers.
+pub(super) fn seal(headers: &mut HeaderMap, route: &Route, key: Option<&str>, (request_id, hops): (&str, HeaderValue)) {
     headers.entry(header::ACCEPT_ENCODING).or_insert(IDENTITY);
     if let Ok(id) = HeaderValue::try_from(request_id) {
         headers.insert(REQUEST_ID, id);
     }
+    headers.insert(HOP, hops);
     if let Some(key) = key {
         let (name, value) = match route.key_header {
             KeyHeader::Bearer => (header::AUTHORIZATION, HeaderValue::try_from(["Bearer ", key].concat())),

@@ -13,6 +13,7 @@ mod echo;
 mod endpoint;
 mod failure;
 mod headers;
+mod hop;
 mod lists;
 mod models;
 mod outcome;
@@ -214,6 +215,7 @@ impl<P: Platform> Gateway<P> {
         let caller = Caller::of(&self.config, &head.headers)?;
         let route = &self.config.routes[caller.route];
         record.route = Some(route.name.clone());
+        hop::refuse_loop(&self.config, &head.headers)?;
         if caller.is_repeated_in(record.request_id.as_bytes()) {
             record.request_id = headers::new_request_id(record.start, self.platform.random());
         }
@@ -283,6 +285,7 @@ fn refusal<S>(error: &Error) -> Response<Body<S>> {
         | Kind::UpstreamTimeout
         | Kind::UpstreamUnreachable
         | Kind::NoKeyAvailable
+        | Kind::LoopDetected
             if !error.waiting_helps =>
         {
             headers.insert(headers::SHOULD_RETRY, HeaderValue::from_static("false"));

@@ -97,6 +97,8 @@ pub fn of_answer(status: u16, headers: &HeaderMap, body: &[u8], account_limits: 
         400..=499 if region => Meaning::of(Scope::Region, Duration::ZERO),
         400 | 401 | 403 if refusal.is(&["API_KEY_INVALID"]) => Meaning::of(Scope::Key, REFUSED),
         400 | 402 | 403 | 429 if exhausted => Meaning::of(Scope::Quota, EXHAUSTED),
+        // This gateway has asked itself, by way of another one: whoever asks again only goes round once more.
+        508 if refusal.is(&["loop_detected"]) => Meaning::of(Scope::Gateway, Duration::ZERO),
         403 if refusal.flagged => Meaning::of(Scope::Request, Duration::ZERO),
         400 | 422 if refusal.stream_options => Meaning::of(Scope::StreamOptions, Duration::ZERO),
         401..=403 if in_front::refused(headers, body) => Meaning::BROKEN,

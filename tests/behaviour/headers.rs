@@ -25,6 +25,7 @@ pub(crate) fn the_upstream_sees_the_allow_list_and_nothing_else(runtime: Runtime
         "idempotency-key",
         "openai-beta",
         "user-agent",
+        "x-gateway-hop",
         "x-request-id",
         "x-stainless-lang",
     ];
