@@ -113,6 +113,9 @@ pub(super) async fn send(
         .and_then(|status| StatusCode::from_bytes(status.as_bytes()).ok());
     let status = status.ok_or_else(|| Fault::Reset("a status that HTTP does not have".into()))?;
     let headers = headers::read(lines);
+    if headers::is_framed_oddly(&headers) {
+        return Err(Fault::Malformed("the end of the answer is in doubt".into()));
+    }
     let length = headers
         .get(header::CONTENT_LENGTH)
         .and_then(|length| length.to_str().ok()?.parse().ok());

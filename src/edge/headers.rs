@@ -1,6 +1,7 @@
 //! Headers between JavaScript's type and the core's, as the text that `runtime.js` makes of them and takes. The runtime reads and
 //! writes values as UTF-8.
 
+use http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
 use http::{HeaderMap, HeaderName, HeaderValue};
 
 /// The core's headers from lines, a name and a value by turns. A value that HTTP does not allow is left out.
@@ -27,4 +28,15 @@ pub(super) fn write<'a>(headers: impl Iterator<Item = (&'a HeaderName, &'a Heade
         text.push('\n');
     }
     text
+}
+
+/// Whether an answer says in a way where it ends that the runtime may have read otherwise than its sender meant: the runtime
+/// believes the last of several codings, and ignores one that it does not know.
+pub(super) fn is_framed_oddly(headers: &HeaderMap) -> bool {
+    let lengths = headers.get_all(CONTENT_LENGTH).into_iter();
+    let mut codings = headers.get_all(TRANSFER_ENCODING).into_iter();
+    lengths
+        .map(HeaderValue::as_bytes)
+        .any(|length| !length.iter().all(u8::is_ascii_digit))
+        || codings.any(|coding| !coding.as_bytes().eq_ignore_ascii_case(b"chunked"))
 }
