@@ -119,6 +119,8 @@ mod surface;
 mod tls;
 #[path = "behaviour/transfers.rs"]
 mod transfers;
+#[path = "behaviour/trust.rs"]
+mod trust;
 #[path = "behaviour/unwritable.rs"]
 mod unwritable;
 #[path = "behaviour/watched.rs"]

@@ -6,7 +6,7 @@ use http::uri::Scheme;
 use super::address::is_loopback;
 use super::{Config, Route, Server, Upstream};
 
-/// A warning for each route whose upstream is the gateway that listens where `server` says. Its requests would be refused
+/// A note for each route whose upstream is the gateway that listens where `server` says. Its requests would be refused
 /// with 508.
 #[must_use]
 pub fn loops(config: &Config, server: &Server) -> Vec<String> {
@@ -87,12 +87,12 @@ mod tests {
                 {"token":"b","name":"b","base_url":"http://localhost:8000/v1","api_keys":["a"]}]"#,
         )
         .unwrap();
-        let warnings = loops(&config, &Server::load(&Variables::default()).unwrap());
-        assert_eq!(warnings.len(), 1);
+        let notes = loops(&config, &Server::load(&Variables::default()).unwrap());
+        assert_eq!(notes.len(), 1);
         assert!(
-            warnings[0].starts_with("route `b`, a fallback of `a`, leads back"),
+            notes[0].starts_with("route `b`, a fallback of `a`, leads back"),
             "{}",
-            warnings[0]
+            notes[0]
         );
     }
 }

@@ -15,6 +15,7 @@ use hyper_util::client::proxy::matcher::Matcher;
 use super::client::Client;
 use super::console::{self, Level, print, say, tell};
 use super::memory::Memory;
+use super::roots::Roots;
 use super::{routes_file, serve};
 use crate::config::{self, Config, Document, Problems, Server, TokenDigest, Variables};
 use crate::platform::{Limits, Payload};
@@ -86,7 +87,10 @@ pub(super) fn variables() -> Variables {
 
 fn configuration() -> Result<(Config, Server), String> {
     match (routes_now(), Server::load(&variables())) {
-        (Ok(config), Ok(server)) => Ok((config, server)),
+        (Ok(mut config), Ok(server)) => {
+            config.notes.extend(config::loops(&config, &server));
+            Ok((config, server))
+        }
         (Err(mut problems), Err(more)) => {
             problems.merge(more);
             Err(problems.to_string())
@@ -185,7 +189,7 @@ impl Health {
         };
         let shown = url.to_string();
         // A proxy is the way to upstreams, and not to the gateway itself.
-        let client = Client::new(variables().get("SSL_CERT_FILE"), Matcher::builder().build())?;
+        let client = Client::new(Roots::named(&variables())?.certificates, Matcher::builder().build())?;
         let mut request = Request::new(Payload::Full(Default::default()));
         *request.uri_mut() = url;
         let limit = Duration::from_secs(3);

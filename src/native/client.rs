@@ -9,6 +9,7 @@ use http::{Request, Response, StatusCode, Uri, header, request};
 use hyper::client::conn::http2;
 use hyper_util::client::proxy::matcher::Matcher;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use rustls_pki_types::CertificateDer;
 
 use super::boxed;
 use super::connect::{Connector, has_run_out};
@@ -42,10 +43,10 @@ pub(super) struct Client {
 }
 
 impl Client {
-    /// A client that trusts the Mozilla roots, and those in the PEM file `extra_roots` as well.
-    pub(super) fn new(extra_roots: Option<&str>, proxies: Matcher) -> Result<Self, String> {
+    /// A client that trusts the Mozilla roots, and the certificates `listed` as well.
+    pub(super) fn new(listed: Vec<CertificateDer<'static>>, proxies: Matcher) -> Result<Self, String> {
         Ok(Self {
-            connector: Connector::new(extra_roots, proxies)?,
+            connector: Connector::new(listed, proxies)?,
             pool: Arc::default(),
         })
     }

@@ -2,7 +2,6 @@
 
 use std::error::Error as StdError;
 use std::io;
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,15 +10,15 @@ use http::{HeaderValue, Uri};
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::client::legacy::connect::proxy::{SocksV5, Tunnel};
 use hyper_util::client::proxy::matcher::{Intercept, Matcher};
-use rustls::{ClientConfig, RootCertStore};
-use rustls_pki_types::pem::PemObject;
+use rustls::ClientConfig;
 use rustls_pki_types::{CertificateDer, ServerName};
 use tokio::net::{TcpSocket, TcpStream};
 use tokio_rustls::TlsConnector;
 use tower_service::Service;
 
 use super::io::Io;
-use crate::config::Variables;
+use super::verifier::Verifier;
+use crate::config::{Variables, is_loopback};
 
 /// What Linux, macOS and the BSDs call ENOMEM, ENFILE and EMFILE.
 const SHORTAGES: [i32; 3] = [12, 23, 24];
@@ -37,23 +36,15 @@ pub(super) struct Connector {
 }
 
 impl Connector {
-    /// A connector that trusts the Mozilla roots, and those in the PEM file `extra_roots` as well.
-    pub(super) fn new(extra_roots: Option<&str>, proxies: Matcher) -> Result<Self, String> {
-        let mut roots = RootCertStore {
-            roots: webpki_roots::TLS_SERVER_ROOTS.to_vec(),
-        };
-        if let Some(path) = extra_roots {
-            let unusable = |why: String| format!("SSL_CERT_FILE names {path}, which cannot be used: {why}");
-            for certificate in CertificateDer::pem_file_iter(path).map_err(|error| unusable(error.to_string()))? {
-                let certificate = certificate.map_err(|error| unusable(error.to_string()))?;
-                // A store with a certificate or two that rustls does not take is still a store.
-                let _ = roots.add(certificate);
-            }
-        }
-        let mut http1 = ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+    /// A connector that trusts the Mozilla roots, and `listed` as well.
+    pub(super) fn new(listed: Vec<CertificateDer<'static>>, proxies: Matcher) -> Result<Self, String> {
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let verifier = Verifier::new(listed, Arc::clone(&provider))?;
+        let mut http1 = ClientConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()
             .map_err(|error| error.to_string())?
-            .with_root_certificates(roots)
+            .dangerous()
+            .with_custom_certificate_verifier(Arc::new(verifier))
             .with_no_client_auth();
         let mut any = http1.clone();
         any.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
@@ -157,13 +148,6 @@ pub(super) fn proxies(variables: &Variables) -> Matcher {
         .build()
 }
 
-/// Whether a host of an address is this machine, whatever a proxy would take it for.
-fn is_loopback(host: &str) -> bool {
-    let host = host.trim_matches(['[', ']']).trim_end_matches('.').to_ascii_lowercase();
-    let is_loopback = |ip: IpAddr| ip.to_canonical().is_loopback();
-    host == "localhost" || host.ends_with(".localhost") || host.parse().is_ok_and(is_loopback)
-}
-
 /// Whether a connection failed because this process, or its machine, has no file descriptor or no memory left.
 pub(super) fn has_run_out(error: &(dyn StdError + 'static)) -> bool {
     let sources = std::iter::successors(Some(error), |error| StdError::source(*error));
@@ -208,32 +192,6 @@ mod tests {
             ("", "b.example", true),
         ] {
             assert_eq!(goes(&[("NO_PROXY", list)], host), through, "{list}: {host}");
-        }
-    }
-
-    #[test]
-    fn this_machine_is_known_by_its_names() {
-        for host in [
-            "localhost",
-            "LOCALHOST",
-            "localhost.",
-            "api.localhost",
-            "127.0.0.1",
-            "127.8.8.8",
-            "[::1]",
-            "[::ffff:127.0.0.1]",
-        ] {
-            assert!(is_loopback(host), "{host}");
-        }
-        for host in [
-            "localhost.example",
-            "127.example",
-            "10.0.0.1",
-            "notlocalhost",
-            "[::2]",
-            "0.0.0.0",
-        ] {
-            assert!(!is_loopback(host), "{host}");
         }
     }
 }

@@ -17,11 +17,13 @@ mod memory;
 mod outgoing;
 mod pool;
 mod reload;
+mod roots;
 mod routes_file;
 mod sent;
 mod serve;
 mod socket;
 mod stream;
+mod verifier;
 
 use std::future::poll_fn;
 use std::pin::Pin;

@@ -22,6 +22,7 @@ use super::log::Entry;
 use super::memory::Memory;
 use super::outgoing::Outgoing;
 use super::reload::keep_reading;
+use super::roots::Roots;
 use super::stream::Stream;
 use crate::config::{Config, LogFormat, Server};
 use crate::error::{Error, Kind};
@@ -33,7 +34,11 @@ const CUT_OFF: Duration = Duration::from_millis(500);
 /// The way to the upstreams, as the environment has it.
 pub(super) fn client() -> Result<Client, String> {
     let variables = variables();
-    Client::new(variables.get("SSL_CERT_FILE"), proxies(&variables))
+    let roots = Roots::named(&variables)?;
+    if let Some(summary) = roots.summary() {
+        tell(Level::Info, &summary);
+    }
+    Client::new(roots.certificates, proxies(&variables))
 }
 
 /// Serves until the process is told to stop. `reloads`: whether the configuration may be read again meanwhile.

@@ -18,7 +18,8 @@ use hyper::body::{Body, Frame, Incoming};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use rustls::ServerConfig;
-use rustls::pki_types::PrivateKeyDer;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -53,8 +54,13 @@ pub(crate) struct Seen {
 impl Secure {
     pub(crate) fn start(protocol: &'static str) -> Self {
         let own = rcgen::generate_simple_self_signed(["localhost".to_owned(), "upstream.example".to_owned()]).unwrap();
+        Self::with(protocol, own.cert.der(), own.signing_key.serialize_der())
+    }
+
+    /// An upstream with this certificate and its key.
+    pub(crate) fn with(protocol: &'static str, own: &CertificateDer<'static>, key: Vec<u8>) -> Self {
         let certificate = tempfile::NamedTempFile::new().unwrap();
-        std::fs::write(certificate.path(), pem(own.cert.der())).unwrap();
+        std::fs::write(certificate.path(), pem(own)).unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let secure = Self {
             base_url: format!("https://localhost:{}/v1", listener.local_addr().unwrap().port()),
@@ -62,13 +68,15 @@ impl Secure {
             seen: Arc::default(),
         };
         let ring = Arc::new(rustls::crypto::ring::default_provider());
-        let key = PrivateKeyDer::try_from(own.signing_key.serialize_der()).unwrap();
+        let key = PrivateKeyDer::try_from(key).unwrap();
+        let key = ring.key_provider.load_private_key(key).unwrap();
+        // Whatever the certificate is.
+        let own = SingleCertAndKey::from(CertifiedKey::new(vec![own.clone()], key));
         let mut tls = ServerConfig::builder_with_provider(ring)
             .with_safe_default_protocol_versions()
             .unwrap()
             .with_no_client_auth()
-            .with_single_cert(vec![own.cert.der().clone()], key)
-            .unwrap();
+            .with_cert_resolver(Arc::new(own));
         tls.alpn_protocols = vec![protocol.into()];
         let acceptor = TlsAcceptor::from(Arc::new(tls));
         let seen = Arc::clone(&secure.seen);
