@@ -162,7 +162,7 @@ pub(crate) fn when_everything_failed_the_cause_is_told(runtime: Runtime) {
         ),
         ("200 OK", JSON, "", 502, "upstream_invalid_response"),
         ("503 Busy", "", "<html>", 503, "upstream_invalid_response"),
-        ("garbage", "", "", 502, "upstream_unreachable"),
+        ("garbage", "", "", 502, "upstream_invalid_response"),
         ("", "", "", 502, "upstream_unreachable"),
     ];
     for (status, fields, body, expected, code) in cases {
