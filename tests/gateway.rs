@@ -1,6 +1,6 @@
 //! The core on a simulated runtime with virtual time: what it does when, to the millisecond.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot set up fails")]
+#![expect(clippy::unwrap_used, reason = "a test that cannot set up fails")]
 
 #[path = "gateway/bodies.rs"]
 mod bodies;

@@ -343,10 +343,7 @@ fn assert_breaks_are_noticed(reason: Reason) {
         );
         assert_eq!(answer.json()["path"], "/v1/chat/completions");
     }
-    for (model, begun) in [
-        ("cut", EVENT.to_owned()),
-        ("stall", EVENT.to_owned()),
-    ] {
+    for (model, begun) in [("cut", EVENT.to_owned()), ("stall", EVENT.to_owned())] {
         let text = gateway.chat(&stream(model)).text();
         let told = text
             .strip_prefix(&begun)

@@ -324,13 +324,7 @@ const FAILURES: &[Fault] = &[
     },
     Fault {
         name: "chunked twice",
-        plays: |to, stream| {
-            coded(
-                to,
-                stream,
-                "transfer-encoding: chunked\r\ntransfer-encoding: chunked\r\n",
-            )
-        },
+        plays: |to, stream| coded(to, stream, &"transfer-encoding: chunked\r\n".repeat(2)),
     },
     Fault {
         name: "chunked, chunked",
