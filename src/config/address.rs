@@ -88,7 +88,9 @@ fn url(fields: &mut Fields<'_, '_>, name: &str, text: &str) -> Option<Uri> {
     if text.is_empty() {
         return None;
     }
-    if let Some((at, char)) = text.chars().enumerate().find(|(_, char)| is_foreign(*char)) {
+    // The one name in braces that the gateway puts a value in the place of.
+    let filled = text.replace(Base::MODEL, "(model)");
+    if let Some((at, char)) = filled.chars().enumerate().find(|(_, char)| is_foreign(*char)) {
         let message = format!(
             "expected an http or https URL: {} stands in it (character {})",
             named(char),
@@ -125,13 +127,14 @@ fn url(fields: &mut Fields<'_, '_>, name: &str, text: &str) -> Option<Uri> {
 
 /// Whether a character can stand in no address. Some readers pass it on as it is, others as an escape.
 fn is_foreign(char: char) -> bool {
-    !char.is_ascii_graphic() || "\\\"<>^`|".contains(char)
+    !char.is_ascii_graphic() || "\\\"<>^`|{}".contains(char)
 }
 
 /// What to do about a character that can stand in no address.
 fn instead(char: char) -> String {
     match keyboard(char) {
         _ if char == '\\' => "addresses have / only".to_owned(),
+        _ if "<>{}".contains(char) => "put your own value in its place".to_owned(),
         Some(own) if own != ' ' => format!("type {own} instead"),
         None if char.is_alphanumeric() => {
             "write other letters as their escapes (%E4%B8%AD), and those of a host as xn--...".to_owned()

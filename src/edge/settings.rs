@@ -157,23 +157,26 @@ fn next(
 /// The variables and secrets, and the names of what else is bound. `wrangler.toml` may give variables as text, or as the
 /// values that TOML has.
 fn variables(env: &JsValue) -> Variables {
+    let is_ours = |name: &str| {
+        name != KV_BINDING && (name.starts_with(ROUTES) || config::known_variables().any(|known| known == name))
+    };
     let text = |name: &str| {
         let value = Reflect::get(env, &name.into())
             .ok()
             .filter(|value| !value.is_undefined() && !value.is_null())?;
         match value.dyn_ref::<Array>() {
+            _ if value.is_string() => value.as_string(),
+            // Another service would take a look into its binding for a call.
+            _ if !is_ours(name) => Some("{}".to_owned()),
             Some(list) if !name.starts_with(ROUTES) => Some(list.join(",").into()),
-            _ => value
-                .as_string()
-                .or_else(|| JSON::stringify(&value).ok().map(String::from)),
+            _ => JSON::stringify(&value).ok().map(String::from),
         }
     };
     let names = Reflect::own_keys(env).unwrap_or_default();
-    let named = |name: JsValue| name.as_string().and_then(|name| Some((text(&name)?, name)));
     names
         .iter()
-        .filter_map(named)
-        .map(|(value, name)| (name, value))
+        .filter_map(|name| name.as_string())
+        .filter_map(|name| text(&name).map(|value| (name, value)))
         .collect()
 }
 

@@ -1,6 +1,7 @@
 //! The files that a person copies and fills in.
 
-use ai_gateway::config::load;
+use ai_gateway::config::{known_variables, load};
+use ai_gateway::dialect::providers::PROVIDERS;
 use serde_json::json;
 
 use super::{complete, notes, of};
@@ -62,6 +63,18 @@ fn every_variable_of_the_examples_is_one_of_the_gateways() {
             "{name}: {}",
             notes(&config)
         );
+    }
+}
+
+/// The variables of further providers are only mentioned.
+#[test]
+fn every_setting_is_in_the_example_of_a_server() {
+    let of_provider = |name: &str| PROVIDERS.iter().any(|row| row.key_variable == Some(name));
+    let is_capital = |name: &&str| name.bytes().all(|byte| byte.is_ascii_uppercase() || byte == b'_');
+    for name in known_variables().filter(is_capital).filter(|name| !of_provider(name)) {
+        let mentioned =
+            ENV.contains(&format!("# {name}=")) || ["GATEWAY_KV", "HTTP_PROXY", "ALL_PROXY"].contains(&name);
+        assert!(mentioned, "{name}");
     }
 }
 

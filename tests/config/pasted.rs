@@ -279,6 +279,8 @@ fn what_no_address_holds_is_named() {
         ("http:\\\\h\\v1", "addresses have / only"),
         ("http://h/v1\"", "U+0022"),
         ("http://h/a b/v1", "U+0020 SPACE"),
+        ("http://h/accounts/{account}/v1", "put your own value in its place"),
+        ("https://<resource>.example/v1", "put your own value in its place"),
         ("http://h/v1\t/x", "U+0009 TAB"),
         ("http://h/v1\u{7f}", "U+007F DELETE"),
     ] {
