@@ -257,9 +257,14 @@ impl<'a, 'p> Fields<'a, 'p> {
     }
 }
 
-/// What is wrong with a text that holds a character which nobody sees.
+/// What is wrong with a text that holds a character which nobody sees. Some belong to other scripts and to emoji.
 pub(super) fn invisible(text: &str) -> Option<(String, &'static str)> {
-    let (at, char) = text.chars().enumerate().find(|(_, char)| is_invisible(*char))?;
+    let mut before = ' ';
+    let (at, char) = text.chars().enumerate().find(|(_, char)| {
+        let joins = matches!(char, '\u{200c}' | '\u{200d}' | '\u{fe0f}') && !before.is_ascii();
+        before = *char;
+        is_invisible(*char) && !joins
+    })?;
     let message = format!("{} stands in it, which nobody sees (character {})", named(char), at + 1);
     Some((message, "delete it, or type the text anew"))
 }

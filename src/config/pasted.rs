@@ -164,8 +164,8 @@ const EXAMPLES: [&str; 16] = [
 /// What stands for nothing as a whole.
 const NOTHINGS: [&str; 7] = ["undefined", "null", "todo", "tbd", "fixme", "fillme", "fillmein"];
 
-/// Whether a key or a token is what an example has in its place. What local servers take for one (`none`, `EMPTY`, `ollama`,
-/// `sk-no-key-required`) is none.
+/// Whether a key or a token is what an example has in its place. The words that local servers take for a key (`none`, `EMPTY`,
+/// `ollama`, `sk-no-key-required`) are not.
 fn is_placeholder(text: &str) -> bool {
     let lower = text.to_ascii_lowercase();
     let words = || {

@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 use super::source::Document;
 use super::variables::{Reading, Variables, single_token};
 use super::{Route, parse};
-use crate::dialect::providers::{self, ECHO, PROVIDERS, Provider};
+use crate::dialect::providers::{self, PROVIDERS, Provider};
 
 /// Where a key goes that names no provider itself.
 const DEFAULT_PROVIDER: &str = "openrouter";
@@ -74,14 +74,17 @@ fn owner(variable: &str) -> Option<&'static Provider> {
     PROVIDERS.iter().find(|row| row.key_variable == Some(variable))
 }
 
-/// The variable whose keys are used: that of the provider which was named, else the first that is set.
+/// The variable whose keys are used: that of the provider which was named, else the first that is set. A provider that
+/// works without a key gets nobody else's.
 fn key_variable(variables: &Variables, named: Option<&'static Provider>) -> Option<&'static str> {
     let own = named.and_then(|row| row.key_variable);
-    let all = PROVIDERS.iter().filter_map(|row| row.key_variable);
-    let mut candidates = own.into_iter().chain([ANY_KEY]).chain(all);
-    candidates
-        .find(|variable| variables.get(variable).is_some())
-        .filter(|_| named.is_none_or(|row| row.name != ECHO))
+    let takes_others = named.is_none_or(|row| !row.keyless);
+    let others = PROVIDERS
+        .iter()
+        .filter(|_| takes_others)
+        .filter_map(|row| row.key_variable);
+    let mut candidates = own.into_iter().chain([ANY_KEY]).chain(others);
+    candidates.find(|variable| variables.get(variable).is_some())
 }
 
 /// The variable of the upstream's address. That of the key's `owner` goes with its key, unless the operator named another
@@ -134,7 +137,8 @@ fn note(reading: &mut Reading<'_>, provider: &str, key_variable: Option<&str>, b
         .collect();
     let notes = &mut reading.problems.notes;
     notes.insert(0, source);
-    if let Some(owner) = key_variable.and_then(owner).filter(|owner| owner.name != provider) {
+    let is_other = |owner: &&Provider| !owner.name.eq_ignore_ascii_case(provider);
+    if let Some(owner) = key_variable.and_then(owner).filter(is_other) {
         notes.push(format!("PROVIDER sends the key of {} to {provider}", owner.name));
     }
     if !passed_over.is_empty() {

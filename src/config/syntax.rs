@@ -191,6 +191,7 @@ fn character(text: &str, offset: usize) -> Option<String> {
         }
         '\\' if begins("\\\"") => "the quotes are escaped once too often: write \" instead of \\\"",
         '\\' => "a backslash stands there: the text was escaped once too often",
+        '\'' | '"' if before.trim_end().ends_with(']') => "a quote stands behind the last ]: take it out",
         '\'' | '`' => "JSON takes double quotes; in .env files put single quotes around the whole value",
         ';' => "a semicolon stands there: routes and fields have , between them, and nothing stands behind the last ]",
         '=' => "an = stands there: a name and its value have : between them",
@@ -277,12 +278,16 @@ fn structure(text: &str, offset: usize, said: &str) -> &'static str {
         "the text is cut: the \" at the end of a string is missing, and the ] at the end of all"
     } else if said.starts_with("EOF") {
         "the text seems to be cut: it should end with ]. Some .env readers stop at the first line break"
+    } else if said.contains("expected `,`") && rest.starts_with([']', '}']) {
+        "a bracket of the other kind is missing before it, or this one is too many"
+    } else if rest.starts_with(',') {
+        "a comma stands there once too often"
     } else if said.contains("number") || before.ends_with(is_digit) {
         "write numbers as 60 or 0.5"
     } else if said.contains("expected `,`") && (rest.starts_with(['"', '{', '[', '-']) || rest.starts_with(is_digit)) {
         "a comma is missing before it; a quote within a string is written \\\""
     } else if said.contains("expected value") {
-        "a value is missing there, or a comma stands there once too often"
+        "a value is missing there"
     } else {
         "look for a missing or trailing comma near that place"
     }

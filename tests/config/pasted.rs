@@ -261,6 +261,19 @@ fn a_character_that_nobody_sees_is_named() {
 }
 
 #[test]
+fn what_belongs_to_other_scripts_is_no_accident() {
+    for name in [
+        "主线",
+        "\u{645}\u{6cc}\u{200c}\u{62e}",
+        "\u{2764}\u{fe0f}",
+        "\u{1f469}\u{200d}\u{1f4bb}",
+        "é",
+    ] {
+        assert_eq!(route(&json!({"name": name})).name, name);
+    }
+}
+
+#[test]
 fn what_no_address_holds_is_named() {
     for (address, told) in [
         (

@@ -98,6 +98,13 @@ fn a_key_that_leaves_for_another_provider_is_told() {
         notes(&config).contains("PROVIDER sends the key of openai to groq"),
         "{config:?}"
     );
+    let written = variables(&[("GATEWAY_TOKEN", "t"), ("PROVIDER", "OpenAI"), ("OPENAI_API_KEY", "k")]).unwrap();
+    assert!(!notes(&written).contains("sends the key"), "{written:?}");
+    let local = variables(&[("GATEWAY_TOKEN", "t"), ("PROVIDER", "ollama"), ("OPENAI_API_KEY", "k")]).unwrap();
+    assert!(
+        local.routes[0].keys.is_empty() && notes(&local).contains("passed over: OPENAI_API_KEY"),
+        "{local:?}"
+    );
     let echo = variables(&[("GATEWAY_TOKEN", "t"), ("PROVIDER", "echo"), ("OPENAI_API_KEY", "k")]).unwrap();
     assert!(
         echo.routes[0].keys.is_empty() && notes(&echo).contains("passed over: OPENAI_API_KEY"),

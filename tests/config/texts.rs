@@ -89,6 +89,22 @@ fn what_stands_in_the_way_is_named_and_what_to_type() {
             "two tables become one",
         ),
         ("- token: t\n  provider: echo\n", "line 1, column 1", "this is YAML"),
+        (
+            "[{\"token\":\"t\"}]'",
+            "line 1, column 16",
+            "a quote stands behind the last ]",
+        ),
+        (
+            "[{\"token\":\"t\"]",
+            "line 1, column 14",
+            "a bracket of the other kind is missing",
+        ),
+        ("[{\"token\":\"t\"}}]", "line 1, column 15", "this one is too many"),
+        (
+            "[{\"token\":\"t\",,\"name\":\"n\"}]",
+            "line 1, column 15",
+            "a comma stands there once too often",
+        ),
         ("token: t\n", "line 1, column 1", "this is YAML"),
         ("W3sidG9rZW4iOiJ0In1d", "line 1, column 1", "a table looks like"),
         ("routes:\n  - token: t\n", "line 1, column 1", "this is YAML"),
