@@ -7,8 +7,8 @@ use crate::support::{Gateway, Runtime, TOKEN, request, route};
 
 pub(crate) fn two_tokens_reach_two_upstreams(runtime: Runtime) {
     let (first, second) = (
-        Upstream::answering("200 OK", JSON, r#"{"data":["a"]}"#),
-        Upstream::answering("200 OK", JSON, r#"{"data":["b"]}"#),
+        Upstream::answering("200 OK", JSON, r#"{"object":"list","data":[{"id":"a"}]}"#),
+        Upstream::answering("200 OK", JSON, r#"{"object":"list","data":[{"id":"b"}]}"#),
     );
     let gateway = Gateway::with_routes(
         runtime,
@@ -18,8 +18,8 @@ pub(crate) fn two_tokens_reach_two_upstreams(runtime: Runtime) {
         ]),
     );
     for (token, body) in [
-        ("gw-SECRET-a", r#"{"data":["a"]}"#),
-        ("gw-SECRET-b", r#"{"data":["b"]}"#),
+        ("gw-SECRET-a", r#"{"object":"list","data":[{"id":"a"}]}"#),
+        ("gw-SECRET-b", r#"{"object":"list","data":[{"id":"b"}]}"#),
     ] {
         assert_eq!(gateway.raw(request("GET", "/v1/models", token, "", "")).text(), body);
     }
