@@ -6,6 +6,8 @@
 mod bodies;
 #[path = "gateway/held.rs"]
 mod held;
+#[path = "gateway/lists.rs"]
+mod lists;
 #[path = "gateway/rests.rs"]
 mod rests;
 #[path = "support/sim.rs"]

@@ -63,7 +63,8 @@ impl<P: Platform> Gateway<P> {
                 None
             },
             only_first: call.keys == Keys::HomeOnly || upload.is_some(),
-            fallbacks: !call.alone,
+            fallbacks: call.alone.is_none(),
+            most: call.alone.unwrap_or(usize::MAX),
         };
         let model_of = |index: usize| call.model(&self.config.routes[index], index);
         let mut plan = Plan::new(

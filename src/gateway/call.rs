@@ -31,8 +31,8 @@ pub(super) struct Call<'a> {
     pub(super) content: Content,
     /// Which keys may serve it.
     pub(super) keys: Keys,
-    /// No fallback may.
-    pub(super) alone: bool,
+    /// No fallback may, and there are so many attempts at most.
+    pub(super) alone: Option<usize>,
 }
 
 /// What the body is, as far as the model in it goes.
@@ -63,7 +63,7 @@ pub(super) enum Keys {
 
 impl Call<'_> {
     /// A question beside this request, which has no body: to `endpoint`, of the upstream of `route`.
-    pub(super) fn aside<'b>(&'b self, endpoint: &'b Endpoint, route: usize, alone: bool) -> Call<'b> {
+    pub(super) fn aside<'b>(&'b self, endpoint: &'b Endpoint, route: usize, alone: Option<usize>) -> Call<'b> {
         Call {
             endpoint,
             method: Method::GET,

@@ -232,7 +232,7 @@ impl<P: Platform> Gateway<P> {
             body: Bytes::new(),
             content: Content::Opaque,
             keys: Keys::Any,
-            alone: false,
+            alone: None,
         };
         match &endpoint {
             Endpoint::Models | Endpoint::Model(_) => {

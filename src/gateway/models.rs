@@ -18,6 +18,10 @@ use crate::dialect::trim::{BYTE_ORDER_MARK, trimmed};
 use crate::error::{Error, Kind};
 use crate::platform::Platform;
 
+/// The most attempts that one list of models may take, all upstreams together: on Cloudflare's free plan a request may make
+/// 50 of its own.
+const MOST: usize = 40;
+
 /// An answer, or why there is none.
 type Reply<S> = Result<Response<Body<S>>, Error>;
 
@@ -33,14 +37,21 @@ impl<P: Platform> Gateway<P> {
     /// The list of what this token may ask for.
     async fn list(&self, call: &Call<'_>, fresh: bool, record: &mut Record) -> Reply<P::Stream> {
         let route = &self.config.routes[call.route];
-        let first = self.upstream_list(call, call.route, fresh, record).await;
+        // What an upstream leaves of its share is for those behind it.
+        let share = |place: usize, record: &Record| {
+            let left = MOST.saturating_sub(record.attempts);
+            left.div_ceil(1 + route.fallbacks.len() - place)
+        };
+        let most = share(0, record);
+        let first = self.upstream_list(call, call.route, (fresh, most), record).await;
         if route.fallbacks.is_empty() && route.models.is_empty() && route.aliases.is_empty() {
             return first;
         }
         let mut known = Known::default();
         let mut failed = known.add(first, route);
-        for fallback in &route.fallbacks {
-            let more = self.upstream_list(call, *fallback, fresh, record).await;
+        for (place, fallback) in route.fallbacks.iter().enumerate() {
+            let most = share(place + 1, record);
+            let more = self.upstream_list(call, *fallback, (fresh, most), record).await;
             let added = known.add(more, route);
             failed = failed.filter(|_| added.is_some());
         }
@@ -51,8 +62,14 @@ impl<P: Platform> Gateway<P> {
     }
 
     /// The list of one upstream: as it was a moment ago, as it is, or as it was when the upstream still answered. An
-    /// upstream that has none gets the one that its route implies.
-    async fn upstream_list(&self, call: &Call<'_>, index: usize, fresh: bool, record: &mut Record) -> Reply<P::Stream> {
+    /// upstream that has none gets the one that its route implies. It is asked `most` times at most.
+    async fn upstream_list(
+        &self,
+        call: &Call<'_>,
+        index: usize,
+        (fresh, most): (bool, usize),
+        record: &mut Record,
+    ) -> Reply<P::Stream> {
         let route = &self.config.routes[index];
         let (lists, now) = (&self.state.lists, self.platform.moment());
         // A client's own query may change what the upstream says.
@@ -61,9 +78,16 @@ impl<P: Platform> Gateway<P> {
         if let Some(list) = before.as_ref().filter(|list| list.is_fresh(now) && !fresh) {
             return Ok(list.answer(now));
         }
-        let mut reply = self
-            .forward(&call.aside(&Endpoint::Models, index, true), None, record)
-            .await;
+        let mut reply = if most > 0 {
+            let asked = call.aside(&Endpoint::Models, index, Some(most));
+            self.forward(&asked, None, record).await
+        } else {
+            let told = format!("{}: not asked, {MOST} attempts are the most", route.name);
+            record.failures.push(told);
+            let message =
+                format!("No upstream gave a list of models, and {MOST} attempts are the most; try again later.");
+            Err(Error::new(Kind::Overloaded, message))
+        };
         if let Ok(response) = &mut reply
             && response.status() == StatusCode::OK
             && let Some(list) = response.body().whole().and_then(model_list::mended)
@@ -100,11 +124,11 @@ impl<P: Platform> Gateway<P> {
         }
         let upstream_name = route.upstream_model(&name);
         let renamed = (upstream_name != name).then(|| Endpoint::Model(encoded(upstream_name)));
-        let asked = call.aside(renamed.as_ref().unwrap_or(call.endpoint), call.route, false);
+        let asked = call.aside(renamed.as_ref().unwrap_or(call.endpoint), call.route, None);
         let reply = self.forward(&asked, None, record).await;
         if is_missing(&reply) {
             let list = self
-                .list(&call.aside(&Endpoint::Models, call.route, false), fresh, record)
+                .list(&call.aside(&Endpoint::Models, call.route, None), fresh, record)
                 .await;
             let entry = |list: Response<Body<_>>| model_list::one(list.body().whole()?, &name);
             return match list.ok().and_then(entry) {
@@ -161,11 +185,19 @@ struct Known {
     entries: Vec<String>,
     /// That a list is older than it should be.
     warning: Option<HeaderValue>,
+    /// Upstreams that gave none.
+    missing: usize,
 }
 
 impl Known {
     /// Adds what `route` allows of a list. What is no list is given back.
     fn add<S>(&mut self, reply: Reply<S>, route: &Route) -> Option<Reply<S>> {
+        let missing = self.try_add(reply, route);
+        self.missing += usize::from(missing.is_some());
+        missing
+    }
+
+    fn try_add<S>(&mut self, reply: Reply<S>, route: &Route) -> Option<Reply<S>> {
         let Ok(response) = reply else { return Some(reply) };
         if !response.status().is_success() {
             return Some(Ok(response));
@@ -199,6 +231,13 @@ impl Known {
         response
             .headers_mut()
             .extend(self.warning.map(|warning| (header::WARNING, warning)));
+        if self.missing > 0 {
+            let warning = format!("199 ai-gateway \"{} of the lists of models are missing\"", self.missing);
+            let warning = HeaderValue::try_from(warning);
+            response
+                .headers_mut()
+                .extend(warning.ok().map(|warning| (header::WARNING, warning)));
+        }
         response
     }
 }

@@ -62,6 +62,8 @@ pub struct Order<'a> {
     pub only_first: bool,
     /// The route's fallbacks may serve it as well.
     pub fallbacks: bool,
+    /// Attempts, where the route does not say less.
+    pub most: usize,
 }
 
 /// The attempts of one client request.
@@ -152,7 +154,7 @@ impl<'a> Plan<'a> {
             stops,
             left,
             attempts: 0,
-            max_attempts: entry.max_attempts,
+            max_attempts: entry.max_attempts.min(order.most),
             spares: entry.spares_fallbacks,
             current: None,
         }

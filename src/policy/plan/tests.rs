@@ -29,6 +29,7 @@ fn by<'a>(id: &'a str, conversation: Option<&'a [u8]>) -> Order<'a> {
         conversation,
         only_first: false,
         fallbacks: true,
+        most: usize::MAX,
     }
 }
 
