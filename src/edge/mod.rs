@@ -10,6 +10,7 @@ mod settings;
 mod stream;
 mod task;
 
+use std::panic;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -31,6 +32,16 @@ use crate::dialect::openai;
 use crate::error::{Error, Kind};
 use crate::gateway::{Gateway, Record, State};
 use crate::platform::{Collected, Fault, Limits, Millis, Moment, Payload, Platform};
+
+/// Tells of a panic in the log, and leaves the rest to the hook of `worker`: the next request gets another instance.
+#[wasm_bindgen(start, private)]
+fn start() {
+    let others = panic::take_hook();
+    panic::set_hook(Box::new(move |info| {
+        console_error_panic_hook::hook(info);
+        others(info);
+    }));
+}
 
 /// Answers one request.
 ///

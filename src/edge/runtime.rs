@@ -18,7 +18,7 @@ use super::task;
 
 #[wasm_bindgen(module = "/src/edge/runtime.js")]
 extern "C" {
-    fn tell(on_value: &Function, on_bytes: &Function, on_failure: &Function);
+    fn tell(on_value: &Function, on_bytes: &Function, on_failure: &Function) -> u32;
 
     #[wasm_bindgen(js_name = requestHead)]
     pub(super) fn request_head(request: &Request) -> String;
@@ -124,7 +124,6 @@ enum Slot {
     Full(Result<Given, JsValue>),
 }
 
-#[derive(Default)]
 struct Slots {
     last: u32,
     all: BTreeMap<u32, Slot>,
@@ -141,12 +140,15 @@ fn listening() -> Slots {
     let bytes = Closure::<dyn Fn(u32, Vec<u8>)>::new(|number, bytes| fill(number, Ok(Given::Bytes(bytes))));
     let failure = Closure::<dyn Fn(u32, JsValue)>::new(|number, error| fill(number, Err(error)));
     let function = |closure: JsValue| closure.unchecked_into::<Function>();
-    tell(
+    let last = tell(
         &function(value.into_js_value()),
         &function(bytes.into_js_value()),
         &function(failure.into_js_value()),
     );
-    Slots::default()
+    Slots {
+        last,
+        all: BTreeMap::new(),
+    }
 }
 
 fn fill(number: u32, result: Result<Given, JsValue>) {
