@@ -107,6 +107,9 @@ pub struct Limits {
     reason = "no Send bound on purpose: each shell proves it for its own types"
 )]
 pub trait Platform: Clone + 'static {
+    /// The largest request body that is read where the operator sets no limit, in bytes.
+    const BODY_LIMIT: usize;
+
     /// The largest body, in bytes, that is kept only so that it can be sent again.
     const REPLAY_LIMIT: usize;
 

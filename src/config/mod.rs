@@ -45,8 +45,8 @@ pub struct Config {
     tokens: HashMap<TokenDigest, usize>,
     /// Who may call from a browser.
     pub cors: Cors,
-    /// The largest request body, in bytes.
-    pub body_limit: usize,
+    /// The largest request body that is read, in bytes, where that is set; else it is what the runtime can bear.
+    pub body_limit: Option<usize>,
     /// Whether the log has the clients' addresses.
     pub log_client: bool,
     /// What its operator should know although nothing is wrong, one sentence each: where the routes come from, and what is
@@ -185,7 +185,7 @@ impl Config {
             routes: Vec::new(),
             tokens: HashMap::new(),
             cors: Cors::Any,
-            body_limit: 0,
+            body_limit: None,
             log_client: false,
             notes: Vec::new(),
             hop: identity::of(&[]),

@@ -133,7 +133,7 @@ pub(super) fn with_table(text: &str, variables: &Variables) -> Result<Config, Pr
 
 fn finish(routes: Vec<Route>, mut reading: Reading<'_>) -> Result<Config, Problems> {
     let cors = cors(&mut reading);
-    let body_limit = body_limit(&mut reading);
+    let body_limit = reading.bytes("BODY_LIMIT", 1);
     let log_client = log_client(&mut reading);
     if !reading.problems.is_empty() {
         return Err(reading.problems);
@@ -249,8 +249,4 @@ fn log_client(reading: &mut Reading<'_>) -> bool {
             false
         }
     }
-}
-
-fn body_limit(reading: &mut Reading<'_>) -> usize {
-    reading.bytes("BODY_LIMIT", 1).unwrap_or(64 * 1024 * 1024)
 }

@@ -123,6 +123,8 @@ struct Edge {
 }
 
 impl Platform for Edge {
+    // WebAssembly's memory never shrinks, and an isolate has 128 MB for all of its requests.
+    const BODY_LIMIT: usize = 16 * 1024 * 1024;
     const REPLAY_LIMIT: usize = 4 * 1024 * 1024;
 
     /// An isolate has 128 MiB for everybody, and what WebAssembly once had of them it keeps.

@@ -14,6 +14,9 @@ use crate::platform::{Collected, Fault};
 /// A body of so many bytes comes at once or not at all.
 const SHORT: usize = 64 * 1024;
 
+/// The most memory that is taken for a body only because it says that it is so long.
+const RESERVED: usize = 64 * 1024 * 1024;
+
 /// How long after a body of his has broken a client is heard of that has left.
 pub(super) const LEAVING: Duration = Duration::from_millis(50);
 
@@ -129,7 +132,7 @@ impl Stream {
             };
             return whole.map(Collected::Whole);
         }
-        let mut read = Vec::with_capacity(known.unwrap_or_default());
+        let mut read = Vec::with_capacity(known.unwrap_or_default().min(RESERVED));
         loop {
             let piece = if idle == Duration::MAX {
                 self.read().await?

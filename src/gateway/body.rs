@@ -33,11 +33,12 @@ impl<P: Platform> Gateway<P> {
 
     /// All of a body, up to the operator's limit.
     pub(super) async fn whole_body(&self, head: &Parts, stream: &mut Option<P::Stream>) -> Result<Bytes, Error> {
-        let limit = self.config.body_limit.min(self.platform.largest_body());
+        let own = self.config.body_limit.unwrap_or(P::BODY_LIMIT);
+        let limit = own.min(self.platform.largest_body());
         let too_large = || {
             Error::new(
                 Kind::RequestTooLarge,
-                format!("The request body is larger than {limit} bytes, the most this gateway takes."),
+                format!("The request body is larger than {limit} bytes, the most this gateway takes (`BODY_LIMIT`)."),
             )
         };
         if headers::content_length(&head.headers).is_some_and(|length| length > limit as u64) {

@@ -8,7 +8,8 @@ use bytes::{Bytes, BytesMut};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 
-use super::machine;
+use super::{Native, machine};
+use crate::platform::Platform;
 
 /// What is counted, in bytes.
 const UNIT: usize = 1024;
@@ -59,8 +60,8 @@ impl Memory {
     }
 
     /// A warning where bodies that BODY_LIMIT allows never fit.
-    pub(super) fn warning(&self, body_limit: usize) -> Option<String> {
-        let total = self.total();
+    pub(super) fn warning(&self, body_limit: Option<usize>) -> Option<String> {
+        let (total, body_limit) = (self.total(), body_limit.unwrap_or(Native::BODY_LIMIT));
         (body_limit > total).then(|| {
             format!(
                 "request bodies may have {total} bytes at most: all of them together may take as much of the memory, and \
@@ -214,8 +215,8 @@ mod tests {
     #[test]
     fn bodies_that_never_fit_are_told() {
         let memory = Memory::new(LEAST);
-        assert_eq!(memory.warning(LEAST), None);
-        let warning = memory.warning(LEAST + 1).unwrap();
+        assert_eq!(memory.warning(Some(LEAST)), None);
+        let warning = memory.warning(Some(LEAST + 1)).unwrap();
         assert!(
             warning.contains("67108864 bytes at most") && warning.contains("BODY_LIMIT=67108865"),
             "{warning}"

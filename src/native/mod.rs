@@ -67,6 +67,7 @@ struct Native {
 }
 
 impl Platform for Native {
+    const BODY_LIMIT: usize = 64 * 1024 * 1024;
     const REPLAY_LIMIT: usize = 8 * 1024 * 1024;
 
     /// A chat answer with a few images inside fits.

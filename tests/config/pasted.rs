@@ -225,7 +225,7 @@ fn blanks_around_names_and_values_are_no_part_of_them() {
         ("CORS_ORIGINS", " https://a.example \n"),
     ])
     .unwrap();
-    assert_eq!((config.route_of(b"gw-1"), config.body_limit), (Some(0), 1 << 20));
+    assert_eq!((config.route_of(b"gw-1"), config.body_limit), (Some(0), Some(1 << 20)));
 }
 
 #[test]

@@ -153,6 +153,7 @@ pub(crate) fn config(routes: usize) -> Config {
 }
 
 impl Platform for Ready {
+    const BODY_LIMIT: usize = 64 * 1024 * 1024;
     const REPLAY_LIMIT: usize = 1024 * 1024;
 
     const ANSWER_LIMIT: usize = 1024 * 1024;
