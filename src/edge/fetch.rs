@@ -154,6 +154,10 @@ fn fault(error: &JsValue) -> Fault {
         .and_then(|message| message.as_string())
         .unwrap_or_default();
     let lower = message.to_lowercase();
+    // How Cloudflare words its own limits, which are no upstream's fault.
+    if lower.contains("too many subrequests") || lower.contains("worker exceeded") {
+        return Fault::Exhausted(message);
+    }
     if lower.contains("refused") || lower.contains("dns") || lower.contains("connect(") {
         Fault::Connect("no connection".into())
     } else {
