@@ -59,7 +59,7 @@ const BEFORE: [&str; 52] = [
     "validation",
 ];
 
-/// The fields at the top of a request that an error names where only such names stand: OpenAI's `param`, FastAPI's `loc`
+/// Returns the fields at the top of a request that an error names where only such names stand: OpenAI's `param`, FastAPI's `loc`
 /// (Mistral's and vLLM's too), Google's `fieldViolations`.
 pub(super) fn named(error: &Value) -> Vec<String> {
     let mut named = Vec::new();
@@ -85,8 +85,8 @@ pub(super) fn named(error: &Value) -> Vec<String> {
     named
 }
 
-/// Whether one of an error's messages is about the top-level field `name`.
-pub(super) fn is_told(error: &Value, name: &str) -> bool {
+/// Whether one of an error's messages is about the top-level field `name`: for errors whose fields [`named`] does not know.
+pub(super) fn messages_are_about(error: &Value, name: &str) -> bool {
     let texts = [Some(error), error.get("message"), error.get("detail"), error.get("msg")];
     let texts = texts.into_iter().flatten().filter_map(Value::as_str);
     let descriptions = violations(error).filter_map(|violation| violation.get("description")?.as_str());

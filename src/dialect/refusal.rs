@@ -103,7 +103,8 @@ impl Refusal {
         });
         let named = fields::named(error);
         self.stream_options = if named.is_empty() {
-            self.labels.iter().any(|label| label.contains(STREAM_OPTIONS)) || fields::is_told(error, STREAM_OPTIONS)
+            self.labels.iter().any(|label| label.contains(STREAM_OPTIONS))
+                || fields::messages_are_about(error, STREAM_OPTIONS)
         } else {
             named.iter().any(|name| name == STREAM_OPTIONS)
         };

@@ -224,7 +224,7 @@ impl<P: Platform> Gateway<P> {
     }
 }
 
-/// What an answer is that is too long to be kept, by its beginning. It was paid for: nobody is asked for it again.
+/// Returns what an answer is that is too long to be kept, by its beginning. It was paid for: nobody is asked for it again.
 fn long<S>(response: Response<Raw<S>>, call: &Call<'_>) -> Outcome<S> {
     let begun = &response.body().read;
     let is_encoded = headers::is_encoded(response.headers());

@@ -142,7 +142,7 @@ impl Health {
         rest.until = now.after(doubled + jitter);
     }
 
-    /// How the caller may ask an upstream. Whoever is to probe it has to tell how that went.
+    /// How the caller may ask an upstream. Whoever is to probe it calls [`fail`](Self::fail) or [`recover`](Self::recover) next.
     pub fn access(&self, upstream: Subject, now: Moment) -> Access {
         if self.is_quiet() {
             return Access::Free;

@@ -94,7 +94,7 @@ impl<'a> Secrets<'a> {
         Self { sorted, begins }
     }
 
-    /// Tells each place in `text` where one of them stands.
+    /// Calls `found` with each place in `text` where one of them stands, in no useful order where several do.
     fn each(&self, text: &[u8], mut found: impl FnMut(Range<usize>)) {
         for (at, pair) in text.windows(2).enumerate() {
             let (word, bit) = place([pair[0], pair[1]]);
