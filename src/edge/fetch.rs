@@ -41,6 +41,18 @@ impl Drop for AbortOnDrop {
     }
 }
 
+/// The same request once more, where all of it is here.
+pub(super) fn again(request: &Request<Payload<Stream>>) -> Option<Request<Payload<Stream>>> {
+    let Payload::Full(pieces) = request.body() else {
+        return None;
+    };
+    let mut again = Request::new(Payload::Full(pieces.clone()));
+    *again.method_mut() = request.method().clone();
+    *again.uri_mut() = request.uri().clone();
+    *again.headers_mut() = request.headers().clone();
+    Some(again)
+}
+
 /// Sends a request; it ends when `client` says that the client has left, or when the future is dropped. The answer to a
 /// streamed body has to begin within `silence` after its end.
 pub(super) async fn send(

@@ -156,7 +156,13 @@ impl Platform for Edge {
     }
 
     async fn fetch(&self, request: Request<Payload<Stream>>, limits: Limits) -> Result<Response<Stream>, Fault> {
-        fetch::send(request, &self.client, limits.silence).await
+        // The runtime gives out connections that served before, and does not say so. Behind a failure one that breaks without
+        // an answer was most likely closed by that.
+        let again = limits.fresh.then(|| fetch::again(&request)).flatten();
+        match (fetch::send(request, &self.client, limits.silence).await, again) {
+            (Err(Fault::Reset(_)), Some(again)) => fetch::send(again, &self.client, limits.silence).await,
+            (answer, _) => answer,
+        }
     }
 
     async fn read(&self, stream: &mut Stream) -> Result<Option<Bytes>, Fault> {
