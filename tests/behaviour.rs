@@ -314,6 +314,7 @@ behaviours! {
         behind_its_end_a_stream_is_ended_though_its_upstream_goes_on,
         a_stream_that_stalls_behind_its_last_words_is_complete,
         usage_that_comes_late_is_waited_for,
+        a_slow_client_gets_all_of_a_stream_that_is_over,
     }
     long_events {
         a_long_error_is_a_failed_attempt_like_any_other,

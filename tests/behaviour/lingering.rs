@@ -8,7 +8,7 @@ use serde_json::json;
 
 use crate::cuts::{EVENT, STOP};
 use crate::support::upstream::{Connection, Received, SSE, Upstream};
-use crate::support::{Gateway, Runtime, TOKEN, request};
+use crate::support::{Gateway, Runtime, TOKEN, chat, request};
 
 const USAGE: &str =
     "data: {\"choices\":[],\"usage\":{\"prompt_tokens\":1,\"completion_tokens\":2,\"total_tokens\":3}}\n\n";
@@ -138,4 +138,25 @@ pub(crate) fn usage_that_comes_late_is_waited_for(runtime: Runtime) {
     );
     assert_eq!(asked, [[EVENT, STOP, USAGE, "data: [DONE]\n\n"].concat()]);
     gateway.wait_for_log("\"completion_tokens\":2");
+}
+
+pub(crate) fn a_slow_client_gets_all_of_a_stream_that_is_over(runtime: Runtime) {
+    // More than lies in the sockets on the way.
+    let stream = [EVENT.repeat(200_000), "data: [DONE]\n\n".to_owned()].concat();
+    let case = || Case {
+        path: "/v1/chat/completions",
+        stream: stream.clone(),
+    };
+    for fields in [json!({"verify_end": true}), json!({"idle_timeout": 200})] {
+        let upstream = upstream(vec![case()], Connection::hang);
+        let gateway = Gateway::to(runtime, &upstream, fields);
+        let body = r#"{"model":"m","stream":true,"user":"case 0."}"#;
+        let (_, mut body) = gateway.open(chat("", body)).arriving();
+        // It takes its time, and the end mark may be there by then.
+        thread::sleep(Duration::from_secs(3));
+        let mut text = String::new();
+        body.read_to_string(&mut text).expect("the end did not come");
+        assert!(text == stream, "{} of {} bytes came", text.len(), stream.len());
+        upstream.wait_for_leavers(1);
+    }
 }
