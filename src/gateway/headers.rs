@@ -3,7 +3,7 @@
 use http::header::{self, HeaderName};
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method};
-use memchr::memmem;
+use memchr::{memchr, memmem};
 use uuid::{Builder, Uuid};
 
 use super::caller::Caller;
@@ -90,6 +90,9 @@ pub(super) fn content_type(headers: &HeaderMap) -> Option<&str> {
 
 /// The first of the values that are joined with commas. A comma in quotes joins nothing.
 fn first_of(list: &[u8]) -> &[u8] {
+    if memchr(b',', list).is_none() {
+        return list;
+    }
     let mut is_quoted = false;
     let end = list.iter().position(|byte| {
         is_quoted ^= *byte == b'"';

@@ -13,7 +13,8 @@ const MAX_PATH: usize = 80;
 
 /// The first characters of a text.
 fn beginning(text: &str, characters: usize) -> String {
-    text.chars().take(characters).collect()
+    let end = text.char_indices().nth(characters).map_or(text.len(), |(end, _)| end);
+    text[..end].to_owned()
 }
 
 /// The facts of one request. The shell adds what only the end of the body tells.
