@@ -52,14 +52,17 @@ impl Observer {
         if data.is_empty() || self.name == Name::Silent || data.eq_ignore_ascii_case(b"ping") {
             return;
         }
-        self.done |= self.is_named_last() || self.ending.is_last(data);
-        match self.ending.part(data) {
-            Some(Part::Begins) => {
-                self.choices.insert(0);
-                self.finished.remove(&0);
+        // Most streams are chats, which end otherwise.
+        if self.ending != Ending::Done {
+            self.done |= self.is_named_last() || self.ending.is_last(data);
+            match self.ending.part(data) {
+                Some(Part::Begins) => {
+                    self.choices.insert(0);
+                    self.finished.remove(&0);
+                }
+                Some(Part::Ends) => self.finish(0),
+                None => {}
             }
-            Some(Part::Ends) => self.finish(0),
-            None => {}
         }
         // Most events are one choice's next words. Only what says more is parsed.
         let first = self.beginning == Beginning::Nothing;

@@ -14,6 +14,7 @@ pub(super) static CHOICES: LazyLock<Finder<'_>> = LazyLock::new(|| Finder::new("
 static ERROR: LazyLock<Finder<'_>> = LazyLock::new(|| Finder::new("\"error\""));
 
 /// Whether a member called `name` (with its quotes) stands somewhere with a value that does not begin with `usual`.
+#[inline(always)]
 pub(super) fn says(data: &[u8], name: &Finder<'_>, usual: u8) -> bool {
     told(data, name, usual) == Some(true)
 }
