@@ -191,11 +191,13 @@ impl Shortened {
     }
 
     fn leave(&mut self, bracket: u8) {
+        if self.full != self.depth {
+            self.keep(bracket);
+        }
+        // What is full is closed all the same, also where only this was too much.
         if self.full == self.depth {
             self.full = 0;
             self.kept.push(bracket);
-        } else {
-            self.keep(bracket);
         }
         self.depth -= 1;
         if self.depth == 0 {
@@ -235,21 +237,33 @@ impl Shortened {
 
     /// Keeps `run` as far as there is room for it. `whole`: it belongs to what stands before it. Returns `rest`.
     fn keep_of_text<'a>(&mut self, run: &[u8], rest: &'a [u8], whole: bool) -> &'a [u8] {
-        let Some(text) = &mut self.text else { return rest };
+        let Some(text) = &self.text else { return rest };
         // Once something is left out, what follows it is as well.
         let left_out = text.length - run.len() > text.kept;
         if self.full > 0 || left_out || run.is_empty() {
             return rest;
         }
         let mut length = TEXT.saturating_sub(text.kept).min(run.len());
-        self.kept.extend_from_slice(&run[..length]);
-        while length < run.len() && (whole || belongs(&self.kept, run[length])) {
+        // No further than to the first byte that is too many: which object or array becomes full must not depend on the pieces.
+        let room = self.room();
+        self.kept.extend_from_slice(&run[..length.min(room + 1)]);
+        self.shorten();
+        while self.full == 0 && length < run.len() && (whole || belongs(&self.kept, run[length])) {
             self.kept.push(run[length]);
             length += 1;
+            self.shorten();
         }
-        text.kept += length;
-        self.shorten();
+        if let Some(text) = &mut self.text {
+            text.kept += length;
+        }
         rest
+    }
+
+    /// How many bytes can be kept before an object or array has too many.
+    fn room(&self) -> usize {
+        let open = self.open.iter().zip(MOST).take(self.depth);
+        let rooms = open.map(|(open, most)| (open.start + most).saturating_sub(self.kept.len()));
+        rooms.min().unwrap_or_default()
     }
 
     fn keep(&mut self, byte: u8) {
@@ -285,128 +299,4 @@ fn belongs(kept: &[u8], byte: u8) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-    use serde_json::{Value, json};
-
-    use super::*;
-
-    fn short(json: &[u8], size: usize) -> Shortened {
-        let mut short = Shortened::default();
-        json.chunks(size.max(1)).for_each(|piece| short.extend(piece));
-        short
-    }
-
-    #[test]
-    fn what_is_short_or_stands_near_the_top_remains() {
-        let (text, tools) = (
-            "é\"\\".repeat(50_000),
-            vec![json!({"name": "f", "schema": {"x": [1, 2]}}); 5_000],
-        );
-        let long = json!({
-            "a": text, "response": {"instructions": text, "tools": tools, "error": {"code": 429, "message": text}},
-            "choices": [{"index": 0, "logprobs": {"content": tools}, "finish_reason": "stop"}],
-            "usage": {"total_tokens": 5}, "type": "response.failed",
-        });
-        let read: Value = serde_json::from_slice(short(long.to_string().as_bytes(), 1000).as_bytes()).unwrap();
-        for path in [
-            "/response/error/code",
-            "/choices/0/index",
-            "/choices/0/finish_reason",
-            "/usage",
-            "/type",
-        ] {
-            assert_eq!(read.pointer(path), long.pointer(path), "{path}");
-        }
-        assert!(text.starts_with(read["response"]["error"]["message"].as_str().unwrap()));
-        assert!(
-            read["response"]["tools"]
-                .as_array()
-                .is_some_and(|tools| tools.len() > 10)
-        );
-    }
-
-    #[test]
-    fn an_error_is_seen_when_it_is_named() {
-        for (json, names, is) in [
-            (r#"{"error":{"message":""#, true, true),
-            (r#"{"type":"error","message":""#, true, true),
-            (r#"{"error" : null,"message":""#, false, false),
-            (r#"{"error""#, false, false),
-            (r#"{"response":{"error":null,"tools":[{"error":5"#, true, false),
-            (r#"{"a":"\"error\":{","errors":[],"b":"error "}"#, false, false),
-            (r#"data: {"error": {"#, true, true),
-        ] {
-            for size in 1..=json.len() {
-                let short = short(json.as_bytes(), size);
-                assert_eq!((short.names_error(), short.is_error()), (names, is), "{json}");
-            }
-        }
-    }
-
-    /// JSON in which some is long.
-    fn value() -> impl Strategy<Value = Value> {
-        let leaf = prop_oneof![
-            Just(Value::Null),
-            any::<i64>().prop_map(Value::from),
-            ("[a\"\\\\é😀\u{1}]{0,9}", 0..400_usize).prop_map(|(text, times)| Value::from(text.repeat(times))),
-        ];
-        leaf.prop_recursive(6, 60, 9, |inner| {
-            prop_oneof![
-                proptest::collection::vec(inner.clone(), 0..9).prop_map(Value::from),
-                proptest::collection::vec(("[a-e]{1,3}", inner), 0..9)
-                    .prop_map(|members| Value::Object(members.into_iter().collect())),
-            ]
-        })
-    }
-
-    /// With every character beyond ASCII as an escape.
-    fn escaped(json: &str) -> String {
-        let mut text = String::new();
-        for char in json.chars() {
-            match char {
-                ' '..='~' => text.push(char),
-                _ => char
-                    .encode_utf16(&mut [0; 2])
-                    .iter()
-                    .for_each(|unit| text += &format!("\\u{unit:04x}")),
-            }
-        }
-        text
-    }
-
-    proptest! {
-        #![proptest_config(ProptestConfig::with_cases(64))]
-
-        #[test]
-        fn it_parses_whatever_is_left_out(values in proptest::collection::vec(value(), 1..25), escapes: bool, size in 1..5000_usize) {
-            let json = json!({"values": values, "type": "last"}).to_string();
-            let json = if escapes { escaped(&json) } else { json };
-            let whole = short(json.as_bytes(), usize::MAX).into_bytes();
-            prop_assert_eq!(&short(json.as_bytes(), size).into_bytes(), &whole);
-            prop_assert!(whole.len() <= MOST[0] + 16);
-            let read: Result<Value, _> = serde_json::from_slice(&whole);
-            prop_assert!(read.is_ok_and(|read| read["type"] == "last"), "{}", String::from_utf8_lossy(&whole));
-            if json.len() <= MOST[3] && !json.contains("aaaaaaaaa") {
-                prop_assert_eq!(String::from_utf8_lossy(&whole), json);
-            }
-        }
-
-        #[test]
-        fn a_cut_one_is_not_whole(text in "[a\"]{0,9}", times in 0..4000_usize, cut in any::<prop::sample::Index>()) {
-            let json = json!({"a": text.repeat(times), "b": [{"c": text}]}).to_string();
-            let cut = &json.as_bytes()[..cut.index(json.len())];
-            prop_assert!(serde_json::from_slice::<Value>(short(cut, 700).as_bytes()).is_err());
-        }
-
-        #[test]
-        fn no_bytes_panic_and_none_take_more_memory(pieces in proptest::collection::vec((r#"[{}\[\],:"\\u a0error]{0,12}"#, 0..3000_usize), 0..12), size in 1..3000_usize) {
-            let bytes: String = pieces.iter().map(|(piece, times)| piece.repeat(*times)).collect();
-            let whole = short(bytes.as_bytes(), usize::MAX);
-            let pieces = short(bytes.as_bytes(), size);
-            prop_assert_eq!(pieces.as_bytes(), whole.as_bytes());
-            prop_assert_eq!((pieces.names_error, pieces.is_error), (whole.names_error, whole.is_error));
-            prop_assert!(whole.kept.len() <= MOST[0] + TEXT + BEHIND);
-        }
-    }
-}
+mod tests;
