@@ -133,7 +133,7 @@ fn a_connection_that_cannot_be_trusted_is_not_used_again() {
 }
 
 /// What comes back for these bytes, up to the end of the connection.
-fn exchange(gateway: &Gateway, bytes: &str) -> String {
+pub(crate) fn exchange(gateway: &Gateway, bytes: &str) -> String {
     let mut stream = TcpStream::connect(&gateway.address).unwrap();
     stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
     stream.write_all(bytes.as_bytes()).unwrap();

@@ -7,18 +7,9 @@ use std::time::Duration;
 
 use serde_json::json;
 
+use crate::connections::exchange;
 use crate::http2::{self, Client, PREFACE};
 use crate::support::{Gateway, Runtime, TOKEN};
-
-/// What comes back for these bytes, up to the end of the connection.
-fn exchange(gateway: &Gateway, bytes: &str) -> String {
-    let mut stream = TcpStream::connect(&gateway.address).unwrap();
-    stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
-    stream.write_all(bytes.as_bytes()).unwrap();
-    let mut answers = String::new();
-    stream.read_to_string(&mut answers).unwrap();
-    answers
-}
 
 const BEHIND: &str = "GET /health HTTP/1.1\r\nhost: g\r\nconnection: close\r\n\r\n";
 
