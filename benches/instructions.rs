@@ -28,7 +28,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 
 use ai_gateway::dialect::observe::Observer;
-use ai_gateway::dialect::patch::Peek;
+use ai_gateway::dialect::wire::patch::Peek;
 use bytes::Bytes;
 
 use self::ready::traffic::{EVENTS, Kind, TOKEN, chat_answer, events};
@@ -41,7 +41,7 @@ const TOLERANCE: f64 = 5.0;
 const TOLERANCE_ELSEWHERE: f64 = 15.0;
 
 /// Every path by its name.
-const PATHS: [(&str, fn()); 9] = [
+const PATHS: [(&str, fn()); 11] = [
     ("route of a token, 1 route", || route_of(1)),
     ("route of a token, 1000 routes", || route_of(1000)),
     ("model replaced in 1 KB", || splice(Kind::Chat)),
@@ -51,13 +51,18 @@ const PATHS: [(&str, fn()); 9] = [
     ("chat, 1000 routes", || chat(1000)),
     ("chat, 200 events", stream),
     ("POST /chat", simple_chat),
+    ("message, translated", message),
+    ("message, 200 events translated", translated),
 ];
 
 fn route_of(routes: usize) {
     let config = config(routes);
     measure(
         || (),
-        |()| assert_eq!(config.route_of(black_box(TOKEN.as_bytes())), Some(routes / 2)),
+        |()| {
+            let account = config.account_of(black_box(TOKEN.as_bytes()));
+            assert_eq!(account.map(|account| account.route), Some(routes / 2));
+        },
     );
 }
 
@@ -102,6 +107,31 @@ fn stream() {
     let prepare = || {
         ready.will_stream(events("m"));
         request("/v1/chat/completions", Kind::Burst(1).request_body())
+    };
+    measure(prepare, |request| {
+        assert!(ready.pass_on(ask(&gateway, request)) > EVENTS);
+    });
+}
+
+/// A client of Anthropic's Messages, and an upstream that has Chat Completions only.
+fn message() {
+    let ready = Ready::default();
+    let gateway = ready.translating();
+    let prepare = || {
+        ready.will_answer(chat_answer("m"));
+        request("/v1/messages", Kind::Chat.request_body())
+    };
+    measure(prepare, |request| {
+        assert!(ready.pass_on(ask(&gateway, request)) > 0);
+    });
+}
+
+fn translated() {
+    let ready = Ready::default();
+    let gateway = ready.translating();
+    let prepare = || {
+        ready.will_stream(events("m"));
+        request("/v1/messages", Kind::Burst(1).request_body())
     };
     measure(prepare, |request| {
         assert!(ready.pass_on(ask(&gateway, request)) > EVENTS);

@@ -1,6 +1,9 @@
-//! What goes wrong, told to the caller: one kind per cause, one table from kind to status, type and code.
+//! What goes wrong, as the caller reads it: one kind per cause, one table from kind to status, type and code.
 //!
 //! Rendering belongs to the dialect of the endpoint that was called; nothing here knows a wire format.
+
+use std::borrow::Cow;
+use std::ops::{Deref, DerefMut};
 
 use http::StatusCode;
 
@@ -11,6 +14,10 @@ pub enum Kind {
     InvalidJson,
     /// The body is JSON of the wrong shape.
     InvalidBody,
+    /// The request has something that its upstream's dialect cannot say.
+    UnsupportedParameter,
+    /// Something in the request is encrypted that neither the gateway nor the upstream can read.
+    InvalidEncryptedContent,
     /// No model in the request and none configured.
     MissingModel,
     /// The request itself is not one that HTTP allows.
@@ -47,7 +54,7 @@ pub enum Kind {
     NoKeyAvailable,
     /// The answer is none that the endpoint can have: HTML, nothing, a redirect.
     UpstreamInvalidResponse,
-    /// A stream that had begun was cut (told in an event: the status went out before).
+    /// A stream that had begun was cut (an event says so: the status went out before).
     UpstreamStreamTruncated,
     /// The upstream takes no more requests for now, and did not say so in words that could be passed on.
     RateLimited,
@@ -80,6 +87,8 @@ impl Kind {
         let (status, class, code) = match self {
             Self::InvalidJson => (StatusCode::BAD_REQUEST, INVALID, "invalid_json"),
             Self::InvalidBody => (StatusCode::BAD_REQUEST, INVALID, "invalid_body"),
+            Self::UnsupportedParameter => (StatusCode::BAD_REQUEST, INVALID, "unsupported_parameter"),
+            Self::InvalidEncryptedContent => (StatusCode::BAD_REQUEST, INVALID, "invalid_encrypted_content"),
             Self::MissingModel => (StatusCode::BAD_REQUEST, INVALID, "missing_model"),
             Self::MalformedRequest => (StatusCode::BAD_REQUEST, INVALID, "malformed_request"),
             Self::InvalidApiKey => (StatusCode::UNAUTHORIZED, INVALID, "invalid_api_key"),
@@ -112,53 +121,64 @@ impl Kind {
     }
 }
 
-/// A refusal or failure, for the caller. The message says what to do next and never holds a key,
-/// an upstream's URL or a stack.
+/// A refusal or failure, for the caller. It is as large as a pointer: most steps of a request may return it, and few do.
 #[derive(Clone, Debug)]
-pub struct Error {
+pub struct Error(Box<Details>);
+
+/// What an [`Error`] says. The message says what to do next and never holds a key, an upstream's URL or a stack.
+#[derive(Clone, Debug)]
+pub struct Details {
     /// The cause.
     pub kind: Kind,
     /// One or two sentences for a person.
     pub message: String,
     /// The request's member that is to blame (`error.param`).
-    pub param: Option<&'static str>,
+    pub param: Option<Cow<'static, str>>,
     /// The methods a path has, for 405.
     pub allow: Option<&'static str>,
-    /// The status to answer with where it is the upstream's own and not the kind's.
-    pub status: Option<StatusCode>,
-    /// Seconds until the first of the keys wakes, where all of them rest.
+    /// Seconds until the first cooldown of a key ends, where all keys are in one.
     pub retry_after: Option<u64>,
     /// Of a failed upstream: whether the same request may succeed later without anyone doing anything.
     pub waiting_helps: bool,
 }
 
 impl Error {
-    /// An error of `kind` that blames no member.
+    /// Returns an error of `kind` that blames no member.
     pub fn new(kind: Kind, message: impl Into<String>) -> Self {
-        Self {
+        Self(Box::new(Details {
             kind,
             message: message.into(),
             param: None,
             allow: None,
-            status: None,
             retry_after: None,
             waiting_helps: false,
-        }
+        }))
     }
 
-    /// The same error, blaming the request's member `param`.
+    /// Returns this error, blaming the request's member `param`.
     #[must_use]
-    pub const fn about(mut self, param: &'static str) -> Self {
-        self.param = Some(param);
+    pub fn about(mut self, param: impl Into<Cow<'static, str>>) -> Self {
+        self.param = Some(param.into());
         self
     }
 
-    /// The status it is answered with.
+    /// Returns the status that it is answered with.
     #[must_use]
-    pub const fn status(&self) -> StatusCode {
-        match self.status {
-            Some(status) => status,
-            None => self.kind.facts().status,
-        }
+    pub fn status(&self) -> StatusCode {
+        self.kind.facts().status
+    }
+}
+
+impl Deref for Error {
+    type Target = Details;
+
+    fn deref(&self) -> &Details {
+        &self.0
+    }
+}
+
+impl DerefMut for Error {
+    fn deref_mut(&mut self) -> &mut Details {
+        &mut self.0
     }
 }

@@ -3,7 +3,7 @@
 //! A self-hosted, OpenAI-compatible AI gateway. One core, two shells: a native binary and a
 //! Cloudflare Worker.
 //!
-//! The layers, each knowing only what stands below it (`tests/layers.rs` holds them to it):
+//! The layers, each knowing only what stands below it (`tests/layers` holds them to it):
 //!
 //! | layer | holds |
 //! |---|---|
@@ -13,7 +13,7 @@
 //! | [`config`] | what the operator wrote, parsed into answers |
 //! | [`platform`] | the seam between the core and a runtime |
 //! | [`dialect`] | wire formats and the table of providers |
-//! | [`error`] | what callers are told |
+//! | [`error`] | what goes wrong, as callers read it |
 
 pub mod config;
 pub mod dialect;
@@ -21,6 +21,9 @@ pub mod error;
 pub mod gateway;
 pub mod platform;
 pub mod policy;
+
+#[cfg(all(any(test, fuzzing), not(target_arch = "wasm32")))]
+pub mod fuzz;
 
 #[cfg(target_arch = "wasm32")]
 mod edge;

@@ -21,7 +21,7 @@ impl Millis {
 }
 
 /// Milliseconds on a clock that only goes forward, from a beginning of its own: what is waited for, or kept for a while, is
-/// counted on it. A wall clock may be set back a day, and would let everything that rests rest a day longer.
+/// counted on it. A wall clock may be set back by a day, and would make every cooldown a day longer.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Moment(pub u64);
 
@@ -159,7 +159,7 @@ pub trait Platform: Clone + 'static {
     async fn read(&self, stream: &mut Self::Stream) -> Result<Option<Bytes>, Fault>;
 
     /// Reads a body to its end, or until what was read of it is longer than `limit` bytes, in as few crossings as the
-    /// runtime allows. An answer's is left where it is when there is no memory for more of it: it can be passed on as it comes.
+    /// runtime allows. An answer's body is left where it is when memory is missing for more of it: it can be passed on as it comes.
     ///
     /// # Errors
     /// [`Fault::Exhausted`] when a request's body has waited for memory in vain, [`Fault::Reset`] or [`Fault::Malformed`] when

@@ -1,6 +1,9 @@
 //! The pages for people: they list what the code has, both languages say the same, and no link is dead.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot set up fails")]
 
+#[path = "docs/names.rs"]
+mod names;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -8,8 +11,14 @@ use std::path::{Path, PathBuf};
 use ai_gateway::config::{Config, ROUTE_FIELDS, known_variables};
 use ai_gateway::dialect::providers::PROVIDERS;
 
-/// Pages for those who work on the gateway, or that need no words.
-const ENGLISH_ONLY: [&str; 2] = ["CHANGELOG.md", "docs/benchmarks.md"];
+/// Pages for those who work on the gateway, which are in English as the code is, or that need no words.
+const ENGLISH_ONLY: [&str; 5] = [
+    "CHANGELOG.md",
+    "docs/architecture.md",
+    "docs/benchmarks.md",
+    "docs/contributing.md",
+    "docs/http1.md",
+];
 const CHINESE: &str = ".zh-CN.md";
 
 fn root() -> &'static Path {
@@ -117,7 +126,7 @@ fn the_fields_of_a_route_are_listed() {
 fn the_providers_are_listed_with_their_addresses_and_variables() {
     let known: BTreeMap<_, _> = PROVIDERS
         .iter()
-        .map(|row| (row.name, (row.base_url, row.key_variable)))
+        .map(|row| (row.name, (row.base_url, row.key_variables.to_vec())))
         .collect();
     for (page, heading) in [
         ("docs/configuration.md", "Providers"),
@@ -130,8 +139,9 @@ fn the_providers_are_listed_with_their_addresses_and_variables() {
             .map(|row| {
                 let url = |text: &&str| text.starts_with("http");
                 let own = |text: &&str| *text != "UPSTREAM_API_KEY";
-                let [base_url, variable] = [quoted(row[1]), quoted(row[2])].map(|quoted| quoted.first().copied());
-                (quoted(row[0])[0], (base_url.filter(url), variable.filter(own)))
+                let base_url = quoted(row[1]).first().copied().filter(url);
+                let variables = quoted(row[2]).into_iter().filter(own).collect();
+                (quoted(row[0])[0], (base_url, variables))
             })
             .collect();
         assert_eq!(listed.len(), rows.len(), "{page} lists a provider twice");
@@ -162,7 +172,7 @@ fn the_variables_are_listed() {
 fn the_example_of_an_environment_has_every_setting() {
     // The Worker's; those that stand in a comment.
     let others = ["GATEWAY_KV", "HTTP_PROXY", "ALL_PROXY"];
-    let is_key = |name: &str| PROVIDERS.iter().any(|row| row.key_variable == Some(name));
+    let is_key = |name: &str| PROVIDERS.iter().any(|row| row.key_variables.contains(&name));
     let is_setting = |name: &&str| !is_key(name) && !others.contains(name) && !name.starts_with(char::is_lowercase);
     let example = read(".env.example");
     for name in known_variables().filter(is_setting) {
@@ -334,6 +344,36 @@ fn no_link_is_dead() {
         }
     }
     assert!(links > 50, "{links} links are found");
+}
+
+/// The source of a test file that `docs/http1.md` names.
+fn tests_in(name: &str) -> String {
+    let places = [
+        format!("tests/{name}.rs"),
+        format!("src/native/{name}/tests.rs"),
+        format!("src/native/{name}.rs"),
+        format!("src/{name}.rs"),
+    ];
+    let place = places.iter().find(|place| root().join(place).is_file());
+    read(place.unwrap_or_else(|| panic!("docs/http1.md names {name}, which is not there")))
+}
+
+#[test]
+fn every_demand_of_http_is_held_by_tests_that_are_there() {
+    let text = read("docs/http1.md");
+    let (mut rows, mut named) = (0, BTreeSet::new());
+    for line in prose(&text).filter(|line| line.starts_with("| ")) {
+        let cells: Vec<&str> = line.trim_matches('|').split(" | ").map(str::trim).collect();
+        assert_eq!(cells.len(), 3, "{line}");
+        assert!(cells.iter().all(|cell| !cell.is_empty()), "{line}");
+        rows += 1;
+        named.extend(quoted(line).into_iter().filter_map(|name| name.split_once("::")));
+    }
+    assert!(rows > 80 && named.len() > 50, "{rows} rows name {} tests", named.len());
+    for (file, test) in named {
+        let is_there = tests_in(file).contains(&format!("fn {test}("));
+        assert!(is_there, "docs/http1.md names {file}::{test}, which is not there");
+    }
 }
 
 /// `npm ci`, which the pages tell people to run, refuses a lock file that leaves out a package for any platform.

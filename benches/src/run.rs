@@ -34,10 +34,11 @@ struct Scenario {
     windows: u32,
 }
 
-const EVERYBODY: [Who; 6] = [
+const EVERYBODY: [Who; 7] = [
     Who::Direct,
     Who::Gateway,
     Who::Gateway1000,
+    Who::Translating,
     Who::Nginx,
     Who::NginxLarge,
     Who::HaProxy,
@@ -45,6 +46,9 @@ const EVERYBODY: [Who; 6] = [
 
 /// Those whose figures fill the columns of the table.
 const ALL: &[Who] = &[Who::Gateway, Who::Nginx, Who::HaProxy];
+
+/// A translated stream beside the one that passes as it came.
+const BOTH: &[Who] = &[Who::Gateway, Who::Translating];
 
 const SCENARIOS: &[Scenario] = &[
     Scenario {
@@ -107,6 +111,27 @@ const SCENARIOS: &[Scenario] = &[
         kind: Kind::Paced(20),
         shape: Shape::Closed { connections: 256 },
         subjects: ALL,
+        windows: 2,
+    },
+    Scenario {
+        name: "translated-burst-1",
+        kind: Kind::Burst(1),
+        shape: Shape::Closed { connections: 32 },
+        subjects: BOTH,
+        windows: 1,
+    },
+    Scenario {
+        name: "translated-burst-4",
+        kind: Kind::Burst(4),
+        shape: Shape::Closed { connections: 32 },
+        subjects: BOTH,
+        windows: 1,
+    },
+    Scenario {
+        name: "translated-paced",
+        kind: Kind::Paced(20),
+        shape: Shape::Closed { connections: 256 },
+        subjects: BOTH,
         windows: 2,
     },
     Scenario {

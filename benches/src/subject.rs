@@ -20,6 +20,8 @@ pub(crate) enum Who {
     Gateway,
     /// The gateway with 1 000 routes.
     Gateway1000,
+    /// The gateway, asked by clients of another dialect than its upstream's.
+    Translating,
     Nginx,
     /// nginx with a larger buffer for request bodies than it has by default.
     NginxLarge,
@@ -32,6 +34,7 @@ impl Who {
             Self::Direct => "direct",
             Self::Gateway => "gateway",
             Self::Gateway1000 => "gateway-1000",
+            Self::Translating => "gateway-translating",
             Self::Nginx => "nginx",
             Self::NginxLarge => "nginx-256k",
             Self::HaProxy => "haproxy",
@@ -40,6 +43,9 @@ impl Who {
 
     /// The load for it.
     pub(crate) fn target(self, address: SocketAddr, kind: Kind) -> Target {
+        if self == Self::Translating {
+            return Target::translated(address, kind, TOKEN);
+        }
         let secret = if self == Self::Direct { KEYS[0] } else { TOKEN };
         Target::new(address, kind, secret, matches!(self, Self::Gateway | Self::Gateway1000))
     }
@@ -60,7 +66,7 @@ impl Place {
     pub(crate) fn has(&self, who: Who) -> bool {
         match who {
             Who::Direct => true,
-            Who::Gateway | Who::Gateway1000 => self.gateway.is_file(),
+            Who::Gateway | Who::Gateway1000 | Who::Translating => self.gateway.is_file(),
             Who::Nginx | Who::NginxLarge => installed("nginx").is_some(),
             Who::HaProxy => installed("haproxy").is_some(),
         }
@@ -71,7 +77,7 @@ impl Place {
         let address = free_address()?;
         let command = match who {
             Who::Direct => return Ok(None),
-            Who::Gateway => self.gateway(address, 1)?,
+            Who::Gateway | Who::Translating => self.gateway(address, 1)?,
             Who::Gateway1000 => self.gateway(address, 1000)?,
             Who::Nginx => self.nginx(address, who.name(), "16k")?,
             Who::NginxLarge => self.nginx(address, who.name(), "256k")?,

@@ -149,6 +149,21 @@ pub(crate) fn native(figures: &Figures) -> String {
             Some(1.2),
         ),
         ("the same of nginx", growth(figures, "nginx"), None),
+        (
+            "translated stream at full speed, 1 event a write: CPU per event / not translated",
+            translated(figures, "translated-burst-1"),
+            Some(3.0),
+        ),
+        (
+            "... 4 events a write",
+            translated(figures, "translated-burst-4"),
+            Some(3.0),
+        ),
+        (
+            "... 256 streams, an event per 20 ms",
+            translated(figures, "translated-paced"),
+            Some(3.0),
+        ),
     ];
     for (what, value, wanted) in own {
         if value.is_some() {
@@ -229,6 +244,15 @@ pub(crate) fn worker(figures: &Figures) -> String {
             None,
         ),
         (
+            "... translated / not translated",
+            "streams",
+            CPU_EVENT,
+            5.0,
+            "gateway-translating",
+            "gateway",
+            None,
+        ),
+        (
             "first answer of a new process, ms",
             "first",
             "ms",
@@ -269,6 +293,11 @@ pub(crate) fn worker(figures: &Figures) -> String {
         judged(size, Some(200.0))
     );
     text
+}
+
+/// What an event costs that is translated, in those that pass as they came.
+fn translated(figures: &Figures, scenario: &str) -> Option<f64> {
+    figures.ratio(CPU_EVENT, (scenario, "gateway-translating"), (scenario, "gateway"))
 }
 
 /// How much the cost of a request depends on the number of connections.

@@ -13,6 +13,10 @@ use memchr::memmem;
 pub(crate) const TOKEN: &str = "bench";
 pub(crate) const KEYS: [&str; 2] = ["k1", "k2"];
 
+/// Where clients ask. The upstream has nothing at the second path.
+pub(crate) const CHAT: &str = "/v1/chat/completions";
+pub(crate) const MESSAGES: &str = "/v1/messages";
+
 /// Events of a stream, `[DONE]` included.
 pub(crate) const EVENTS: usize = 200;
 
@@ -20,6 +24,10 @@ const PREFIX: &str = "vendor/bench-";
 const CHAT_BYTES: usize = 1024;
 const SINK_BYTES: usize = 1 << 20;
 pub(crate) const DONE: &[u8] = b"data: [DONE]\n\n";
+
+/// What clients of Messages get of such a stream: its words in as many events, and three each that begin and end it.
+const TRANSLATED_EVENTS: usize = EVENTS - 2 + 6;
+const STOP: &[u8] = b"data: {\"type\":\"message_stop\"}\n\n";
 
 /// What a client asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -153,8 +161,12 @@ pub(crate) fn events(model: &str) -> Vec<Bytes> {
 pub(crate) enum Expected {
     /// These bytes.
     Exactly(Bytes),
-    /// A stream of [`EVENTS`] events and this many bytes that ends with [`DONE`].
-    Stream { bytes: u64 },
+    /// A stream of so many events, and bytes where they are known, that ends so.
+    Stream {
+        events: usize,
+        bytes: Option<u64>,
+        end: &'static [u8],
+    },
     /// This event, then silence.
     First(Bytes),
 }
@@ -171,9 +183,20 @@ impl Expected {
                 Self::Exactly(sink_answer(model, SINK_BYTES + grown))
             }
             Kind::Burst(_) | Kind::Paced(_) => Self::Stream {
-                bytes: events(model).iter().map(|event| event.len() as u64).sum(),
+                events: EVENTS,
+                bytes: Some(events(model).iter().map(|event| event.len() as u64).sum()),
+                end: DONE,
             },
             Kind::Held => Self::First(events(model).swap_remove(0)),
+        }
+    }
+
+    /// A stream that a client of Messages gets.
+    pub(crate) const fn translated() -> Self {
+        Self::Stream {
+            events: TRANSLATED_EVENTS,
+            bytes: None,
+            end: STOP,
         }
     }
 }

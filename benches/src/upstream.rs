@@ -21,7 +21,7 @@ use hyper_util::rt::TokioIo;
 use tokio::net::TcpListener;
 use tokio::time::{Interval, MissedTickBehavior, Sleep, interval, sleep};
 
-use crate::traffic::{KEYS, Kind, chat_answer, events, model_in, sink_answer};
+use crate::traffic::{KEYS, Kind, MESSAGES, chat_answer, events, model_in, sink_answer};
 
 /// How long a held stream is silent before it ends.
 const SILENCE: Duration = Duration::from_secs(300);
@@ -81,9 +81,13 @@ async fn answer(request: Request<Incoming>, prepared: &Prepared) -> Response<Ans
         let key = value.as_bytes().strip_prefix(b"Bearer ");
         KEYS.iter().any(|wanted| key == Some(wanted.as_bytes()))
     });
+    let path = request.uri().clone();
     let Some((tail, length)) = read(request.into_body()).await else {
         return refusal(StatusCode::BAD_REQUEST, "the body broke off");
     };
+    if path.path() == MESSAGES {
+        return refusal(StatusCode::NOT_FOUND, "there is nothing at this path");
+    }
     if !known {
         return refusal(StatusCode::UNAUTHORIZED, "not one of the upstream's keys");
     }

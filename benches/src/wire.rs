@@ -184,11 +184,11 @@ fn broken(what: &str) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, what)
 }
 
-/// The bytes of a request, with the headers that the official Python SDK sends. `secret`: a token, or the upstream's key.
-pub(crate) fn request(kind: Kind, secret: &str) -> Vec<u8> {
+/// The bytes of a request to `path`, with the headers that the official Python SDK sends. `secret`: a token, or the upstream's key.
+pub(crate) fn request(path: &str, kind: Kind, secret: &str) -> Vec<u8> {
     let body = kind.request_body();
     format!(
-        "POST /v1/chat/completions HTTP/1.1\r\nhost: 127.0.0.1\r\naccept-encoding: gzip, deflate\r\nconnection: keep-alive\r\naccept: application/json\r\n\
+        "POST {path} HTTP/1.1\r\nhost: 127.0.0.1\r\naccept-encoding: gzip, deflate\r\nconnection: keep-alive\r\naccept: application/json\r\n\
          content-type: application/json\r\nuser-agent: OpenAI/Python 2.8.0\r\nx-stainless-lang: python\r\nx-stainless-package-version: 2.8.0\r\n\
          x-stainless-os: Linux\r\nx-stainless-arch: x64\r\nx-stainless-runtime: CPython\r\nx-stainless-runtime-version: 3.13.0\r\n\
          authorization: Bearer {secret}\r\nx-stainless-async: false\r\nx-stainless-retry-count: 0\r\ncontent-length: {}\r\n\r\n{body}",

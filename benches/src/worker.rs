@@ -16,7 +16,7 @@ use crate::process::{Running, free_address};
 use crate::rounds::{Bench, Setting, Subject, in_turn};
 use crate::subject::routes_of;
 use crate::table;
-use crate::traffic::{Expected, KEYS, Kind, TOKEN};
+use crate::traffic::{CHAT, Expected, KEYS, Kind, TOKEN};
 use crate::wire::request;
 
 #[derive(Args)]
@@ -44,6 +44,8 @@ struct Who {
     script: Script,
     routes: usize,
     verify_end: bool,
+    /// Its clients ask in another dialect than its upstream's.
+    translates: bool,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -59,6 +61,7 @@ const fn who(name: &'static str, script: Script, routes: usize) -> Who {
         script,
         routes,
         verify_end: false,
+        translates: false,
     }
 }
 
@@ -66,6 +69,11 @@ const GATEWAY: Who = who("gateway", Script::Gateway, 1);
 const WATCHED: Who = Who {
     name: "gateway-verify",
     verify_end: true,
+    ..GATEWAY
+};
+const TRANSLATING: Who = Who {
+    name: "gateway-translating",
+    translates: true,
     ..GATEWAY
 };
 const GATEWAY_100: Who = who("gateway-100", Script::Gateway, 100);
@@ -96,7 +104,7 @@ pub(crate) fn run(options: &Options) -> io::Result<()> {
             warmup: Duration::from_millis(1500),
             window: Duration::from_secs(if setting.quick { 2 } else { 4 }),
         };
-        let subjects = [GATEWAY, WATCHED, PLAIN, PASS];
+        let subjects = [GATEWAY, WATCHED, PLAIN, PASS, TRANSLATING];
         compare(
             &mut bench,
             options,
@@ -147,7 +155,10 @@ fn compare(
         .iter()
         .map(|(who, process)| Subject {
             name: who.name,
-            target: Target::new(process.address, kind, TOKEN, who.script != Script::Pass),
+            target: match who.translates {
+                true => Target::translated(process.address, kind, TOKEN),
+                false => Target::new(process.address, kind, TOKEN, who.script != Script::Pass),
+            },
             process: Some(process),
         })
         .collect();
@@ -207,7 +218,7 @@ fn first_answer(bench: &Bench, options: &Options, who: Who) -> io::Result<Durati
     let mut connection = TcpStream::connect(process.address)?;
     connection.set_nodelay(true)?;
     connection.set_read_timeout(Some(Duration::from_secs(20)))?;
-    connection.write_all(&request(Kind::Chat, TOKEN))?;
+    connection.write_all(&request(CHAT, Kind::Chat, TOKEN))?;
     let Expected::Exactly(expected) = Expected::of(Kind::Chat, who.script != Script::Pass) else {
         return Err(io::Error::other("a chat is answered with a body"));
     };

@@ -1,18 +1,24 @@
-//! Where a route's requests go, and the headers that they always carry.
+//! Where the requests of a route go, and the headers that they always have.
 
 use std::net::IpAddr;
 
 use http::{HeaderMap, HeaderName, HeaderValue, Uri};
 
-use super::character::{keyboard, named};
+use super::character::{is_invisible, keyboard, named};
 use super::fields::Fields;
-use super::parse::shown;
-use super::{Addresses, Base, Upstream};
+use super::misplaced::Written;
+use super::problem::shown;
+use super::route::{Addresses, Base, Upstream};
+use crate::dialect::formats::OPENAI;
+use crate::dialect::neutral::Format;
 use crate::dialect::providers::{ECHO, Provider};
-use crate::dialect::surface;
 
-/// The upstream, and whether it is a local one.
-pub(super) fn upstream(fields: &mut Fields<'_, '_>, row: Option<&'static Provider>) -> (Upstream, bool) {
+/// Returns the upstream of a route, and whether it is on a local network, where keys are not required.
+pub(super) fn upstream(
+    fields: &mut Fields<'_, '_>,
+    row: Option<&'static Provider>,
+    dialect: &'static Format,
+) -> (Upstream, bool) {
     if row.is_some_and(|row| row.name == ECHO) {
         return (Upstream::Echo, true);
     }
@@ -28,16 +34,33 @@ pub(super) fn upstream(fields: &mut Fields<'_, '_>, row: Option<&'static Provide
         .or_else(|| row.and_then(|row| row.base_url).map(str::to_owned))
         .unwrap_or_default();
     let base = base.trim_end_matches('/').to_owned();
-    if let Some((message, hint)) = endpoint(&base) {
-        fields.problem(Some("base_url"), message, &hint);
+    let deployments = row.is_some_and(|row| row.deployments);
+    let written = Written {
+        base: &base,
+        dialect,
+        deployments,
+        in_variables: fields.are_variables(),
+    };
+    let flaw = written.flaw().filter(|_| fields.has("base_url"));
+    if let Some((message, hint)) = &flaw {
+        fields.problem(Some("base_url"), message, hint);
+    } else if let Some(remark) = written.remark() {
+        fields.remark("base_url", &remark);
     }
     let base_uri = url(fields, "base_url", &base);
-    let deployments = row.is_some_and(|row| row.deployments);
-    if base_uri.as_ref().is_some_and(|uri| uri.query().is_some()) && !deployments {
+    if flaw.is_none() && base_uri.as_ref().is_some_and(|uri| uri.query().is_some()) && !deployments {
+        let hint = if dialect == OPENAI {
+            "put a query into `chat_url` and `models_url`"
+        } else {
+            "take it out; a key belongs into `api_keys`"
+        };
+        fields.problem(Some("base_url"), "it has a query", hint);
+    }
+    if dialect != OPENAI && fields.has("chat_url") {
         fields.problem(
-            Some("base_url"),
-            "it has a query",
-            "put a query into `chat_url` and `models_url`",
+            Some("chat_url"),
+            format!("it is for the dialect `openai`, and the route has `{}`", dialect.name),
+            "take it out: what stands before the endpoint belongs into `base_url`",
         );
     }
     let base = split(&base, deployments);
@@ -57,8 +80,8 @@ pub(super) fn upstream(fields: &mut Fields<'_, '_>, row: Option<&'static Provide
     (Upstream::Http(Box::new(addresses)), local)
 }
 
-/// The parts of a base address. Where there may be `deployments`, what belongs to none of them is beside their folder:
-/// `https://r.example/openai/deployments/{model}?api-version=1`.
+/// Splits a base address. With `deployments`, endpoints that do not belong to a deployment are beside the folder of
+/// deployments, as in `https://r.example/openai/deployments/{model}?api-version=1`.
 fn split(base: &str, deployments: bool) -> Base {
     let (address, query) = base
         .split_once('?')
@@ -74,21 +97,23 @@ fn split(base: &str, deployments: bool) -> Base {
     }
 }
 
+/// Returns the address of an endpoint below `address`.
 fn below(address: &str, path: &str, query: Option<&str>) -> Option<Uri> {
     let query = query.map(|query| format!("?{query}")).unwrap_or_default();
     format!("{address}/{path}{query}").parse().ok()
 }
 
-/// What stands between the scheme and the path.
+/// Returns what is between the scheme and the path.
 fn text_of(uri: &Uri) -> &str {
     uri.authority().map_or("", http::uri::Authority::as_str)
 }
 
+/// Reads the address in the field `name`. Reports one that is not whole, or that holds what belongs elsewhere.
 fn url(fields: &mut Fields<'_, '_>, name: &str, text: &str) -> Option<Uri> {
     if text.is_empty() {
         return None;
     }
-    // The one name in braces that the gateway puts a value in the place of.
+    // The one name in braces that the gateway replaces by a value.
     let filled = text.replace(Base::MODEL, "(model)");
     if let Some((at, char)) = filled.chars().enumerate().find(|(_, char)| is_foreign(*char)) {
         let message = format!(
@@ -125,62 +150,25 @@ fn url(fields: &mut Fields<'_, '_>, name: &str, text: &str) -> Option<Uri> {
     Some(uri)
 }
 
-/// Whether a character can stand in no address. Some readers pass it on as it is, others as an escape.
+/// Whether a character is not allowed in addresses. Some readers pass it on as it is, others as an escape.
 fn is_foreign(char: char) -> bool {
     !char.is_ascii_graphic() || "\\\"<>^`|{}".contains(char)
 }
 
-/// What to do about a character that can stand in no address.
+/// Returns what to do about a character that is not allowed in addresses.
 fn instead(char: char) -> String {
     match keyboard(char) {
         _ if char == '\\' => "addresses have / only".to_owned(),
         _ if "<>{}".contains(char) => "put your own value in its place".to_owned(),
         Some(own) if own != ' ' => format!("type {own} instead"),
-        None if char.is_alphanumeric() => {
+        None if !char.is_ascii() && !is_invisible(char) => {
             "write other letters as their escapes (%E4%B8%AD), and those of a host as xn--...".to_owned()
         }
         _ => "delete it: it came along when the address was copied".to_owned(),
     }
 }
 
-/// What is wrong with a base address that is the address of one endpoint. (An Azure resource shows it with its query.)
-fn endpoint(base: &str) -> Option<(String, String)> {
-    let (address, query) = base
-        .split_once('?')
-        .map_or((base, ""), |(address, query)| (address, query));
-    let address = address.trim_end_matches('/');
-    let lower = address.to_ascii_lowercase();
-    let (suffix, behind) = if let Some(endpoint) = surface::ending(address) {
-        (endpoint, "")
-    } else if lower.ends_with("/v1/chat") {
-        ("chat", "")
-    } else {
-        // Ollama's own API, and Gemini's.
-        let own = ["api/chat", "api/generate", "api/tags"]
-            .into_iter()
-            .find(|own| lower.ends_with(&format!("/{own}")));
-        match own {
-            Some(own) => (own, "/v1"),
-            None if lower.contains("generatecontent") => {
-                let hint = "write https://generativelanguage.googleapis.com/v1beta/openai".to_owned();
-                return Some(("it is the address of one model".to_owned(), hint));
-            }
-            None => return None,
-        }
-    };
-    let rest = address[..address.len() - suffix.len()].trim_end_matches('/');
-    let message = match behind {
-        "" => format!("it ends in /{suffix}, which the gateway adds itself"),
-        _ => format!("it ends in /{suffix}, which is not OpenAI's API"),
-    };
-    let hint = match query {
-        _ if rest.contains('@') => "leave it out".to_owned(),
-        "" => format!("write {}{behind}", shown(rest)),
-        _ => format!("write {}{behind}, and what stands behind the ? as before", shown(rest)),
-    };
-    Some((message, hint))
-}
-
+/// Whether a host is on a local network.
 fn is_local(host: &str) -> bool {
     let host = host.trim_start_matches('[').trim_end_matches(']');
     if let Ok(address) = host.parse::<IpAddr>() {
@@ -192,7 +180,7 @@ fn is_local(host: &str) -> bool {
     !host.contains('.') || host.ends_with(".local") || host.ends_with(".internal") || host.ends_with(".localhost")
 }
 
-/// Whether a host of an address is the machine that asks for it.
+/// Whether the host of an address is the machine that asks for it.
 #[must_use]
 pub fn is_loopback(host: &str) -> bool {
     let host = host.trim_matches(['[', ']']).trim_end_matches('.').to_ascii_lowercase();
@@ -200,7 +188,7 @@ pub fn is_loopback(host: &str) -> bool {
     host == "localhost" || host.ends_with(".localhost") || host.parse().is_ok_and(is_loopback)
 }
 
-/// The headers that go on every upstream request.
+/// Reads the headers that go with every request upstream.
 pub(super) fn extra_headers(fields: &mut Fields<'_, '_>) -> HeaderMap {
     const FORBIDDEN: [&str; 8] = [
         "host",

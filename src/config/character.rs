@@ -1,6 +1,6 @@
-//! Characters that people paste without seeing them, or without seeing that they are not those of a keyboard.
+//! Characters that people paste without noticing: invisible ones, and those that look like characters of a keyboard.
 
-/// Names of those that cannot be seen.
+/// Names of characters that cannot be seen.
 const NAMES: [(char, &str); 28] = [
     ('\0', "NUL"),
     ('\t', "TAB"),
@@ -32,7 +32,7 @@ const NAMES: [(char, &str); 28] = [
     ('\u{fffd}', "REPLACEMENT CHARACTER"),
 ];
 
-/// Those that stand for one of a keyboard, besides the full-width forms.
+/// Characters that look like one of a keyboard, besides the full-width forms.
 const FOREIGN: [(&str, char); 10] = [
     (
         "\u{201c}\u{201d}\u{201e}\u{201f}\u{2018}\u{2019}\u{201a}\u{201b}\u{2033}\u{300c}\u{300d}\u{300e}\u{300f}\u{ab}\u{bb}",
@@ -49,7 +49,7 @@ const FOREIGN: [(&str, char); 10] = [
     ("\u{204f}", ';'),
 ];
 
-/// A character as a report names it: `U+200B ZERO WIDTH SPACE`, or U+4E2D and itself.
+/// Returns a character as a report names it: `U+200B ZERO WIDTH SPACE`, or its number and itself.
 pub(super) fn named(char: char) -> String {
     let code = format!("U+{:04X}", u32::from(char));
     let name = NAMES.iter().find(|(known, _)| *known == char).map(|(_, name)| *name);
@@ -61,7 +61,7 @@ pub(super) fn named(char: char) -> String {
     }
 }
 
-/// Whether nobody sees that it is there, or that it is not an ordinary blank.
+/// Whether a character is invisible, or looks like an ordinary blank and is not one.
 pub(super) fn is_invisible(char: char) -> bool {
     (char.is_whitespace() && char != ' ')
         || char.is_control()
@@ -75,7 +75,7 @@ fn is_full_width(char: char) -> bool {
     matches!(char, '\u{ff01}'..='\u{ff5e}')
 }
 
-/// The character of a keyboard that was probably meant.
+/// Returns the character of a keyboard that was probably meant.
 pub(super) fn keyboard(char: char) -> Option<char> {
     if is_full_width(char) {
         return char::from_u32(u32::from(char) - 0xfee0);

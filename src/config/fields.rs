@@ -1,4 +1,7 @@
-//! Reads the members of one JSON object with their places, and says what is wrong with each.
+//! One JSON object, read field by field.
+//!
+//! Every function reads one field of one type, and reports what is wrong with it: the place in the text, what was expected,
+//! and a way out. Where the object was made of variables, the report names the variable instead of the field.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -6,16 +9,17 @@ use std::time::Duration;
 
 use serde::Deserialize;
 use serde::de::{MapAccess, Visitor};
-use serde_json::Value;
 use serde_json::value::RawValue;
+use serde_json::{Number, Value};
 
 use super::character::{is_invisible, named};
-use super::parse::SINGLE_TOKEN;
+use super::document::SINGLE_TOKEN;
 use super::pasted::{is_template, quoted};
 use super::problem::{Problem, Problems};
 use super::suggest::did_you_mean;
+use super::variables::of_field;
 
-/// An object's members in order, duplicates included.
+/// The members of an object in order, repeated ones included.
 struct Members<'a>(Vec<(Cow<'a, str>, &'a RawValue)>);
 
 impl<'de: 'a, 'a> Deserialize<'de> for Members<'a> {
@@ -50,7 +54,8 @@ pub(super) struct Fields<'a, 'p> {
 }
 
 impl<'a, 'p> Fields<'a, 'p> {
-    /// The members of `whole`, a part of `text`. Unknown and repeated ones are reported; `null` counts as absent.
+    /// Reads the members of `whole`, which is a part of `text`. Unknown and repeated ones are reported. `null` counts as
+    /// absent.
     pub(super) fn read(
         text: &'a str,
         path: String,
@@ -87,11 +92,12 @@ impl<'a, 'p> Fields<'a, 'p> {
         fields
     }
 
+    /// Whether the field has a value.
     pub(super) fn has(&self, name: &str) -> bool {
         self.raw(name).is_some()
     }
 
-    /// How many problems there are so far, those of other objects included.
+    /// Returns how many problems there are so far, those of other objects included.
     pub(super) fn problem_count(&self) -> usize {
         self.problems.len()
     }
@@ -109,24 +115,30 @@ impl<'a, 'p> Fields<'a, 'p> {
         self.report(name, value, message, hint);
     }
 
+    /// Adds a remark on the field `name`, which may be right as it is.
+    pub(super) fn remark(&mut self, name: &str, remark: &str) {
+        let path = self.path_of(name);
+        self.problems.notes.push(format!("{path}: {remark}"));
+    }
+
+    /// Returns the name of a field in a report: that of the variable where the object was made of variables.
+    fn path_of(&self, name: &str) -> String {
+        if self.are_variables() {
+            of_field(name).to_owned()
+        } else {
+            format!("{}.{name}", self.path)
+        }
+    }
+
     fn report(&mut self, name: Option<&str>, value: Option<&RawValue>, message: impl Into<String>, hint: &str) {
-        let path = name.map_or_else(
-            || self.path.clone(),
-            |name| {
-                if self.are_variables() {
-                    variable(name).to_owned()
-                } else {
-                    format!("{}.{name}", self.path)
-                }
-            },
-        );
+        let path = name.map_or_else(|| self.path.clone(), |name| self.path_of(name));
         let offset = value.unwrap_or(self.whole).get().as_ptr() as usize - self.text.as_ptr() as usize;
         let position = (!self.path.starts_with(SINGLE_TOKEN)).then(|| place(self.text, offset));
         let (mut message, mut hint) = (message.into(), hint.to_owned());
         if self.are_variables() {
             for field in ["chat_url", "models_url", "api_keys", "base_url"] {
                 for text in [&mut message, &mut hint] {
-                    *text = text.replace(&format!("`{field}`"), variable(field));
+                    *text = text.replace(&format!("`{field}`"), of_field(field));
                 }
             }
         }
@@ -138,6 +150,7 @@ impl<'a, 'p> Fields<'a, 'p> {
         });
     }
 
+    /// Reads a field of any type. Reports a value of another type.
     fn value<T: Deserialize<'a>>(&mut self, name: &str, expected: &str, hint: &str) -> Option<T> {
         let raw = self.raw(name)?;
         let value = serde_json::from_str(raw.get()).ok();
@@ -147,6 +160,7 @@ impl<'a, 'p> Fields<'a, 'p> {
         value
     }
 
+    /// Reads a string that is not empty.
     pub(super) fn string(&mut self, name: &str) -> Option<String> {
         let text: String = self.value(name, "a string", "")?;
         if text.trim().is_empty() {
@@ -159,8 +173,8 @@ impl<'a, 'p> Fields<'a, 'p> {
         self.cleaned(name, &text)
     }
 
-    /// A text without the blanks around it, and without quotes, which are reported. Nothing where no other reader could
-    /// make sense of it either.
+    /// Returns a text without the blanks around it, and without quotes, which are reported. Returns nothing where something
+    /// is in it that cannot be meant.
     fn cleaned(&mut self, name: &str, text: &str) -> Option<String> {
         let mut text = text.trim();
         if let Some(inside) = quoted(text) {
@@ -175,33 +189,46 @@ impl<'a, 'p> Fields<'a, 'p> {
         (!text.is_empty()).then(|| text.to_owned())
     }
 
+    /// Reads `true` or `false`.
     pub(super) fn boolean(&mut self, name: &str) -> Option<bool> {
         self.value(name, "true or false", "")
     }
 
+    /// Reads a number of seconds, up to a day.
     pub(super) fn seconds(&mut self, name: &str) -> Option<Duration> {
+        self.duration(name, "more than 0", |seconds| seconds > 0.0)
+    }
+
+    /// Reads a number of seconds that may be 0, up to a day.
+    pub(super) fn seconds_or_none(&mut self, name: &str) -> Option<Duration> {
+        self.duration(name, "at least 0", |seconds| seconds >= 0.0)
+    }
+
+    fn duration(&mut self, name: &str, least: &str, is_enough: fn(f64) -> bool) -> Option<Duration> {
         let hint = if self.are_variables() {
             "write a number, as in 120"
         } else {
             "write it without quotes"
         };
-        let seconds: f64 = self.value(name, "a number of seconds", hint)?;
-        if seconds > 0.0 && seconds <= 86_400.0 {
+        let seconds: Number = self.value(name, "a number of seconds", hint)?;
+        let is_allowed = |seconds: &f64| is_enough(*seconds) && *seconds <= 86_400.0;
+        if let Some(seconds) = seconds.as_f64().filter(is_allowed) {
             return Some(Duration::from_secs_f64(seconds));
         }
         self.problem(
             Some(name),
-            format!("expected more than 0 and at most 86400 seconds, found {seconds}"),
+            format!("expected {least} and at most 86400 seconds, found {seconds}"),
             "",
         );
         None
     }
 
-    /// Whether they come from the variables of a single token.
+    /// Whether the object was made of the variables of a single token.
     pub(super) fn are_variables(&self) -> bool {
         self.path == SINGLE_TOKEN
     }
 
+    /// Reads a number from 1 to 100.
     pub(super) fn count(&mut self, name: &str) -> Option<usize> {
         let count: usize = self.value(name, "a whole number", "")?;
         if (1..=100).contains(&count) {
@@ -211,6 +238,7 @@ impl<'a, 'p> Fields<'a, 'p> {
         None
     }
 
+    /// Reads an array of strings that are not empty.
     pub(super) fn strings(&mut self, name: &str) -> Vec<String> {
         let hint = "write it as an array, even if it holds one: [\"...\"]";
         let list: Vec<String> = self.value(name, "an array of strings", hint).unwrap_or_default();
@@ -220,7 +248,7 @@ impl<'a, 'p> Fields<'a, 'p> {
         list.iter().filter_map(|entry| self.cleaned(name, entry)).collect()
     }
 
-    /// An object of strings, in order.
+    /// Reads an object of strings, in order.
     pub(super) fn pairs(&mut self, name: &str) -> Vec<(String, String)> {
         let Some(Members(members)) = self.value(name, "an object of strings", "{\"name\": \"value\"}") else {
             return Vec::new();
@@ -257,7 +285,8 @@ impl<'a, 'p> Fields<'a, 'p> {
     }
 }
 
-/// What is wrong with a text that holds a character which nobody sees. Some belong to other scripts and to emoji.
+/// Returns what is wrong with a text that has an invisible character. Some such characters belong to emoji and to other
+/// scripts.
 pub(super) fn invisible(text: &str) -> Option<(String, &'static str)> {
     let mut before = ' ';
     let (at, char) = text.chars().enumerate().find(|(_, char)| {
@@ -269,7 +298,7 @@ pub(super) fn invisible(text: &str) -> Option<(String, &'static str)> {
     Some((message, "delete it, or type the text anew"))
 }
 
-/// What is wrong with a text in which something else was to put a value.
+/// Returns what is wrong with a text into which another program was meant to put a value.
 fn template(text: &str) -> Option<(String, &'static str)> {
     is_template(text).then(|| {
         let message = "the name of a value stands there, and nothing puts the value in its place".to_owned();
@@ -280,7 +309,7 @@ fn template(text: &str) -> Option<(String, &'static str)> {
     })
 }
 
-/// What a value is, without saying what it holds.
+/// Returns the kind of a value, in words. The value itself may be a secret.
 pub(super) fn kind(value: &RawValue) -> String {
     match serde_json::from_str::<Value>(value.get()) {
         Ok(Value::Null) => "null".into(),
@@ -294,7 +323,7 @@ pub(super) fn kind(value: &RawValue) -> String {
     }
 }
 
-/// Line and column of a byte offset, counted from 1.
+/// Returns the line and the column of a byte offset, counted from 1.
 pub(super) fn place(text: &str, offset: usize) -> (usize, usize) {
     let before = &text[..offset.min(text.len())];
     let line_start = before.rfind('\n').map_or(0, |at| at + 1);
@@ -302,21 +331,4 @@ pub(super) fn place(text: &str, offset: usize) -> (usize, usize) {
         before.matches('\n').count() + 1,
         before[line_start..].chars().count() + 1,
     )
-}
-
-/// The variable that a field came from in a single-token configuration.
-fn variable(field: &str) -> &str {
-    match field {
-        "token" => "GATEWAY_TOKEN",
-        "provider" => "PROVIDER",
-        "api_keys" => "UPSTREAM_API_KEY",
-        "base_url" => "UPSTREAM_BASE_URL",
-        "chat_url" => "UPSTREAM_CHAT_URL",
-        "models_url" => "UPSTREAM_MODELS_URL",
-        "default_model" => "DEFAULT_MODEL",
-        "timeout" => "UPSTREAM_TIMEOUT",
-        "extra_headers.HTTP-Referer" => "HTTP_REFERER",
-        "extra_headers.X-Title" => "X_TITLE",
-        other => other,
-    }
 }

@@ -1,17 +1,18 @@
-//! Which gateway this is, among those that a request may pass.
+//! The mark that a gateway puts on its requests, by which it knows one that came back.
 
 use http::HeaderValue;
 use sha2::{Digest, Sha256};
 
-use super::{Route, Upstream};
+use super::route::{Route, Upstream};
 
-/// How many hexadecimal digits a mark has.
+/// The number of hexadecimal digits in a mark.
 const DIGITS: usize = 16;
 
-/// The mark of a gateway with these routes: the same for all replicas of a deployment, and for every isolate of a Worker.
+/// Returns the mark of a gateway with these routes. It is the same for all replicas of a deployment, and for every isolate of
+/// a Worker.
 ///
-/// It is made of the upstreams' addresses and keys, which nobody else has all of. Tokens are left out: upstreams get to
-/// see the mark, and could try out what a short token may be.
+/// It is a digest of the addresses and keys of all upstreams: no other gateway has the same ones. Tokens are left out.
+/// Upstreams see the mark, and could find out a short token by trying.
 pub(super) fn of(routes: &[Route]) -> HeaderValue {
     let mut hash = Sha256::new();
     let mut add = |text: &str| {

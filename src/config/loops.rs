@@ -1,13 +1,16 @@
-//! Routes that lead back to the gateway itself, as far as their addresses show it.
+//! Routes that lead back to the gateway itself, as far as their addresses show that. The others are found by the mark on
+//! requests.
 
 use http::Uri;
 use http::uri::Scheme;
 
 use super::address::is_loopback;
-use super::{Config, Route, Server, Upstream};
+use super::load::Config;
+use super::route::{Route, Upstream};
+use super::server::Server;
 
-/// A note for each route whose upstream is the gateway that listens where `server` says. Its requests would be refused
-/// with 508.
+/// Returns a note for each route whose upstream is the gateway that listens where `server` says. Its requests would be
+/// refused with 508.
 #[must_use]
 pub fn loops(config: &Config, server: &Server) -> Vec<String> {
     let returning = config
@@ -53,7 +56,8 @@ fn is_own(uri: &Uri, server: &Server) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::{LogFormat, Variables};
+    use crate::config::server::LogFormat;
+    use crate::config::variables::Variables;
 
     #[test]
     fn an_address_of_the_gateway_itself_is_known() {

@@ -1,24 +1,29 @@
-//! A table of routes in JSON -> routes, or every problem in it.
+//! From a table of routes in JSON to routes and accounts, or to every problem in it.
+//!
+//! A route is read field by field; reading goes on behind a mistake, so that one report has all of them. Names of fallbacks
+//! are resolved at the end, when all routes are known.
 
 use std::collections::HashSet;
 use std::time::Duration;
 
 use serde_json::value::RawValue;
 
+use super::account::Account;
 use super::address::{extra_headers, upstream};
+use super::document::{Document, SINGLE_TOKEN};
 use super::fields::{Fields, invisible};
+use super::model_pattern::ModelPattern;
 use super::pasted::{self, secret_flaw};
-use super::problem::Problems;
+use super::problem::{Problems, shown};
+use super::route::{Rotation, Route, Upstream};
 use super::secret::{Secret, TokenDigest};
 use super::suggest::did_you_mean;
-use super::{Document, ModelPattern, Rotation, Route, Upstream, syntax};
-use crate::dialect::providers::{self, CUSTOM, Dialect, KeyHeader, PROVIDERS, Provider};
+use super::{fallbacks, provider, syntax};
+use crate::dialect::providers::{ECHO, ECHO_MODEL, Provider};
+use crate::dialect::wire::number::seconds;
 
-/// The origin of a document that was made from the single-token variables.
-pub(super) const SINGLE_TOKEN: &str = "the single-token variables";
-
-/// What a route may have.
-pub const ROUTE_FIELDS: [&str; 21] = [
+/// The fields that a route may have.
+pub const ROUTE_FIELDS: [&str; 24] = [
     "token",
     "token_sha256",
     "name",
@@ -32,43 +37,48 @@ pub const ROUTE_FIELDS: [&str; 21] = [
     "aliases",
     "api_keys",
     "timeout",
+    FIRST_TOKEN_TIMEOUT,
+    "retry_wait",
     "idle_timeout",
     "connect_timeout",
     "extra_headers",
     "max_attempts",
     "rotation",
     "verify_end",
+    "strict",
     "admin",
-    FALLBACKS,
+    fallbacks::FIELD,
 ];
-const FALLBACKS: &str = "fallbacks";
 
-/// Dialects that are planned and cannot be served yet.
-const PLANNED: [&str; 2] = ["anthropic", "gemini"];
-
-/// Providers of those dialects. (`gemini` is its OpenAI-compatible endpoint.)
-const PLANNED_PROVIDERS: [&str; 2] = ["anthropic", "gemini-native"];
-
-/// How long an answer may take where the route does not say.
+/// The time limit of an answer where the route has none.
 pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(300);
+const FIRST_TOKEN_TIMEOUT: &str = "first_token_timeout";
 const DEFAULT_CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 const DEFAULT_MAX_ATTEMPTS: usize = 4;
 
-/// A route whose fallbacks are still names.
+/// The content of a table.
+#[derive(Default)]
+pub(super) struct Table {
+    pub(super) routes: Vec<Route>,
+    pub(super) accounts: Vec<Account>,
+}
+
+/// A route whose fallbacks are still names, and its account.
 struct Draft {
+    account: Account,
     route: Route,
     max_attempts: Option<usize>,
     fallbacks: Vec<String>,
 }
 
-/// The routes in `document`. Where problems were added, what is returned is of no use.
-pub(super) fn routes(document: &Document, problems: &mut Problems) -> Vec<Route> {
+/// Reads a table. Where problems were added, what is returned is not to be used.
+pub(super) fn table(document: &Document, problems: &mut Problems) -> Table {
     let text = document.text.strip_prefix('\u{feff}').unwrap_or(&document.text);
     let list: Vec<&RawValue> = match syntax::read(&document.origin, text) {
         Ok(list) => list,
         Err(problem) => {
             problems.push(problem);
-            return Vec::new();
+            return Table::default();
         }
     };
     if list.is_empty() {
@@ -88,9 +98,9 @@ pub(super) fn routes(document: &Document, problems: &mut Problems) -> Vec<Route>
         };
         let mut fields = Fields::read(text, path, value, &ROUTE_FIELDS, problems);
         let draft = draft(&mut fields, index);
-        // One that could not be read is reported as such.
-        let unread = draft.route.token == TokenDigest::of(b"");
-        if !unread && !tokens.insert(draft.route.token) {
+        // A token that could not be read has been reported already.
+        let unread = draft.account.token == TokenDigest::of(b"");
+        if !unread && !tokens.insert(draft.account.token) {
             let field = if fields.has("token") { "token" } else { "token_sha256" };
             fields.problem(
                 Some(field),
@@ -107,15 +117,17 @@ pub(super) fn routes(document: &Document, problems: &mut Problems) -> Vec<Route>
         }
         drafts.push(draft);
     }
-    link(drafts, &document.origin, problems)
+    settle(drafts, &document.origin, problems)
 }
 
+/// Reads one route, apart from what depends on the others.
 fn draft(fields: &mut Fields<'_, '_>, index: usize) -> Draft {
     let (token, clear_token) = token(fields);
     let name = fields.string("name").unwrap_or_else(|| format!("route-{}", index + 1));
-    let (provider, row) = provider(fields);
-    dialect(fields);
-    let (upstream, local) = upstream(fields, row);
+    let (provider, row) = provider::named(fields);
+    let dialect = provider::dialect(fields, row);
+    let (upstream, local) = upstream(fields, row, dialect);
+    let has = provider::has(row, &upstream);
     let keys = keys(
         fields,
         row.is_some_and(|row| row.keyless) || local || matches!(upstream, Upstream::Echo),
@@ -135,35 +147,65 @@ fn draft(fields: &mut Fields<'_, '_>, index: usize) -> Draft {
     };
     Draft {
         max_attempts: fields.count("max_attempts"),
-        fallbacks: fields.strings(FALLBACKS),
-        route: Route {
-            name,
+        fallbacks: fields.strings(fallbacks::FIELD),
+        account: Account {
+            name: name.clone(),
             token,
             clear_token,
+            route: index,
+        },
+        route: Route {
+            name,
             provider,
-            dialect: Dialect::OpenAi,
+            dialect,
+            key_header: provider::key_header(row, has, dialect),
+            has,
+            strict: fields.boolean("strict").unwrap_or(false),
             upstream,
             keys,
-            key_header: row.map_or(KeyHeader::Bearer, |row| row.key_header),
             account_limits: row.is_some_and(|row| row.account_limits),
             model_prefix: row.and_then(|row| row.model_prefix),
-            default_model: fields.string("default_model"),
+            default_model: default_model(fields, row),
             models: fields.strings("models").into_iter().map(ModelPattern::new).collect(),
             aliases: aliases(fields),
             timeout,
+            first_token_timeout: first_token_timeout(fields, timeout),
+            retry_wait: fields.seconds_or_none("retry_wait").unwrap_or_default(),
             idle_timeout: fields.seconds("idle_timeout").unwrap_or(timeout),
             connect_timeout: fields.seconds("connect_timeout").unwrap_or(DEFAULT_CONNECT_TIMEOUT),
             extra_headers: extra_headers(fields),
             max_attempts: 1,
-            spares_fallbacks: true,
+            reserves_for_fallbacks: true,
             rotation,
             verify_end: fields.boolean("verify_end").unwrap_or(false),
-            admin: fields.boolean("admin").unwrap_or(false),
+            organization: fields.boolean("admin").unwrap_or(false),
             fallbacks: Vec::new(),
         },
     }
 }
 
+/// Reads the time until another upstream is asked for a stream. One that is longer than `timeout` would never pass.
+fn first_token_timeout(fields: &mut Fields<'_, '_>, timeout: Duration) -> Duration {
+    let time = fields.seconds(FIRST_TOKEN_TIMEOUT).unwrap_or(timeout);
+    if fields.has(FIRST_TOKEN_TIMEOUT) && !fields.has(fallbacks::FIELD) {
+        let remark = "it does nothing here: the route has no `fallbacks`, and the same upstream is not asked again";
+        fields.remark(FIRST_TOKEN_TIMEOUT, remark);
+    }
+    if time > timeout {
+        fields.problem(
+            Some(FIRST_TOKEN_TIMEOUT),
+            format!(
+                "expected at most the `timeout` of {} seconds, found {}",
+                seconds(timeout),
+                seconds(time)
+            ),
+            "every attempt ends at `timeout`: write less here, or more there",
+        );
+    }
+    time
+}
+
+/// Reads the token of a route, in clear or as its digest.
 fn token(fields: &mut Fields<'_, '_>) -> (TokenDigest, Option<Secret>) {
     const MAKE: &str = "`ai-gateway token` makes one";
     if fields.has("token") && fields.has("token_sha256") {
@@ -197,6 +239,13 @@ fn token(fields: &mut Fields<'_, '_>) -> (TokenDigest, Option<Secret>) {
     (TokenDigest::of(token.as_bytes()), Some(Secret::new(token)))
 }
 
+/// Returns the `default_model` of a route. The built-in provider has one model, which need not be named.
+fn default_model(fields: &mut Fields<'_, '_>, row: Option<&'static Provider>) -> Option<String> {
+    let own = row.filter(|row| row.name == ECHO).map(|_| ECHO_MODEL.to_owned());
+    fields.string("default_model").or(own)
+}
+
+/// Reads the aliases of a route.
 fn aliases(fields: &mut Fields<'_, '_>) -> Vec<(String, String)> {
     let aliases = fields.pairs("aliases");
     for (message, hint) in aliases
@@ -213,40 +262,7 @@ fn aliases(fields: &mut Fields<'_, '_>) -> Vec<(String, String)> {
     aliases
 }
 
-fn provider(fields: &mut Fields<'_, '_>) -> (String, Option<&'static Provider>) {
-    let name = fields.string("provider").unwrap_or_else(|| CUSTOM.to_owned());
-    let row = providers::named(&name);
-    if PLANNED_PROVIDERS.contains(&&*name.to_ascii_lowercase()) {
-        fields.problem(
-            Some("provider"),
-            format!("the dialect of `{name}` is not available yet"),
-            "use the provider's OpenAI-compatible endpoint, or `openrouter`",
-        );
-    } else if row.is_none() && !fields.has("base_url") {
-        let known: Vec<&str> = PROVIDERS.iter().map(|provider| provider.name).collect();
-        let hint = format!("{} Otherwise give its `base_url`.", did_you_mean(&name, &known));
-        fields.problem(Some("provider"), format!("unknown provider `{}`", shown(&name)), &hint);
-    }
-    (name, row)
-}
-
-fn dialect(fields: &mut Fields<'_, '_>) {
-    match fields.string("dialect").as_deref() {
-        None | Some("openai") => {}
-        Some(planned) if PLANNED.contains(&planned) => {
-            fields.problem(
-                Some("dialect"),
-                format!("the dialect `{planned}` is not available yet"),
-                "leave it out and use an OpenAI-compatible endpoint",
-            );
-        }
-        Some(other) => {
-            let hint = did_you_mean(other, &["openai", "anthropic", "gemini"]);
-            fields.problem(Some("dialect"), format!("unknown dialect `{}`", shown(other)), &hint);
-        }
-    }
-}
-
+/// Reads the keys of a route. Those of a local upstream are `optional`.
 fn keys(fields: &mut Fields<'_, '_>, optional: bool) -> Vec<Secret> {
     let mut keys: Vec<Secret> = Vec::new();
     let known = fields.problem_count();
@@ -286,80 +302,31 @@ fn keys(fields: &mut Fields<'_, '_>, optional: bool) -> Vec<Secret> {
     keys
 }
 
-/// Where there is more than one key.
+/// How several keys are written.
 const SEVERAL: &str = "several keys are [\"key-1\", \"key-2\"] in a table, and key-1,key-2 in a variable";
 
-/// Turns the names of fallbacks into indices and settles what depends on them.
-fn link(drafts: Vec<Draft>, origin: &str, problems: &mut Problems) -> Vec<Route> {
-    let names: Vec<String> = drafts.iter().map(|draft| draft.route.name.clone()).collect();
-    let known: Vec<&str> = names.iter().map(String::as_str).collect();
-    let mut links: Vec<Vec<usize>> = Vec::with_capacity(drafts.len());
-    for (index, draft) in drafts.iter().enumerate() {
-        let path = format!("{origin}[{index}].{FALLBACKS}");
-        let mut targets = Vec::new();
-        for name in &draft.fallbacks {
-            match known.iter().position(|known| known == name) {
-                Some(target) if target == index => {
-                    problems.at(&path, format!("`{name}` falls back to itself"), "name another route");
-                }
-                Some(target) if targets.contains(&target) => {
-                    problems.at(&path, format!("`{name}` stands twice"), "keep one of them");
-                }
-                Some(target) => targets.push(target),
-                None => problems.at(
-                    &path,
-                    format!("no route is called `{}`", shown(name)),
-                    &did_you_mean(name, &known),
-                ),
-            }
-        }
-        links.push(targets);
-    }
-    for start in 0..links.len() {
-        if let Some(cycle) = cycle(&links, start) {
-            let chain: Vec<&str> = cycle.iter().map(|index| known[*index]).collect();
-            problems.at(
-                &format!("{origin}[{start}].{FALLBACKS}"),
-                format!("these go round in a circle: {}", chain.join(" -> ")),
-                "take one of them out",
-            );
-            break;
-        }
-    }
+/// Links the fallbacks of all routes, and settles what depends on them: how many attempts a request has.
+fn settle(drafts: Vec<Draft>, origin: &str, problems: &mut Problems) -> Table {
+    let named: Vec<(&str, &[String])> = drafts
+        .iter()
+        .map(|draft| (&*draft.route.name, &*draft.fallbacks))
+        .collect();
+    let links = fallbacks::link(&named, origin, problems);
     let key_counts: Vec<usize> = drafts.iter().map(|draft| draft.route.keys.len().max(1)).collect();
-    let settle = |(index, draft): (usize, Draft)| {
-        let keys = key_counts[index] + links[index].iter().map(|fallback| key_counts[*fallback]).sum::<usize>();
-        let max_attempts = draft.max_attempts.unwrap_or_else(|| keys.min(DEFAULT_MAX_ATTEMPTS));
-        Route {
-            max_attempts,
-            spares_fallbacks: draft.max_attempts.is_none(),
-            fallbacks: links[index].clone(),
-            ..draft.route
-        }
-    };
-    drafts.into_iter().enumerate().map(settle).collect()
-}
-
-/// A way from `start` back to itself.
-fn cycle(links: &[Vec<usize>], start: usize) -> Option<Vec<usize>> {
-    let mut seen = vec![false; links.len()];
-    let mut paths = vec![vec![start]];
-    while let Some(path) = paths.pop() {
-        for next in &links[*path.last()?] {
-            let mut longer = path.clone();
-            longer.push(*next);
-            if *next == start {
-                return Some(longer);
-            }
-            if !std::mem::replace(&mut seen[*next], true) {
-                paths.push(longer);
-            }
-        }
-    }
-    None
-}
-
-/// A value as a report may show it: cut, and without control characters.
-pub(super) fn shown(text: &str) -> String {
-    text.chars().take(60).filter(|char| !char.is_control()).collect()
+    let settled = drafts
+        .into_iter()
+        .zip(links)
+        .enumerate()
+        .map(|(index, (draft, fallbacks))| {
+            let keys = key_counts[index] + fallbacks.iter().map(|fallback| key_counts[*fallback]).sum::<usize>();
+            let route = Route {
+                max_attempts: draft.max_attempts.unwrap_or_else(|| keys.min(DEFAULT_MAX_ATTEMPTS)),
+                reserves_for_fallbacks: draft.max_attempts.is_none(),
+                fallbacks,
+                ..draft.route
+            };
+            (route, draft.account)
+        });
+    let (routes, accounts) = settled.unzip();
+    Table { routes, accounts }
 }

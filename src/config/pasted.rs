@@ -1,5 +1,8 @@
-//! What people paste where a key, a token or a name belongs: quotes that came along, references that nobody resolved, and
-//! the placeholders of examples.
+//! What people paste where a key, a token or a name belongs: quotes around it, references that nothing has resolved, and the
+//! placeholders of examples.
+//!
+//! A gateway that started with such a key would answer 401 to everything, hours later and elsewhere. A real key must never be
+//! taken for a mistake, so every rule here asks for more than chance makes.
 
 use super::character::named;
 
@@ -15,7 +18,7 @@ const QUOTES: [(char, char); 8] = [
     ('\u{ab}', '\u{bb}'),
 ];
 
-/// What stands in one pair of surrounding quotes, escaped or not.
+/// Returns what is inside one pair of quotes around a text, escaped or not.
 pub(super) fn quoted(text: &str) -> Option<&str> {
     let escaped = text.strip_prefix("\\\"").and_then(|text| text.strip_suffix("\\\""));
     let plain = || {
@@ -25,17 +28,18 @@ pub(super) fn quoted(text: &str) -> Option<&str> {
     escaped.or_else(plain).map(str::trim)
 }
 
-/// Whether a quote stands at one end.
+/// Whether a text begins or ends with a quote.
 fn has_stray_quote(text: &str) -> bool {
     let is_quote = |char: char| QUOTES.iter().any(|(open, close)| char == *open || char == *close);
     text.starts_with(is_quote) || text.ends_with(is_quote)
 }
 
-/// What [`secret_flaw`] looks at: what an upstream made, or what may be any word of the operator's.
+/// The two kinds of secrets for [`secret_flaw`]: a key, which an upstream made, and a token, which may be any word of the
+/// operator's.
 pub(super) const KEY: &str = "key";
 pub(super) const TOKEN: &str = "token";
 
-/// What is wrong with a key or a token, and what to do about it, if that is not to put the real one there.
+/// Returns what is wrong with a key or a token, and what to do about it; an empty hint where the real one belongs there.
 pub(super) fn secret_flaw(what: &str, text: &str, is_variables_value: bool) -> Option<(String, &'static str)> {
     let foreign = text.chars().find(|char| !char.is_ascii_graphic());
     let is_named = |(name, value): (&str, &str)| is_variable(name) && value.len() > 2;
@@ -73,19 +77,19 @@ pub(super) fn secret_flaw(what: &str, text: &str, is_variables_value: bool) -> O
     Some(flaw)
 }
 
-/// Whether something else was to put a value into a text, or in its place. Chance makes half a mark now and then.
+/// Whether another program was meant to put a value into a text. Both marks must be there: a key may have one by chance.
 pub(super) fn is_template(text: &str) -> bool {
     let marks = [("${", "}"), ("$(", ")"), ("{{", "}}"), ("<%", "%>")];
     marks.iter().any(|(open, close)| encloses(text, open, close))
         || ["os.environ", "process.env"].iter().any(|name| text.contains(name))
 }
 
-/// Whether `close` stands somewhere behind `open`.
+/// Whether `close` follows `open` somewhere.
 fn encloses(text: &str, open: &str, close: &str) -> bool {
     text.split_once(open).is_some_and(|(_, behind)| behind.contains(close))
 }
 
-/// How other programs begin what they replace by a secret.
+/// The beginnings of texts that other programs replace by a secret.
 const REFERENCES: [&str; 17] = [
     "os.getenv",
     "import.meta.env",
@@ -106,7 +110,7 @@ const REFERENCES: [&str; 17] = [
     "@microsoft.keyvault",
 ];
 
-/// Whether a text stands for a secret that something else was to put in its place.
+/// Whether a text is a reference to a secret that another program was meant to put in its place.
 pub(super) fn is_reference(text: &str) -> bool {
     let lower = text.to_ascii_lowercase();
     let is_name =
@@ -134,6 +138,7 @@ fn is_upper_case(name: &str) -> bool {
     !name.starts_with(|char: char| char.is_ascii_digit()) && !name.is_empty() && name.bytes().all(is_part)
 }
 
+/// Whether a text has a word for a secret in it.
 fn speaks_of_a_secret(text: &str) -> bool {
     let text = text.to_ascii_lowercase();
     ["key", "token", "secret", "password", "api"]
@@ -141,7 +146,7 @@ fn speaks_of_a_secret(text: &str) -> bool {
         .any(|word| text.contains(word))
 }
 
-/// What examples say where a secret belongs, in small letters and without anything between the words.
+/// What examples have in the place of a secret, in small letters and without anything between the words.
 const EXAMPLES: [&str; 16] = [
     "changeme",
     "changethis",
@@ -161,11 +166,11 @@ const EXAMPLES: [&str; 16] = [
     "goeshere",
 ];
 
-/// What stands for nothing as a whole.
+/// Words that mean nothing was filled in, where they are the whole text.
 const NOTHINGS: [&str; 7] = ["undefined", "null", "todo", "tbd", "fixme", "fillme", "fillmein"];
 
-/// Whether a key or a token is what an example has in its place. The words that local servers take for a key (`none`, `EMPTY`,
-/// `ollama`, `sk-no-key-required`) are not.
+/// Whether a key or a token is the placeholder of an example. Words that local servers accept as a key (`none`, `EMPTY`,
+/// `ollama`, `sk-no-key-required`) are not placeholders.
 fn is_placeholder(text: &str) -> bool {
     let lower = text.to_ascii_lowercase();
     let words = || {
@@ -187,9 +192,9 @@ fn is_placeholder(text: &str) -> bool {
         || is_crossed_out(&lower)
 }
 
-/// Whether the body of a key is nothing but crosses, as in `sk-xxxx`. Real keys have a few by chance.
+/// Whether a key is crossed out, as in `sk-xxxx`. Real keys have a few crosses by chance.
 fn is_crossed_out(lower: &str) -> bool {
-    /// More than chance puts beside each other.
+    /// More crosses in a row than chance makes.
     const RUN: usize = 6;
     /// The longest prefix that a vendor puts before its keys: `sk-ant-api03`.
     const PREFIX: usize = 12;

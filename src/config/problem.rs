@@ -1,11 +1,11 @@
-//! What is wrong with a configuration: everything at once, each with its place and the way out.
+//! What is wrong with a configuration: all problems at once, each with its place and a way out.
 
 use std::fmt;
 
-/// One mistake. Holds no secret: values of secret fields are described, never quoted.
+/// One mistake. Never holds a secret: the values of secret fields are described, not quoted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
-    /// Where: `GATEWAY_ROUTES[1].timeout`, or a variable's name.
+    /// The place: `GATEWAY_ROUTES[1].timeout`, or the name of a variable.
     pub path: String,
     /// Line and column in the JSON text, counted from 1.
     pub position: Option<(usize, usize)>,
@@ -19,7 +19,7 @@ pub struct Problem {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Problems {
     problems: Vec<Problem>,
-    /// What is no mistake, and may explain one: see [`Config::notes`](super::Config::notes).
+    /// Remarks that may explain a mistake: see [`Config::notes`](super::Config::notes).
     pub notes: Vec<String>,
 }
 
@@ -28,6 +28,7 @@ impl Problems {
         self.problems.push(problem);
     }
 
+    /// Adds a problem without a position. An empty hint is left out.
     pub(super) fn at(&mut self, path: &str, message: impl Into<String>, hint: &str) {
         let hint = (!hint.is_empty()).then(|| hint.to_owned());
         self.push(Problem {
@@ -38,7 +39,7 @@ impl Problems {
         });
     }
 
-    /// A report of one problem with a file or another source of text.
+    /// Returns a report of one problem, with a file or another source of text.
     #[must_use]
     pub fn one(path: &str, message: impl Into<String>, hint: &str) -> Self {
         let mut problems = Self::default();
@@ -46,7 +47,7 @@ impl Problems {
         problems
     }
 
-    /// How many there are.
+    /// Returns how many problems there are.
     #[must_use]
     pub fn len(&self) -> usize {
         self.problems.len()
@@ -58,14 +59,14 @@ impl Problems {
         self.problems.is_empty()
     }
 
-    /// Blames `to` for what `from` was blamed for.
+    /// Moves every problem at the place `from` to the place `to`.
     pub(super) fn rename(&mut self, from: &str, to: &str) {
         for problem in self.problems.iter_mut().filter(|problem| problem.path == from) {
             to.clone_into(&mut problem.path);
         }
     }
 
-    /// Adds those of `other`.
+    /// Adds the problems and notes of `other`.
     pub fn merge(&mut self, other: Self) {
         self.problems.extend(other.problems);
         self.notes.extend(other.notes);
@@ -91,4 +92,9 @@ impl fmt::Display for Problems {
         }
         Ok(())
     }
+}
+
+/// Returns the first 60 characters of a value without control characters: what a report may show of it.
+pub(super) fn shown(text: &str) -> String {
+    text.chars().take(60).filter(|char| !char.is_control()).collect()
 }

@@ -5,7 +5,7 @@ use std::fmt;
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
-/// A key or a token. Has neither `Display` nor `Serialize`, and its `Debug` tells nothing.
+/// A key or a token. It has neither `Display` nor `Serialize`, and its `Debug` does not show it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(String);
 
@@ -16,13 +16,20 @@ impl Secret {
         Self(value)
     }
 
-    /// The value itself: for the upstream's header and for scrubbing, nothing else.
+    /// Returns the value itself. Only for the header of a request upstream, for removing it from answers, and for deriving a key.
     #[must_use]
     pub fn expose(&self) -> &str {
         &self.0
     }
 
-    /// For the operator's eyes: at most the last four characters, none of a short secret.
+    /// Returns the first eight hexadecimal digits of its SHA-256: a name for it that does not show it.
+    #[must_use]
+    pub fn id(&self) -> String {
+        let digest = Sha256::digest(self.0.as_bytes());
+        digest[..4].iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+
+    /// Returns at most the last four characters, and none of a short secret: for the operator.
     #[must_use]
     pub fn masked(&self) -> String {
         let tail: String = self.0.chars().skip(self.0.chars().count().saturating_sub(4)).collect();
@@ -45,13 +52,13 @@ impl fmt::Debug for Secret {
 pub struct TokenDigest([u8; 32]);
 
 impl TokenDigest {
-    /// The digest of `token`.
+    /// Returns the digest of `token`.
     #[must_use]
     pub fn of(token: &[u8]) -> Self {
         Self(Sha256::digest(token).into())
     }
 
-    /// Reads 64 hexadecimal digits.
+    /// Reads a digest of 64 hexadecimal digits; nothing where it is not one.
     #[must_use]
     pub fn from_hex(hex: &str) -> Option<Self> {
         let digits: Option<Vec<u32>> = hex.chars().map(|digit| digit.to_digit(16)).collect();
@@ -62,19 +69,19 @@ impl TokenDigest {
         bytes?.try_into().ok().map(Self)
     }
 
-    /// The digest itself.
+    /// Returns the 32 bytes of the digest.
     #[must_use]
     pub const fn bytes(&self) -> &[u8; 32] {
         &self.0
     }
 
-    /// 64 hexadecimal digits.
+    /// Returns the digest as 64 hexadecimal digits.
     #[must_use]
     pub fn hex(&self) -> String {
         self.0.iter().map(|byte| format!("{byte:02x}")).collect()
     }
 
-    /// Compares without telling by the time taken where two digests differ.
+    /// Whether two digests are equal. The time that it takes does not show where they differ.
     #[must_use]
     pub fn matches(&self, other: &Self) -> bool {
         self.0.ct_eq(&other.0).into()
@@ -96,6 +103,7 @@ mod tests {
         let secret = Secret::new("sk-0123456789abcd".into());
         assert_eq!(format!("{secret:?} {}", secret.masked()), "Secret(****) ****abcd");
         assert_eq!(Secret::new("short-key".into()).masked(), "****");
+        assert_eq!(Secret::new("abc".into()).id(), "ba7816bf");
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! How the native server listens and leaves.
+//! Settings of the native server: where it listens, how much it takes on, how it stops.
 
 use std::ops::RangeInclusive;
 use std::time::Duration;
@@ -6,26 +6,26 @@ use std::time::Duration;
 use http::Uri;
 use http::uri::Authority;
 
-use super::Problems;
 use super::character::named;
-use super::variables::{Reading, Variables};
+use super::problem::Problems;
+use super::variables::{PROXIES, Reading, Variables};
 
 /// Settings of the native server.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Server {
-    /// An address or a name of this machine.
+    /// The address or the name on which it listens.
     pub host: String,
-    /// Where it listens; 0 lets the system choose.
+    /// The port on which it listens. 0: the system chooses one.
     pub port: u16,
-    /// Requests served at once.
+    /// How many requests are served at once. More are refused.
     pub max_concurrent: usize,
     /// How long open requests may go on after a signal to stop.
     pub drain_timeout: Duration,
-    /// How long a client may take nothing of what it is sent.
+    /// How long a client may go on without reading anything of what it is sent.
     pub send_timeout: Duration,
-    /// The memory for bodies that are held whole, in bytes, where the operator says how much.
+    /// The memory for bodies that are held whole, in bytes. Where nothing is set, the shell decides.
     pub body_memory: Option<usize>,
-    /// How requests are logged.
+    /// The form of the log.
     pub log_format: LogFormat,
 }
 
@@ -34,29 +34,19 @@ pub struct Server {
 pub enum LogFormat {
     /// One JSON object.
     Json,
-    /// For people.
+    /// A line for people.
     Text,
 }
 
-/// With less memory for bodies hardly anybody would be served, in bytes.
+/// The least memory for bodies, in bytes. With less, hardly any request would be served.
 const LEAST_MEMORY: u64 = 1024 * 1024;
 
-/// The variables that name a proxy. Whoever reads them afterwards takes one that it cannot read for none.
-const PROXIES: [&str; 6] = [
-    "HTTPS_PROXY",
-    "https_proxy",
-    "HTTP_PROXY",
-    "http_proxy",
-    "ALL_PROXY",
-    "all_proxy",
-];
-
-/// Whether this is a proxy that can be spoken to; without a scheme it is one of HTTP.
+/// Whether a text is the address of a proxy that the gateway can use. Without a scheme it is one for HTTP.
 fn is_proxy(text: &str) -> bool {
     let Ok(uri) = text.parse::<Uri>() else { return false };
     let authority = uri.authority().map(Authority::as_str).unwrap_or_default();
     let address = authority.rsplit('@').next().unwrap_or_default();
-    // What is left of an address with an unescaped password in it names somebody else.
+    // A `/` or `#` in a password ends the host for a reader, and what is left names another machine.
     let is_whole = uri.path_and_query().is_none_or(|path| path == "/") && !text.contains('#');
     let has_port = |host: &str| address == host || uri.port_u16().is_some();
     matches!(uri.scheme_str(), None | Some("http" | "socks5" | "socks5h"))
@@ -64,7 +54,7 @@ fn is_proxy(text: &str) -> bool {
         && uri.host().is_some_and(|host| !host.is_empty() && has_port(host))
 }
 
-/// What is wrong with an address to listen on, and what to do about it.
+/// Returns what is wrong with a host to listen on, and what to do about it.
 fn host_flaw(host: &str) -> Option<(String, &'static str)> {
     let is_foreign = |char: char| !char.is_ascii_alphanumeric() && !"-._:[]%".contains(char);
     let ports = host
@@ -95,7 +85,7 @@ fn host_flaw(host: &str) -> Option<(String, &'static str)> {
     Some((flaw.0.to_owned(), flaw.1))
 }
 
-/// Whether this is what compilers call a machine: `x86_64-conda-linux-gnu`.
+/// Whether a text is what compilers call a kind of machine: `x86_64-conda-linux-gnu`. Conda sets `HOST` to it.
 fn is_machine(host: &str) -> bool {
     let begins = [
         "x86_64-",
@@ -114,10 +104,11 @@ fn is_machine(host: &str) -> bool {
 }
 
 impl Server {
-    /// Reads `HOST`, `PORT`, `MAX_CONCURRENT`, `DRAIN_TIMEOUT`, `SEND_TIMEOUT`, `BODY_MEMORY` and `LOG_FORMAT`, and looks at the proxies.
+    /// Reads `HOST`, `PORT`, `MAX_CONCURRENT`, `DRAIN_TIMEOUT`, `SEND_TIMEOUT`, `BODY_MEMORY` and `LOG_FORMAT`, and checks
+    /// the variables of proxies.
     ///
     /// # Errors
-    /// Every one that cannot be read.
+    /// Every variable that cannot be read.
     pub fn load(variables: &Variables) -> Result<Self, Problems> {
         let mut reading = Reading::new(variables);
         let mut number = |name: &str, default: u64, range: RangeInclusive<u64>, expected: &str| {
@@ -149,7 +140,7 @@ impl Server {
             }
         };
         for name in PROXIES {
-            // Whoever reads it afterwards does not take the blanks around it away.
+            // The library that uses the proxy does not remove blanks around it, so they count here as well.
             if reading.variables.text(name).is_some_and(|proxy| !is_proxy(proxy)) {
                 let hint = "write http://host:port or socks5h://host:port, without quotes or blanks";
                 reading
@@ -161,7 +152,7 @@ impl Server {
         if let Some((message, hint)) = host_flaw(&host) {
             reading.problems.at("HOST", message, hint);
         }
-        // Whoever reads it has no problems to tell.
+        // Read for the report of quotes around it: what loads the certificates has no such report.
         reading.get("SSL_CERT_FILE");
         let server = Self {
             host,

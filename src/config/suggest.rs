@@ -1,7 +1,8 @@
-//! "Did you mean": the known name that is nearest to a mistyped one.
+//! "Did you mean": the known name that is nearest to a mistyped one, or means the same.
 
-/// Words that other gateways use for what is called differently here.
-const SYNONYMS: [(&str, &str); 12] = [
+/// Names that others have for fields, dialects and providers, and ours. One word may stand for several of ours: what is asked
+/// for decides.
+const SYNONYMS: [(&str, &str); 31] = [
     ("url", "base_url"),
     ("endpoint", "base_url"),
     ("api_base", "base_url"),
@@ -14,11 +15,30 @@ const SYNONYMS: [(&str, &str); 12] = [
     ("max_retries", "max_attempts"),
     ("model_aliases", "aliases"),
     ("fallback", "fallbacks"),
+    ("chat", "openai"),
+    ("chat_completions", "openai"),
+    ("chat-completions", "openai"),
+    ("openai-chat", "openai"),
+    ("openai-compatible", "openai"),
+    ("openai-completions", "openai"),
+    ("openai-responses", "responses"),
+    ("openai-responses", "openai"),
+    ("openai_responses", "responses"),
+    ("claude", "anthropic"),
+    ("messages", "anthropic"),
+    ("anthropic-messages", "anthropic"),
+    ("google", "gemini"),
+    ("google-ai", "gemini"),
+    ("google-genai", "gemini"),
+    ("google-generative-ai", "gemini"),
+    ("generatecontent", "gemini"),
+    ("gemini-native", "gemini"),
+    ("responses", "openai"),
 ];
 
-/// A hint naming the one of `known` that `word` was probably meant to be, or else all of them.
+/// Returns a hint with the one of `known` that `word` was probably meant to be, else with all of them.
 pub(super) fn did_you_mean(word: &str, known: &[&str]) -> String {
-    let word = word.to_lowercase();
+    let word = word.to_ascii_lowercase();
     let synonym = SYNONYMS
         .iter()
         .find(|(foreign, own)| *foreign == word && known.contains(own))
@@ -37,7 +57,7 @@ pub(super) fn did_you_mean(word: &str, known: &[&str]) -> String {
     }
 }
 
-/// Levenshtein distance, in bytes, over one row.
+/// Returns the Levenshtein distance of two texts, in bytes.
 pub(super) fn distance(a: &str, b: &str) -> usize {
     let b = b.as_bytes();
     let mut row: Vec<usize> = (0..=b.len()).collect();

@@ -1,4 +1,8 @@
 //! What is wrong with a text that is not the JSON of a table, in the words of a person who looks at it.
+//!
+//! A parser says where it stopped and which character it expected. An operator wants to know what happened to the text: a
+//! shell took the quotes away, an editor wrote another encoding, a word processor typographic quotes. From the place where
+//! the parser stopped, the text as a whole and the characters around it, this module concludes which of these it was.
 
 use serde_json::Value;
 use serde_json::value::RawValue;
@@ -8,7 +12,7 @@ use super::fields::place;
 use super::pasted::{is_reference, quoted};
 use super::problem::Problem;
 
-/// The routes in the text of a table.
+/// Returns the routes in the text of a table, unread.
 pub(super) fn read<'a>(origin: &str, text: &'a str) -> Result<Vec<&'a RawValue>, Problem> {
     if let Some(problem) = encoding(origin, text) {
         return Err(problem);
@@ -25,16 +29,16 @@ pub(super) fn read<'a>(origin: &str, text: &'a str) -> Result<Vec<&'a RawValue>,
         });
     }
     serde_json::from_str(text).map_err(|error| {
-        // What is no array is not read further, and may be no JSON either.
+        // The parser stops where it sees no array. What follows may not be JSON either, which is the better report.
         let further = serde_json::from_str::<Value>(text).err().filter(|_| error.is_data());
         problem(origin, text, &further.unwrap_or(error))
     })
 }
 
-/// The problem with a text that is in another encoding than UTF-8, as far as that can be seen in what was read of it.
+/// Returns the problem with a text that was not UTF-8, as far as that can still be seen in it.
 fn encoding(origin: &str, text: &str) -> Option<Problem> {
     let offset = text.find(['\0', char::REPLACEMENT_CHARACTER])?;
-    // UTF-16 has a zero byte in each character of ASCII.
+    // In UTF-16 every character of ASCII has a zero byte.
     let (message, hint) = if text.contains('\0') {
         (
             "the text is UTF-16, as PowerShell and Windows' editors write it",
@@ -54,7 +58,7 @@ fn encoding(origin: &str, text: &str) -> Option<Problem> {
     })
 }
 
-/// The problem with a text that `error` stopped at.
+/// Returns the problem that a parser's error stands for.
 fn problem(origin: &str, text: &str, error: &serde_json::Error) -> Problem {
     let said = error.to_string();
     let said = said.rsplit_once(" at line ").map_or(&*said, |(said, _)| said);
@@ -84,13 +88,13 @@ fn problem(origin: &str, text: &str, error: &serde_json::Error) -> Problem {
     }
 }
 
-/// The byte at which an error stopped, from its line and its column in bytes.
+/// Returns the byte at which the parser stopped.
 fn offset(text: &str, error: &serde_json::Error) -> usize {
     if error.is_eof() {
         return text.len();
     }
     let start: usize = text.split_inclusive('\n').take(error.line() - 1).map(str::len).sum();
-    // Column 0 is the line break that ends the line before.
+    // Column 0 is the line break at the end of the line before.
     let offset = (start + error.column()).saturating_sub(1).min(text.len());
     let offset = text.floor_char_boundary(offset);
     let said = error.to_string();
@@ -98,12 +102,12 @@ fn offset(text: &str, error: &serde_json::Error) -> usize {
         let further = text[offset..].find(|char: char| char.is_ascii_control());
         return offset + further.unwrap_or_default();
     }
-    // That of the backslash, where what it begins cannot be read.
+    // An escape that cannot be read begins with the backslash before it.
     let is_behind = said.contains("escape") && text[..offset].ends_with('\\');
     offset - usize::from(is_behind)
 }
 
-/// What the text as a whole is, where it is not meant to be JSON.
+/// Returns what the text as a whole is, where it is not meant to be JSON.
 fn whole(text: &str) -> Option<String> {
     let trimmed = text.trim();
     let first_line = trimmed.lines().next().unwrap_or_default();
@@ -147,7 +151,7 @@ fn whole(text: &str) -> Option<String> {
     Some(hint.to_owned())
 }
 
-/// What stands around the routes of a text that is JSON, but not an array.
+/// Returns what is around the routes of a text that is JSON, and not an array.
 fn around(text: &str) -> String {
     let value = serde_json::from_str::<Value>(text).unwrap_or_default();
     let members = value
@@ -166,7 +170,7 @@ fn around(text: &str) -> String {
     hint.to_owned()
 }
 
-/// What is wrong with the character that stands there.
+/// Returns what is wrong with the character at a place.
 fn character(text: &str, offset: usize) -> Option<String> {
     let (before, rest) = text.split_at(offset);
     let at = rest.chars().next()?;
@@ -202,7 +206,7 @@ fn character(text: &str, offset: usize) -> Option<String> {
     Some(hint.to_owned())
 }
 
-/// Whether what comes behind `before` is within a string, as far as the quotes say.
+/// Whether the place behind `before` is inside a string, going by the quotes.
 fn in_string(before: &str) -> bool {
     let (mut escaped, mut inside) = (false, false);
     for byte in before.bytes() {
@@ -215,7 +219,7 @@ fn in_string(before: &str) -> bool {
     inside
 }
 
-/// The word in no quotes that stands there.
+/// Returns the word at a place, where it is not inside a string.
 fn word(text: &str, offset: usize) -> Option<&str> {
     let is_part = |char: char| char.is_ascii_alphanumeric() || char == '_';
     let start = text[..offset]
@@ -226,7 +230,7 @@ fn word(text: &str, offset: usize) -> Option<&str> {
     (begins && !in_string(&text[..offset])).then_some(word)
 }
 
-/// What JSON has for a word of other languages.
+/// Returns what JSON has for a word of other languages.
 fn literal(word: &str) -> Option<String> {
     let hint = match word {
         "True" | "TRUE" | "yes" | "Yes" | "on" => "write true, in small letters and without quotes",
@@ -239,7 +243,7 @@ fn literal(word: &str) -> Option<String> {
     Some(hint.to_owned())
 }
 
-/// The last typographic quote before the place: it was no end of a string, or no beginning.
+/// Returns the last typographic quote before a place. It was meant to begin or end a string, and did not.
 fn typographic(before: &str) -> Option<String> {
     let is_quote = |char: char| keyboard(char) == Some('"');
     let at = before.rfind(is_quote)?;
@@ -251,7 +255,7 @@ fn typographic(before: &str) -> Option<String> {
     ))
 }
 
-/// What is wrong with a word in no quotes.
+/// Returns why a word may be without quotes.
 fn bare(text: &str) -> &'static str {
     if text.contains(['"', '\'']) {
         "names and texts stand in double quotes"
@@ -260,7 +264,7 @@ fn bare(text: &str) -> &'static str {
     }
 }
 
-/// What is wrong with what stands before and behind.
+/// Returns what is wrong with the structure around a place.
 fn structure(text: &str, offset: usize, said: &str) -> &'static str {
     let (before, rest) = text.split_at(offset);
     let is_digit = |char: char| char.is_ascii_digit();

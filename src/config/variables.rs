@@ -1,47 +1,50 @@
-//! The variables of a process or of a Worker: which ones the gateway knows, what stands in one, and which name of another
-//! was probably meant to be one of ours.
-
-use std::collections::BTreeMap;
+//! The variables of a process or of a Worker: which ones the gateway knows, what is in them, and which unknown name was
+//! probably meant to be one of ours.
 
 use super::pasted::quoted;
 use super::problem::Problems;
 use super::suggest::distance;
 use crate::dialect::providers::PROVIDERS;
+use crate::dialect::wire::sorted::Sorted;
 
-/// All variables, as the shell found them: those of others as well, so that a misspelt name is seen.
+/// All variables, as the shell found them. Those of other programs are among them, so that a misspelt name is noticed.
 #[derive(Clone, Default)]
-pub struct Variables(BTreeMap<String, String>);
+pub struct Variables(Sorted<String, String>);
 
 impl FromIterator<(String, String)> for Variables {
     fn from_iter<I: IntoIterator<Item = (String, String)>>(variables: I) -> Self {
-        Self(variables.into_iter().collect())
+        let mut sorted = Sorted::new();
+        for (name, value) in variables {
+            *sorted.get_or_insert(name, String::new()) = value;
+        }
+        Self(sorted)
     }
 }
 
 impl Variables {
-    /// What stands in a variable, as it stands there. A blank one counts as not set.
+    /// Returns the value of a variable, unchanged. A blank one counts as not set.
     #[must_use]
     pub fn text(&self, name: &str) -> Option<&str> {
         let value = self.0.get(name)?;
         (!value.trim().is_empty()).then_some(value)
     }
 
-    /// What stands in a variable, without the blanks and line breaks around it.
+    /// Returns the value of a variable, without the blanks and line breaks around it.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&str> {
         self.text(name).map(str::trim)
     }
 
-    /// The names of those that are set.
+    /// Returns the names of the variables that are set.
     pub(super) fn names(&self) -> impl Iterator<Item = &str> {
         self.0
-            .keys()
-            .map(String::as_str)
+            .iter()
+            .map(|(name, _)| name.as_str())
             .filter(|name| self.text(name).is_some())
     }
 }
 
-/// Variables while they are read, and what is wrong with them.
+/// Variables while they are read, and the problems found so far.
 pub(super) struct Reading<'a> {
     pub(super) variables: &'a Variables,
     pub(super) problems: Problems,
@@ -55,7 +58,8 @@ impl<'a> Reading<'a> {
         }
     }
 
-    /// What stands in the variable `name`, which is one of those that [`known`] lists.
+    /// Returns the value of the variable `name`, without quotes, which are reported. The name is one of those that [`known`]
+    /// lists.
     pub(super) fn get(&mut self, name: &str) -> Option<&'a str> {
         debug_assert!(known().any(|known| known == name), "{name} is not listed");
         let value = self.variables.get(name)?;
@@ -72,7 +76,8 @@ impl<'a> Reading<'a> {
         Some(inside).filter(|inside| !inside.is_empty())
     }
 
-    /// A number of bytes, `least` of them at least, if the variable `name` is set. More than there are addresses for is no limit.
+    /// Reads a number of bytes, at least `least`, if the variable `name` is set. A number that this machine cannot count to
+    /// becomes the largest that it can.
     pub(super) fn bytes(&mut self, name: &str, least: u64) -> Option<usize> {
         let text = self.get(name)?;
         let digits = text.find(|char: char| !char.is_ascii_digit()).unwrap_or(text.len());
@@ -101,23 +106,39 @@ impl<'a> Reading<'a> {
     }
 }
 
-/// The variables that only say where the routes are.
+/// The variables that hold the table of routes, or say where it is.
 pub(super) const ROUTES: &str = "GATEWAY_ROUTES";
 pub(super) const ROUTES_FILE: &str = "GATEWAY_ROUTES_FILE";
 pub(super) const KV: &str = "GATEWAY_KV";
 
-/// The variables of a single token, without those of the providers.
-pub(super) const SINGLE: [&str; 10] = [
-    "GATEWAY_TOKEN",
-    "PROVIDER",
-    "UPSTREAM_API_KEY",
-    "UPSTREAM_BASE_URL",
-    "UPSTREAM_CHAT_URL",
-    "UPSTREAM_MODELS_URL",
-    "UPSTREAM_TIMEOUT",
-    "DEFAULT_MODEL",
-    "HTTP_REFERER",
-    "X_TITLE",
+/// The variables of a single token, without those of the providers, each with the field of a route that it fills.
+pub(super) const SINGLE: [(&str, &str); 10] = [
+    ("GATEWAY_TOKEN", "token"),
+    ("PROVIDER", "provider"),
+    ("UPSTREAM_API_KEY", "api_keys"),
+    ("UPSTREAM_BASE_URL", "base_url"),
+    ("UPSTREAM_CHAT_URL", "chat_url"),
+    ("UPSTREAM_MODELS_URL", "models_url"),
+    ("UPSTREAM_TIMEOUT", "timeout"),
+    ("DEFAULT_MODEL", "default_model"),
+    ("HTTP_REFERER", "extra_headers.HTTP-Referer"),
+    ("X_TITLE", "extra_headers.X-Title"),
+];
+
+/// Returns the variable that fills a field of a single token's route; the field's own name where none does.
+pub(super) fn of_field(field: &str) -> &str {
+    let known = SINGLE.iter().find(|(_, filled)| *filled == field);
+    known.map_or(field, |(variable, _)| variable)
+}
+
+/// The variables that name a proxy.
+pub(super) const PROXIES: [&str; 6] = [
+    "HTTPS_PROXY",
+    "https_proxy",
+    "HTTP_PROXY",
+    "http_proxy",
+    "ALL_PROXY",
+    "all_proxy",
 ];
 
 /// The settings of the gateway itself.
@@ -126,6 +147,7 @@ const SETTINGS: &[&str] = &[
     "BODY_LIMIT",
     "BODY_MEMORY",
     "LOG_CLIENT",
+    "STATE_SECRET",
     "HOST",
     "PORT",
     "MAX_CONCURRENT",
@@ -133,45 +155,45 @@ const SETTINGS: &[&str] = &[
     "SEND_TIMEOUT",
     "LOG_FORMAT",
     "SSL_CERT_FILE",
-    "HTTPS_PROXY",
-    "https_proxy",
-    "HTTP_PROXY",
-    "http_proxy",
-    "ALL_PROXY",
-    "all_proxy",
     "NO_PROXY",
     "no_proxy",
 ];
 
-/// The variables of the providers: those of their keys, and of their addresses.
+/// Returns the variables of the providers, each once: of their keys, and of their addresses.
 fn providers() -> impl Iterator<Item = &'static str> {
-    PROVIDERS
-        .iter()
-        .flat_map(|row| [row.key_variable, row.base_url_variable])
-        .flatten()
+    PROVIDERS.iter().enumerate().flat_map(|(index, row)| {
+        let is_new = move |name: &&str| {
+            !PROVIDERS[..index]
+                .iter()
+                .any(|earlier| earlier.key_variables.contains(name))
+        };
+        let keys = row.key_variables.iter().copied().filter(is_new);
+        keys.chain(row.base_url_variable)
+    })
 }
 
-/// Every variable that belongs to a single token.
+/// Returns every variable that belongs to a single token.
 pub(super) fn single_token() -> impl Iterator<Item = &'static str> {
-    SINGLE.into_iter().chain(providers())
+    SINGLE.into_iter().map(|(variable, _)| variable).chain(providers())
 }
 
-/// Every variable that the gateway reads, on either runtime, without the numbered parts of the table.
+/// Returns every variable that the gateway reads on any runtime, without the numbered parts of the table.
 pub fn known() -> impl Iterator<Item = &'static str> {
     [ROUTES, ROUTES_FILE, KV]
         .into_iter()
         .chain(single_token())
         .chain(SETTINGS.iter().copied())
+        .chain(PROXIES)
 }
 
-/// The number of a part of the table: `GATEWAY_ROUTES_2` is the second.
+/// Returns the number of a part of the table: 2 for `GATEWAY_ROUTES_2`.
 pub(super) fn part(name: &str) -> Option<u32> {
     let digits = name.strip_prefix(ROUTES)?.strip_prefix('_')?;
     let number = digits.parse().ok()?;
     (number > 0 && !digits.starts_with(['0', '+'])).then_some(number)
 }
 
-/// What other programs call what we call differently.
+/// Names that other programs have for variables, and ours.
 const SYNONYMS: [(&str, &str); 9] = [
     ("ALLOWED_ORIGINS", "CORS_ORIGINS"),
     ("CORS_ALLOWED_ORIGINS", "CORS_ORIGINS"),
@@ -184,8 +206,8 @@ const SYNONYMS: [(&str, &str); 9] = [
     ("OPENAI_API_BASE_URL", "OPENAI_BASE_URL"),
 ];
 
-/// Remarks on variables whose name is nearly that of one of ours which is not set. `table`: the routes are in a table, and
-/// what names a single token or a provider is for somebody else.
+/// Returns remarks on variables whose name is nearly that of one of ours which is not set. `table`: the routes are in a
+/// table, so that variables of a single token or a provider are for another program.
 pub(super) fn misspelt(variables: &Variables, table: bool) -> Vec<String> {
     let missing: Vec<&str> = known()
         .filter(|name| variables.text(name).is_none())
@@ -218,7 +240,7 @@ fn is_like_a_part(name: &str) -> bool {
     rest.is_some_and(|rest| !rest.is_empty() && rest.bytes().all(|byte| byte.is_ascii_digit()))
 }
 
-/// The one of `missing` that somebody may have meant by `name`.
+/// Returns the one of `missing` that somebody may have meant by `name`.
 fn meant<'a>(name: &str, missing: &[&'a str]) -> Option<&'a str> {
     let bare = |name: &str| name.to_ascii_uppercase().replace(['_', '-', '.'], "");
     let word = bare(name);
@@ -230,12 +252,12 @@ fn meant<'a>(name: &str, missing: &[&'a str]) -> Option<&'a str> {
         let own = bare(known);
         let distance = distance(&word, &own);
         let is_near = match known.strip_suffix("_API_KEY").map(bare) {
-            // One vendor's name may be near to another's.
+            // The names of two vendors may be near to each other.
             Some(vendor) => {
                 let is_key = |rest| ["APIKEY", "APIKEYS", "APITOKEN", "KEY", "TOKEN"].contains(&rest);
                 word.strip_prefix(&vendor).is_some_and(is_key) || (vendor.len() >= 8 && distance <= 1)
             }
-            // A short name is near to names that mean something else, as HOME is to HOST.
+            // A short name is near to others that mean something else, as HOME is to HOST.
             None => match own.len() {
                 ..8 => false,
                 8..12 => distance <= 1,

@@ -1,74 +1,110 @@
-//! Lists of models in the shapes that upstreams give them, as OpenAI's: `{"object":"list","data":[{"id":"..."}]}`.
+//! Lists of models: whatever shape an upstream gives them, each client gets the one that it reads.
+
+mod codex;
+mod date;
+mod entry;
 
 use std::borrow::Cow;
 
 use serde_json::value::RawValue;
 
-use super::patch::Members;
-use super::trim::trimmed;
+pub use self::entry::{Entry, Shape};
+use super::formats::{ANTHROPIC, GEMINI};
+use super::neutral::Format;
+use super::wire::members::Members;
+use super::wire::trim::trimmed;
+use crate::dialect::wire::build::json;
 
-/// One model of a list.
-#[derive(Debug, PartialEq, Eq)]
-pub struct Entry<'a> {
-    /// Its name.
-    pub id: String,
-    /// The object that says so, as its upstream wrote it where that has an `id`.
-    pub text: Cow<'a, str>,
-}
-
-impl<'a> Entry<'a> {
-    fn of(value: &'a str) -> Option<Self> {
-        if let Ok(id) = serde_json::from_str::<String>(value) {
-            let text = Cow::Owned(own_entry(&id));
-            return Some(Self { id, text });
-        }
-        let members = Members::of(value.as_bytes()).ok()?;
-        let named = |name| {
-            serde_json::from_str::<String>(members.last(name)?)
-                .ok()
-                .filter(|id| !id.is_empty())
-        };
-        if let Some(id) = named("id") {
-            let text = Cow::Borrowed(value);
-            return Some(Self { id, text });
-        }
-        // Ollama's and Gemini's own lists call it so.
-        let id = named("name").or_else(|| named("model"))?;
-        let object = if named("object").is_some() {
-            ""
+impl Shape {
+    /// Returns the shape that clients of a dialect read.
+    #[must_use]
+    pub fn of(dialect: &Format) -> Self {
+        if dialect == ANTHROPIC {
+            Self::Anthropic
+        } else if dialect == GEMINI {
+            Self::Gemini
         } else {
-            r#""object":"model","#
+            Self::OpenAi
+        }
+    }
+
+    /// Returns the query with which an upstream gives all of its list at once; nothing where it always does.
+    #[must_use]
+    pub const fn whole(self) -> Option<&'static str> {
+        match self {
+            Self::OpenAi => None,
+            Self::Anthropic => Some("limit=1000"),
+            Self::Gemini => Some("pageSize=1000"),
+        }
+    }
+
+    /// Returns a list of models: the name of each, and its entry in this shape.
+    #[must_use]
+    pub fn list(self, models: &[(String, Cow<'_, str>)]) -> String {
+        let entries: Vec<&str> = models.iter().map(|(_, entry)| entry.as_ref()).collect();
+        let entries = entries.join(",");
+        match self {
+            Self::OpenAi => format!("{{\"object\":\"list\",\"data\":[{entries}]}}"),
+            Self::Anthropic => {
+                let id = |model: Option<&(String, _)>| json!(model.map(|(id, _)| id));
+                let (first, last) = (id(models.first()), id(models.last()));
+                format!("{{\"data\":[{entries}],\"has_more\":false,\"first_id\":{first},\"last_id\":{last}}}")
+            }
+            Self::Gemini => format!("{{\"models\":[{entries}]}}"),
+        }
+    }
+
+    /// Returns a list in this shape: as it is where it has the shape already. Returns nothing where it is not a list.
+    #[must_use]
+    pub fn of_list(self, list: &[u8]) -> Option<Cow<'_, [u8]>> {
+        let entries = entries(list)?;
+        if self.has(list, &entries) {
+            return Some(list.into());
+        }
+        let models: Vec<_> = entries
+            .into_iter()
+            .map(|entry| {
+                let text = entry.text(self);
+                (entry.id, text)
+            })
+            .collect();
+        Some(self.list(&models).into_bytes().into())
+    }
+
+    /// Whether a list of these `entries` has this shape.
+    fn has(self, list: &[u8], entries: &[Entry<'_>]) -> bool {
+        let Ok(members) = Members::of(list) else {
+            return false;
         };
-        let rest = value.trim_start().strip_prefix('{')?;
-        let text = format!("{{\"id\":{},{object}{rest}", serde_json::Value::from(id.as_str()));
-        Some(Self { id, text: text.into() })
+        let name = match self {
+            Self::OpenAi | Self::Anthropic => "data",
+            Self::Gemini => "models",
+        };
+        let Some(data) = members
+            .last(name)
+            .and_then(|data| serde_json::from_str::<Vec<&RawValue>>(data).ok())
+        else {
+            return false;
+        };
+        data.iter().all(|entry| entry.get().starts_with('{'))
+            && entries.iter().all(|entry| entry.is_in(self))
+            && (self != Self::Anthropic || members.last("has_more").is_some())
+            && trimmed(list).len() == list.trim_ascii().len()
     }
-
-    /// Whether it stands in its list as OpenAI would write it.
-    const fn is_proper(&self) -> bool {
-        matches!(self.text, Cow::Borrowed(_))
-    }
 }
 
-/// An entry of the gateway's own.
-#[must_use]
-pub fn own_entry(id: &str) -> String {
-    serde_json::json!({"id": id, "object": "model", "created": 0, "owned_by": "ai-gateway"}).to_string()
-}
-
-/// A list of these entries.
-#[must_use]
-pub fn list_of<'a>(entries: impl Iterator<Item = &'a str>) -> String {
-    let entries: Vec<&str> = entries.collect();
-    format!("{{\"object\":\"list\",\"data\":[{}]}}", entries.join(","))
-}
-
-/// The models of a list: OpenAI's, a bare array (Together), `null` for none, `models` or `result` instead of `data`, names
-/// instead of objects. What names no model is left out. Nothing where it is no list.
+/// Returns the models of a list; nothing where it is not a list. Known are OpenAI's shape, a bare array (Together), `null`
+/// for an empty list, `models` or `result` instead of `data`, and names instead of objects. An entry without a name is left
+/// out.
 #[must_use]
 pub fn entries(list: &[u8]) -> Option<Vec<Entry<'_>>> {
     let values = values(str::from_utf8(trimmed(list)).ok()?)?;
-    Some(values.into_iter().filter_map(|value| Entry::of(value.get())).collect())
+    Some(
+        values
+            .into_iter()
+            .filter_map(|value| Entry::read(value.get()))
+            .collect(),
+    )
 }
 
 fn values(list: &str) -> Option<Vec<&RawValue>> {
@@ -83,27 +119,22 @@ fn values(list: &str) -> Option<Vec<&RawValue>> {
     }
 }
 
-/// A list in OpenAI's shape, where it has another one and can be read.
+/// Returns a list of OpenAI's shape with Codex's entries in it as well; nothing where it has some, or there is nothing to add them to.
 #[must_use]
-pub fn mended(list: &[u8]) -> Option<String> {
-    let entries = entries(list)?;
-    let is_proper = || {
-        let members = Members::of(list).ok()?;
-        let data: Vec<&RawValue> = serde_json::from_str(members.last("data")?).ok()?;
-        let is_all = data.iter().all(|entry| entry.get().starts_with('{')) && entries.iter().all(Entry::is_proper);
-        (is_all && trimmed(list).len() == list.trim_ascii().len()).then_some(())
-    };
-    match is_proper() {
-        Some(()) => None,
-        None => Some(list_of(entries.iter().map(|entry| &*entry.text))),
+pub fn with_codex(list: &[u8]) -> Option<String> {
+    let members = Members::of(list).ok()?;
+    if members.last("models").is_some() {
+        return None;
     }
+    let rows: Vec<String> = entries(list)?.iter().filter_map(codex::row).collect();
+    let list = str::from_utf8(list).ok()?.trim_ascii_end().strip_suffix('}')?;
+    Some(format!("{list},\"models\":[{}]}}", rows.join(",")))
 }
 
-/// One model of a list, by its name. Nothing where this is no list, or it is not in it.
+/// Returns the entry of one model; nothing where it is not in the list, or this is not a list.
 #[must_use]
-pub fn one(list: &[u8], id: &str) -> Option<String> {
-    let entry = entries(list)?.into_iter().find(|entry| entry.id == id)?;
-    Some(entry.text.into_owned())
+pub fn one<'a>(list: &'a [u8], id: &str) -> Option<Entry<'a>> {
+    entries(list)?.into_iter().find(|entry| entry.id == id)
 }
 
 #[cfg(test)]
@@ -125,11 +156,12 @@ mod tests {
             (r#" [ {"id":"a"} , null , {"n":1} ] "#, r#"{"id":"a"}"#),
             (
                 r#"["a"]"#,
-                r#"{"created":0,"id":"a","object":"model","owned_by":"ai-gateway"}"#,
+                r#"{"id":"a","object":"model","created":0,"owned_by":"ai-gateway"}"#,
             ),
+            // It is Gemini's own: the prefix is not a part of the name, and OpenAI's SDKs expect all four members.
             (
                 r#"{"models":[{"name":"models/a","version":"1"}]}"#,
-                r#"{"id":"models/a","object":"model","name":"models/a","version":"1"}"#,
+                r#"{"id":"a","object":"model","created":0,"owned_by":"google","name":"models/a","version":"1"}"#,
             ),
             (r#"{"data":null,"models":[{"id":"a"}]}"#, r#"{"id":"a"}"#),
             (r#"{"data":{"models":[{"id":"a"}]}}"#, r#"{"id":"a"}"#),
@@ -137,29 +169,101 @@ mod tests {
             (r#"{"data":[{"id":"a"},null]}"#, r#"{"id":"a"}"#),
         ] {
             let expected = format!("{{\"object\":\"list\",\"data\":[{expected}]}}");
-            assert_eq!(mended(list.as_bytes()).as_deref(), Some(expected.as_str()), "{list}");
+            let shaped = Shape::OpenAi.of_list(list.as_bytes()).unwrap();
+            assert_eq!(str::from_utf8(&shaped).unwrap(), expected, "{list}");
         }
     }
 
     #[test]
-    fn a_proper_list_and_what_is_no_list_stay_as_they_are() {
+    fn a_list_in_the_clients_shape_stays_as_it_is() {
+        for (shape, list) in [
+            (
+                Shape::OpenAi,
+                r#"{"object":"list","extra":1,"data":[{"id":"a","n":1.00}]}"#,
+            ),
+            (Shape::OpenAi, r#" {"models":[{"name":"a"}],"data":[ {"id":"a"} ]} "#),
+            (Shape::OpenAi, r#"{"data":[]}"#),
+            (Shape::OpenAi, r#"{"data":[{"id":"a"},{"noid":1}]}"#),
+            (
+                Shape::Anthropic,
+                r#"{"data":[{"type":"model","id":"c","display_name":"C","n":1.0}],"has_more":true,"last_id":"c"}"#,
+            ),
+            (Shape::Anthropic, r#"{"data":[],"has_more":false}"#),
+            (
+                Shape::Gemini,
+                r#"{"models":[{"name":"models/g","n":1.0}],"nextPageToken":"t"}"#,
+            ),
+            (Shape::Gemini, r#"{"models":[]}"#),
+        ] {
+            assert_eq!(
+                shape.of_list(list.as_bytes()).as_deref(),
+                Some(list.as_bytes()),
+                "{list}"
+            );
+        }
         for list in [
-            r#"{"object":"list","extra":1,"data":[{"id":"a","n":1.00}]}"#,
-            r#" {"models":[{"name":"a"}],"data":[ {"id":"a"} ]} "#,
-            r#"{"data":[]}"#,
-            r#"{"data":[{"id":"a"},{"noid":1}]}"#,
             r#"{"id":"a","object":"model"}"#,
             r#"{"error":{"message":"m"}}"#,
             "null",
             "<html>",
             "",
         ] {
-            assert_eq!(mended(list.as_bytes()), None, "{list}");
+            assert!(Shape::OpenAi.of_list(list.as_bytes()).is_none(), "{list}");
         }
-        assert_eq!(
-            one(br#"[{"id":"a","n":1.0},{"id":"b"}]"#, "a").as_deref(),
-            Some(r#"{"id":"a","n":1.0}"#)
+    }
+
+    #[test]
+    fn every_list_becomes_one_in_every_shape() {
+        let openai = r#"{"object":"list","data":[{"id":"a"},{"id":"b"}]}"#;
+        let shaped =
+            |shape: Shape, list: &str| String::from_utf8(shape.of_list(list.as_bytes()).unwrap().into_owned()).unwrap();
+        let anthropic = shaped(Shape::Anthropic, openai);
+        assert!(
+            anthropic.ends_with(r#"],"has_more":false,"first_id":"a","last_id":"b"}"#),
+            "{anthropic}"
         );
-        assert_eq!(one(br#"[{"id":"a"}]"#, "b"), None);
+        let gemini = shaped(Shape::Gemini, &anthropic);
+        assert!(gemini.starts_with(r#"{"models":[{"name":"models/a","#), "{gemini}");
+        let ids = |list: &str| -> Vec<String> {
+            let entries = entries(list.as_bytes()).unwrap().into_iter();
+            entries.map(|entry| entry.id).collect()
+        };
+        for list in [openai, &anthropic, &gemini, &shaped(Shape::OpenAi, &gemini)] {
+            assert_eq!(ids(list), ["a", "b"], "{list}");
+        }
+        let empty = r#"{"data":[],"has_more":false,"first_id":null,"last_id":null}"#;
+        assert_eq!(shaped(Shape::Anthropic, "[]"), empty);
+    }
+
+    #[test]
+    fn a_model_is_found_by_its_name() {
+        let list = br#"[{"id":"a","n":1.0},{"id":"b"}]"#;
+        assert_eq!(one(list, "a").unwrap().text(Shape::OpenAi), r#"{"id":"a","n":1.0}"#);
+        let list = br#"{"models":[{"name":"models/g"}]}"#;
+        assert_eq!(one(list, "g").unwrap().text(Shape::Gemini), r#"{"name":"models/g"}"#);
+        assert!(one(br#"[{"id":"a"}]"#, "b").is_none());
+    }
+
+    #[test]
+    fn codex_reads_how_many_tokens_a_model_takes() {
+        let list = r#"{"object":"list","data":[{"id":"v/m","context_length":1000},{"id":"claude-opus-5"},{"id":"unknown"},{"id":"gpt-5.5"},{"id":"gpt-oss-20b"}],"x":1.00}
+"#;
+        let read = with_codex(list.as_bytes()).unwrap();
+        assert!(read.starts_with(list.trim_end().strip_suffix('}').unwrap()), "{read}");
+        let read: serde_json::Value = serde_json::from_str(&read).unwrap();
+        let known: Vec<(&str, u64)> = read["models"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|row| (row["slug"].as_str().unwrap(), row["context_window"].as_u64().unwrap()))
+            .collect();
+        assert_eq!(
+            known,
+            [("v/m", 1000), ("claude-opus-5", 1_000_000), ("gpt-oss-20b", 128_000)]
+        );
+        assert_eq!(with_codex(br#"{"data":[]}"#).unwrap(), r#"{"data":[],"models":[]}"#);
+        for list in [r#"{"models":[{"slug":"m"}]}"#, "[]", "<html>", ""] {
+            assert_eq!(with_codex(list.as_bytes()), None, "{list}");
+        }
     }
 }

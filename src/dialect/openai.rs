@@ -1,23 +1,23 @@
-//! OpenAI Chat Completions as far as the gateway reads and writes it itself.
+//! Chat Completions, the format of OpenAI, as far as the gateway reads and writes it itself.
 
 use std::borrow::Cow;
 
 use memchr::memmem;
-use serde::de::IgnoredAny;
-use serde::{Deserialize, Serialize};
-use serde_json::json;
+use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
-use super::patch::{Malformed, Members};
-use super::refusal::{self, Refusal};
-use super::shorten::shortened;
-use super::trim::trimmed;
-
+use super::upstream_error::{PREFIX, STREAM_OPTIONS, UpstreamError};
+use super::usage::{self, Usage};
+use super::wire::json::{parsed, text};
+use super::wire::members::{Malformed, Members};
+use super::wire::shape::is_object_shaped;
+use super::wire::shorten::shortened;
+use super::wire::trim::trimmed;
+use crate::dialect::wire::build::{json, json_text};
 use crate::error::Error;
 
-/// The error object of the OpenAI API: all four keys, always.
-#[must_use]
-pub fn refusal(error: &Error) -> Vec<u8> {
+/// Returns an error as the object of the OpenAI API. It always has all four members; SDKs read them without asking.
+pub(super) fn error_body(error: &Error) -> Vec<u8> {
     let facts = error.kind.facts();
     let body = json!({"error": {
         "message": error.message,
@@ -25,121 +25,122 @@ pub fn refusal(error: &Error) -> Vec<u8> {
         "param": error.param,
         "code": facts.code,
     }});
-    body.to_string().into_bytes()
+    json_text(&body).into_bytes()
 }
 
-/// Tokens of one answer.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(from = "Told")]
-pub struct Usage {
-    /// Tokens read.
-    pub prompt_tokens: u64,
-    /// Tokens written.
-    pub completion_tokens: u64,
-}
+/// Members of Gemini's answers. Each answer has one of them at least.
+const OF_GEMINI: [&str; 3] = ["candidates", "promptFeedback", "usageMetadata"];
 
-/// Usage as Chat Completions tell it, or as Responses and most other endpoints do.
-#[derive(Deserialize)]
-struct Told {
-    prompt_tokens: Option<f64>,
-    completion_tokens: Option<f64>,
-    input_tokens: Option<f64>,
-    output_tokens: Option<f64>,
-}
-
-impl From<Told> for Usage {
-    fn from(told: Told) -> Self {
-        // Not everyone counts in whole numbers.
-        let tokens = |one: Option<f64>, other: Option<f64>| one.or(other).unwrap_or_default() as u64;
-        Self {
-            prompt_tokens: tokens(told.prompt_tokens, told.input_tokens),
-            completion_tokens: tokens(told.completion_tokens, told.output_tokens),
-        }
-    }
-}
-
-/// What a whole answer under a good status says.
+/// What a whole answer under a good status is.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Answer {
-    /// The tokens it used, where it tells.
+    /// The tokens that it used, where it names them.
     pub usage: Option<Usage>,
-    /// It is an error all the same, as some providers answer.
+    /// It is an error: some providers answer so.
     pub is_error: bool,
-    /// It is a thing that has a kind or an id. It may have failed, and is no failure to answer then.
-    pub is_thing: bool,
-    /// It has no member of an answer, and one of those that errors have without being called one.
+    /// It is an object of the API: it has an `id`, or an `object` that is not `error`. Such an object may have failed, as a
+    /// batch may. To answer with it is not a failure.
+    pub is_api_object: bool,
+    /// It is an error that is not called one: it has a member that errors have, and none that answers have.
     pub is_bare_error: bool,
     /// It does not have the shape of a JSON object: it is something else, or a part of one.
-    pub is_illegible: bool,
+    pub is_unreadable: bool,
 }
 
 impl Answer {
-    /// Reads an answer. One that is not JSON says nothing.
+    /// Reads an answer.
     #[must_use]
     pub fn read(body: &[u8]) -> Self {
         if body.trim_ascii_start().starts_with(b"[") {
-            let is_error = is_listed_error(body);
-            return Self {
-                is_error,
-                is_illegible: !is_error,
-                ..Self::default()
-            };
+            return Self::read_list(body);
         }
         let members = match Members::of(body) {
             Ok(members) => members,
-            Err(malformed) => {
-                if is_object_shaped(body) {
-                    // It may be an error all the same.
-                    let clean = without_controls(body);
-                    if Members::of(&clean).is_ok() {
-                        return Self::read(&clean);
-                    }
-                }
-                // What is merely odd is for the client to judge: it was paid for.
-                let is_odd = malformed == Malformed::TooDeep || str::from_utf8(body).is_err() || is_object_shaped(body);
-                return Self {
-                    is_illegible: !is_odd,
-                    ..Self::default()
-                };
-            }
+            Err(malformed) => return Self::read_malformed(body, &malformed),
         };
-        let told = |name: &str| members.last(name).filter(|value| *value != "null");
+        let value = |name: &str| members.last(name).filter(|value| *value != "null");
         let is_empty = |list: &&str| list.strip_prefix('[').is_some_and(|rest| rest.trim_start() == "]");
-        let choices = told("choices").filter(|choices| !is_empty(choices));
-        let object = told("object");
-        let says_error = object == Some("\"error\"") || told("error").is_some_and(says_something);
+        let choices = value("choices").filter(|choices| !is_empty(choices));
+        let object = value("object");
+        let has_error = object == Some("\"error\"") || value("error").is_some_and(is_filled);
         Self {
-            usage: told("usage").and_then(|usage| serde_json::from_str(usage).ok()),
-            is_error: choices.map_or(says_error, |choices| have_failed(choices, says_error)),
+            usage: value("usage")
+                .and_then(|usage| serde_json::from_str(usage).ok())
+                .or_else(|| usage::of_gemini(value("usageMetadata")?)),
+            is_error: choices.map_or(has_error, |choices| have_failed(choices, has_error)),
             is_bare_error: ["object", "id", "choices", "data", "model"]
                 .iter()
-                .all(|name| told(name).is_none())
-                && Refusal::read(body).is_some(),
-            is_thing: told("id").is_some() || object.is_some_and(|object| object != "\"error\""),
-            is_illegible: false,
+                .chain(&OF_GEMINI)
+                .all(|name| value(name).is_none())
+                && UpstreamError::read(body).is_some(),
+            is_api_object: value("id").is_some() || object.is_some_and(|object| object != "\"error\""),
+            is_unreadable: false,
+        }
+    }
+
+    /// Reads an array: an error as Google writes some, or Gemini's stream without server-sent events.
+    fn read_list(body: &[u8]) -> Self {
+        if is_listed_error(body) {
+            return Self {
+                is_error: true,
+                ..Self::default()
+            };
+        }
+        let list: Vec<&RawValue> = parsed(body).unwrap_or_default();
+        let members = list
+            .iter()
+            .filter_map(|element| Members::of(element.get().as_bytes()).ok());
+        let mut answer = Self {
+            is_unreadable: true,
+            ..Self::default()
+        };
+        for element in members {
+            answer.is_unreadable &= !OF_GEMINI.iter().any(|name| element.last(name).is_some());
+            // Each element has the tokens so far.
+            let usage = element.last("usageMetadata").and_then(usage::of_gemini);
+            answer.usage = usage.or(answer.usage);
+        }
+        answer
+    }
+
+    /// Reads an answer that is not an object as JSON has them.
+    fn read_malformed(body: &[u8], malformed: &Malformed) -> Self {
+        if is_object_shaped(body) {
+            // It may be an error that only has control characters in its text.
+            let clean = without_controls(body);
+            if Members::of(&clean).is_ok() {
+                return Self::read(&clean);
+            }
+        }
+        // An answer that is merely odd was paid for, so the client gets it and may judge it.
+        let is_odd = *malformed == Malformed::TooDeep || str::from_utf8(body).is_err() || is_object_shaped(body);
+        Self {
+            is_unreadable: !is_odd,
+            ..Self::default()
         }
     }
 }
 
-/// Whether every one of these choices is an error, or none of them says anything beside one (`beside`): so OpenRouter tells it.
-fn have_failed(choices: &str, beside: bool) -> bool {
+/// Whether every choice is an error, or, where an error stands beside them (`has_error`), none of them has any content.
+/// OpenRouter answers so.
+fn have_failed(choices: &str, has_error: bool) -> bool {
     // Few answers hold the word, and only they are parsed.
-    if !beside && memmem::find(choices.as_bytes(), b"\"error\"").is_none() {
+    if !has_error && memmem::find(choices.as_bytes(), b"\"error\"").is_none() {
         return false;
     }
     let choices: Vec<&RawValue> = serde_json::from_str(choices).unwrap_or_default();
     let failed = |choice: &&RawValue| {
         Members::of(choice.get().as_bytes()).is_ok_and(|choice| {
-            let is_silent = choice.last("message").is_none_or(is_silent)
-                && choice.last("text").is_none_or(|text| !says_something(text));
-            choice.last("error").is_some_and(says_something) || beside && is_silent
+            let is_empty = choice.last("message").is_none_or(is_empty_message)
+                && choice.last("text").is_none_or(|text| !is_filled(text));
+            choice.last("error").is_some_and(is_filled) || has_error && is_empty
         })
     };
     !choices.is_empty() && choices.iter().all(failed)
 }
 
-/// Whether a message says nothing but whose it is.
-fn is_silent(message: &str) -> bool {
+/// Whether a message has nothing but its role.
+fn is_empty_message(message: &str) -> bool {
     let members = Members::of(message.as_bytes());
     members.is_ok_and(|members| {
         let mut others = members.0.iter().filter(|(name, _)| name != "role");
@@ -147,17 +148,18 @@ fn is_silent(message: &str) -> bool {
     })
 }
 
-/// Whether a value is not empty: some have an `error` that says that there is none.
-pub(super) fn says_something(value: &str) -> bool {
-    let says = |value: &str| !matches!(value, "null" | "\"\"" | "0" | "false" | "[]" | "{}");
+/// Whether the value of a member says something. Some answers have an `error` that says that there is none: `{}`, or an
+/// object with a code of zero and an empty message.
+pub(super) fn is_filled(value: &str) -> bool {
+    let is_filled = |value: &str| !matches!(value, "null" | "\"\"" | "0" | "false" | "[]" | "{}");
     match Members::of(value.as_bytes()) {
-        Ok(members) => members.0.iter().any(|(_, value)| says(value)),
-        Err(_) => says(value),
+        Ok(members) => members.0.iter().any(|(_, value)| is_filled(value)),
+        Err(_) => is_filled(value),
     }
 }
 
-/// Whether a request's `stream_options` are `{"include_usage": ...}` and nothing else: an upstream that refuses them does not know
-/// them. Others it may refuse for what the client has put into them.
+/// Whether a request's `stream_options` are `{"include_usage": true}` or `false`, and nothing else. An upstream that rejects
+/// these does not know the member, and can be asked again without it. It may reject others for what the client wrote there.
 #[must_use]
 pub fn has_usual_stream_options(request: &[u8]) -> bool {
     let is_usual = |value: &str| {
@@ -165,68 +167,44 @@ pub fn has_usual_stream_options(request: &[u8]) -> bool {
             .is_ok_and(|members| matches!(&members.0[..], [(name, "true" | "false")] if name == "include_usage"))
     };
     Members::of(request).is_ok_and(|members| {
-        let mut options = members.0.iter().filter(|(name, _)| name == refusal::STREAM_OPTIONS);
+        let mut options = members.0.iter().filter(|(name, _)| name == STREAM_OPTIONS);
         options.clone().next().is_some() && options.all(|(_, value)| is_usual(value))
     })
 }
 
-/// Whether this is an error in an array, as Google writes it.
+/// Whether a body is an array with an error in it, as Google writes errors.
 #[must_use]
 pub fn is_listed_error(body: &[u8]) -> bool {
-    let body = shortened(body, refusal::PREFIX);
-    let list: Vec<&RawValue> = serde_json::from_slice(&body).unwrap_or_default();
+    let body = shortened(body, PREFIX);
+    let list: Vec<&RawValue> = parsed(&body).unwrap_or_default();
     let first = list.first().and_then(|first| Members::of(first.get().as_bytes()).ok());
     first.is_some_and(|first| first.last("error").is_some_and(|error| error != "null"))
 }
 
-/// Whether a body that should be JSON is plainly something else: nothing at all, or a web page.
-#[must_use]
-pub fn is_no_answer(content_type: Option<&str>, body: &[u8]) -> bool {
-    const HTML: &[u8] = b"text/html";
-    let begins = |kind: &str| {
-        kind.trim_start()
-            .as_bytes()
-            .get(..HTML.len())?
-            .eq_ignore_ascii_case(HTML)
-            .then_some(())
-    };
-    let html = content_type.and_then(begins).is_some();
-    html || matches!(body.trim_ascii_start().first(), None | Some(b'<'))
-}
-
-/// Whether a body begins as a JSON object does.
-#[must_use]
-pub fn begins_object(body: &[u8]) -> bool {
-    trimmed(body).starts_with(b"{")
-}
-
-/// A body without what stands around its JSON, and with blanks for the control characters that some write into texts as they are.
+/// Returns a body with a blank in the place of each control character, which some upstreams write into texts without an
+/// escape, and without what stands around its JSON.
 fn without_controls(body: &[u8]) -> Vec<u8> {
     let blank = |byte: &u8| if byte.is_ascii_control() { b' ' } else { *byte };
     trimmed(body).iter().map(blank).collect()
 }
 
-/// Whether a body begins and ends as a JSON object does, whatever stands between: `NaN`, control characters.
-fn is_object_shaped(body: &[u8]) -> bool {
-    begins_object(body) && trimmed(body).ends_with(b"}")
-}
-
-/// Whether a body is JSON.
-#[must_use]
-pub fn is_json(body: &[u8]) -> bool {
-    serde_json::from_slice::<IgnoredAny>(body).is_ok()
-}
-
-/// The content of a message: text, or parts of which the texts count.
-#[derive(Deserialize)]
-#[serde(untagged)]
+/// The content of a message. Of parts, only the texts are read.
 pub(crate) enum Content<'a> {
     /// `"content": "..."`
-    Text(#[serde(borrow)] Cow<'a, str>),
+    Text(Cow<'a, str>),
     /// `"content": [{"type": "text", "text": "..."}, ...]`
-    Parts(#[serde(borrow)] Vec<Part<'a>>),
+    Parts(Vec<Part<'a>>),
     /// `null`, or a shape that is not known.
-    Other(IgnoredAny),
+    Other,
+}
+
+/// Written by hand: `untagged` would keep any value in a form of serde's own first.
+impl<'de: 'a, 'a> Deserialize<'de> for Content<'a> {
+    fn deserialize<D: Deserializer<'de>>(content: D) -> Result<Self, D::Error> {
+        let json = <&RawValue>::deserialize(content)?.get();
+        let parts = || parsed(json.as_bytes()).map(Self::Parts);
+        Ok(text(json).map(Self::Text).or_else(parts).unwrap_or(Self::Other))
+    }
 }
 
 /// One part of a message.
@@ -237,12 +215,12 @@ pub(crate) struct Part<'a> {
 }
 
 impl Content<'_> {
-    /// All of its text.
+    /// Returns all of its text.
     pub(crate) fn text(&self) -> String {
         match self {
             Self::Text(text) => text.to_string(),
             Self::Parts(parts) => parts.iter().map(|part| part.text.as_ref()).collect(),
-            Self::Other(_) => String::new(),
+            Self::Other => String::new(),
         }
     }
 }
@@ -253,23 +231,78 @@ mod tests {
     use crate::error::Kind;
 
     #[test]
-    fn a_refusal_has_all_four_keys() {
+    fn an_error_has_all_four_members() {
         let error = Error::new(Kind::InvalidBody, "say \"hi\"").about("model");
-        let body: serde_json::Value = serde_json::from_slice(&refusal(&error)).unwrap();
+        let body: serde_json::Value = serde_json::from_slice(&error_body(&error)).unwrap();
         assert_eq!(
             body,
             json!({"error": {"message": "say \"hi\"", "type": "invalid_request_error", "param": "model", "code": "invalid_body"}})
         );
     }
 
+    fn usage(prompt_tokens: u64, completion_tokens: u64) -> Option<Usage> {
+        Some(Usage {
+            prompt_tokens,
+            completion_tokens,
+            cached_tokens: None,
+        })
+    }
+
+    fn cached(usage: Usage, tokens: u64) -> Usage {
+        Usage {
+            cached_tokens: Some(tokens),
+            ..usage
+        }
+    }
+
     #[test]
-    fn a_whole_answer_tells_its_usage_and_whether_it_is_an_error() {
-        let usage = |prompt_tokens, completion_tokens| {
-            Some(Usage {
-                prompt_tokens,
-                completion_tokens,
-            })
-        };
+    fn answers_of_anthropic_and_gemini_are_read_as_well() {
+        for (body, usage, is_error) in [
+            (
+                r#"{"type":"message","usage":{"input_tokens":3,"cache_read_input_tokens":20,"cache_creation_input_tokens":100,"output_tokens":4}}"#,
+                usage(123, 4).map(|usage| cached(usage, 20)),
+                false,
+            ),
+            (
+                r#"{"usage":{"prompt_tokens":23,"cache_read_input_tokens":20,"completion_tokens":4}}"#,
+                usage(23, 4).map(|usage| cached(usage, 20)),
+                false,
+            ),
+            (
+                r#"{"type":"error","error":{"type":"overloaded_error","message":"m"}}"#,
+                None,
+                true,
+            ),
+            (
+                r#"{"candidates":[],"usageMetadata":{"promptTokenCount":3,"toolUsePromptTokenCount":2,"candidatesTokenCount":4,"thoughtsTokenCount":10,"cachedContentTokenCount":1}}"#,
+                usage(5, 14).map(|usage| cached(usage, 1)),
+                false,
+            ),
+            (
+                r#"{"promptFeedback":{"blockReason":"SAFETY"},"usageMetadata":{"promptTokenCount":3}}"#,
+                usage(3, 0),
+                false,
+            ),
+            (r#"{"candidates":[{"message":"m"}],"message":"m"}"#, None, false),
+            (
+                r#"{"error":{"code":503,"message":"m","status":"UNAVAILABLE"}}"#,
+                None,
+                true,
+            ),
+            (
+                r#"[{"candidates":[],"usageMetadata":{"promptTokenCount":3}},{"usageMetadata":{"promptTokenCount":3,"candidatesTokenCount":4}},{"candidates":[]}]"#,
+                usage(3, 4),
+                false,
+            ),
+        ] {
+            let read = Answer::read(body.as_bytes());
+            assert_eq!((read.usage, read.is_error), (usage, is_error), "{body}");
+            assert!(is_error || !read.is_bare_error && !read.is_unreadable, "{body}");
+        }
+    }
+
+    #[test]
+    fn a_whole_answer_has_its_usage_and_shows_whether_it_is_an_error() {
         for (body, usage, is_error) in [
             (r#"{"object":"error","message":"m","code":500}"#, None, true),
             (
@@ -295,7 +328,7 @@ mod tests {
             assert_eq!((read.usage, read.is_error), (usage, is_error), "{body}");
         }
         for body in ["<html>", "hello", "null", "[1]", r#"{"id":"x","#, ""] {
-            assert!(Answer::read(body.as_bytes()).is_illegible, "{body}");
+            assert!(Answer::read(body.as_bytes()).is_unreadable, "{body}");
         }
         for body in [
             &b"{\"id\":\"\xff\"}"[..],
@@ -304,8 +337,9 @@ mod tests {
             b"{\"text\":\"a\nb\"}",
             b"{\"n\":1}\0",
             b"{\"n\":1,}",
+            b"[{\"candidates\":[]}]",
         ] {
-            assert!(!Answer::read(body).is_illegible, "{}", body.escape_ascii());
+            assert!(!Answer::read(body).is_unreadable, "{}", body.escape_ascii());
         }
     }
 
@@ -323,14 +357,5 @@ mod tests {
             let request = format!("{{\"model\":\"m\",{options}}}");
             assert_eq!(has_usual_stream_options(request.as_bytes()), is_usual, "{options}");
         }
-    }
-
-    #[test]
-    fn pages_and_silence_are_no_answers() {
-        assert!(is_no_answer(None, b""));
-        assert!(is_no_answer(Some("application/json"), b" \n"));
-        assert!(is_no_answer(None, b"<!doctype html>"));
-        assert!(is_no_answer(Some("Text/HTML; charset=utf-8"), b"oops"));
-        assert!(!is_no_answer(Some("application/json"), b"\n{}"));
     }
 }

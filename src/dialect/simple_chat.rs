@@ -1,20 +1,23 @@
-//! `POST /chat`: a question in, a reply out. Translated to Chat Completions and back.
+//! `POST /chat`: a question in, a reply out, for a client that has no SDK. It becomes a request for Chat Completions, and the
+//! answer to that becomes a reply.
 
 use std::fmt::Write;
 
 use serde::Deserialize;
+use serde_json::Value;
 use serde_json::value::RawValue;
-use serde_json::{Value, json};
 
 use super::openai::Content;
-use super::patch::{Malformed, Members};
+use super::wire::json::parsed;
+use super::wire::members::{Malformed, Members};
+use crate::dialect::wire::build::{json, json_text};
 use crate::error::{Error, Kind};
 
-/// The body of a Chat Completions request that asks what `body` asks. Members this form does not know
+/// Returns the body of a request for Chat Completions that asks what `body` asks. Members that this form does not know
 /// (`temperature`, `max_tokens`, ...) are kept as they are.
 ///
 /// # Errors
-/// `invalid_json` or `invalid_body`, saying what is missing.
+/// `invalid_json`, or `invalid_body` with what is missing.
 pub fn request(body: &[u8]) -> Result<Vec<u8>, Error> {
     let members = Members::of(body)?;
     let message = text(&members, "message")?;
@@ -41,14 +44,15 @@ pub fn request(body: &[u8]) -> Result<Vec<u8>, Error> {
     let mut request = format!("{{\"messages\":[{}]", all.join(","));
     for (name, value) in &members.0 {
         if !["message", "system", "messages"].contains(&name.as_ref()) {
-            let _ = write!(request, ",{}:{value}", Value::from(name.as_ref()));
+            let _ = write!(request, ",{}:{value}", json_text(&Value::from(name.as_ref())));
         }
     }
     request.push('}');
     Ok(request.into_bytes())
 }
 
-/// The reply to a question, from the whole answer of Chat Completions; `None` where it holds none.
+/// Returns the reply to a question, made of a whole answer of Chat Completions; nothing where that has no choice. The text is
+/// the message, else the model's refusal.
 #[must_use]
 pub fn reply(answer: &[u8], request_id: &str) -> Option<Vec<u8>> {
     #[derive(Deserialize)]
@@ -73,7 +77,7 @@ pub fn reply(answer: &[u8], request_id: &str) -> Option<Vec<u8>> {
         refusal: Option<Content<'a>>,
     }
     let answer = answer.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(answer);
-    let answer: Answer<'_> = serde_json::from_slice(answer).ok()?;
+    let answer: Answer<'_> = parsed(answer)?;
     let message = &answer.choices.first()?.message;
     let texts = [&message.content, &message.refusal].map(|content| content.as_ref().map(Content::text));
     let reply = texts
@@ -82,10 +86,10 @@ pub fn reply(answer: &[u8], request_id: &str) -> Option<Vec<u8>> {
         .find(|text| !text.is_empty())
         .unwrap_or_default();
     let body = json!({"reply": reply, "model": answer.model, "usage": answer.usage, "request_id": request_id});
-    Some(body.to_string().into_bytes())
+    Some(json_text(&body).into_bytes())
 }
 
-/// A member that is a text, as it is written there; nothing where it is empty.
+/// Returns a member that is a string, as it is written; nothing where it is empty or missing.
 fn text<'a>(members: &Members<'a>, name: &'static str) -> Result<Option<&'a str>, Error> {
     match members.last(name) {
         None | Some("null" | "\"\"") => Ok(None),
@@ -94,22 +98,10 @@ fn text<'a>(members: &Members<'a>, name: &'static str) -> Result<Option<&'a str>
     }
 }
 
+/// Whether a message is an instruction, and does not ask anything.
 fn is_of_the_system(message: &RawValue) -> bool {
     let members = Members::of(message.get().as_bytes());
     members.is_ok_and(|members| members.last("role") == Some("\"system\""))
-}
-
-impl From<Malformed> for Error {
-    fn from(malformed: Malformed) -> Self {
-        let message = malformed.to_string();
-        match malformed {
-            Malformed::Syntax(_) | Malformed::TooDeep => Self::new(Kind::InvalidJson, message),
-            Malformed::NotAnObject => Self::new(Kind::InvalidBody, message),
-            Malformed::Twice(member) | Malformed::WrongType(member, _) => {
-                Self::new(Kind::InvalidBody, message).about(member)
-            }
-        }
-    }
 }
 
 #[cfg(test)]

@@ -1,21 +1,23 @@
 //! The way to upstreams: the runtime's `fetch`, ended when nobody waits for it any more.
 
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::future::{Either, select};
+use http::request::Parts;
 use http::{HeaderName, Method, Request, Response, StatusCode, header};
-use worker::js_sys::Reflect;
-use worker::wasm_bindgen::{JsCast, JsValue};
-use worker::web_sys::{self, AbortController, AbortSignal, WritableStream};
+use js_sys::Reflect;
+use wasm_bindgen::{JsCast, JsValue};
+use web_sys::{AbortSignal, WritableStream};
 
-use super::runtime::{self, Promised};
+use super::abort::AbortOnDrop;
+use super::promised::Promised;
 use super::stream::{LEAVING, Message, Stream};
-use super::{headers, relay, task};
+use super::{alarm, crossing, headers, pipe, task};
 use crate::platform::{Fault, Payload};
 
-/// What of a WebSocket's handshake the runtime makes itself, on either side.
+/// What the runtime makes itself when it opens a WebSocket, on either side.
 const HANDSHAKE: [HeaderName; 4] = [
     header::CONNECTION,
     header::SEC_WEBSOCKET_KEY,
@@ -23,25 +25,7 @@ const HANDSHAKE: [HeaderName; 4] = [
     header::SEC_WEBSOCKET_EXTENSIONS,
 ];
 
-/// Ends a request when it is dropped.
-pub(super) struct AbortOnDrop(Option<AbortController>);
-
-impl AbortOnDrop {
-    /// Lets the request live on: its body is complete, or somebody else's.
-    pub(super) fn disarm(mut self) {
-        self.0 = None;
-    }
-}
-
-impl Drop for AbortOnDrop {
-    fn drop(&mut self) {
-        if let Some(controller) = self.0.take() {
-            controller.abort();
-        }
-    }
-}
-
-/// The same request once more, where all of it is here.
+/// Returns the same request once more, or `None` where its body is a stream, which can be sent once only.
 pub(super) fn again(request: &Request<Payload<Stream>>) -> Option<Request<Payload<Stream>>> {
     let Payload::Full(pieces) = request.body() else {
         return None;
@@ -53,72 +37,114 @@ pub(super) fn again(request: &Request<Payload<Stream>>) -> Option<Request<Payloa
     Some(again)
 }
 
-/// Sends a request; it ends when `client` says that the client has left, or when the future is dropped. The answer to a
-/// streamed body has to begin within `silence` after its end.
+/// Sends a request and returns the answer when its head is there. The request ends when `client` is aborted, or when the
+/// future is dropped. `silence` is how long the answer to a streamed body may take to begin, from the end of that body.
 pub(super) async fn send(
     request: Request<Payload<Stream>>,
     client: &AbortSignal,
     silence: Duration,
 ) -> Result<Response<Stream>, Fault> {
-    let defect = |_| Fault::Connect("the request cannot be built".into());
     let (head, body) = request.into_parts();
-    let socket = head.headers.contains_key(header::UPGRADE);
-    let own = |name: &HeaderName| socket && HANDSHAKE.contains(name);
-    let sent = headers::write(head.headers.iter().filter(|(name, _)| !own(name)));
-    let mut sending = None;
-    let (mut pieces, mut readable) = ([Bytes::new(), Bytes::new(), Bytes::new()], None);
-    match body {
-        // The runtime sends none with these, and it would mean nothing (RFC 9110 sections 9.3.1 and 9.3.2).
-        _ if matches!(head.method, Method::GET | Method::HEAD) => {}
-        Payload::Full(full) => pieces = full,
-        Payload::Stream { read, stream, length } => {
-            let (writable, end) = runtime::pipe(length).map_err(defect)?;
-            readable = Some(end);
-            let pipe = writable.clone();
-            sending = Some((Box::pin(async move { upload(&read, stream, &pipe).await }), writable));
+    let opens_websocket = head.headers.contains_key(header::UPGRADE);
+    let begun = Begun::new(&head, body, client).map_err(|_| Fault::Connect("the request cannot be built".into()))?;
+    let Begun { answer, guard, upload } = begun;
+    let answer = match upload {
+        None => answer.value().await,
+        Some(upload) => after_upload(&answer, upload, silence).await?,
+    };
+    let answer = answer.map_err(|error| fault(&error))?.unchecked_into();
+    received(answer, guard, opens_websocket)
+}
+
+/// A request that is on its way.
+struct Begun {
+    answer: Promised,
+    guard: AbortOnDrop,
+    /// The body, where that is a stream.
+    upload: Option<Upload>,
+}
+
+/// A streamed body on its way.
+struct Upload {
+    moving: Pin<Box<dyn Future<Output = Result<(), JsValue>>>>,
+    to: WritableStream,
+}
+
+impl Begun {
+    fn new(head: &Parts, body: Payload<Stream>, client: &AbortSignal) -> Result<Self, JsValue> {
+        let opens_websocket = head.headers.contains_key(header::UPGRADE);
+        let is_sent = |name: &HeaderName| !(opens_websocket && HANDSHAKE.contains(name));
+        let lines = headers::write(head.headers.iter().filter(|(name, _)| is_sent(name)));
+        let (mut pieces, mut readable, mut upload) = ([Bytes::new(), Bytes::new(), Bytes::new()], None, None);
+        match body {
+            // The runtime sends no body with these, and it would mean nothing (RFC 9110 sections 9.3.1 and 9.3.2).
+            _ if matches!(head.method, Method::GET | Method::HEAD) => {}
+            Payload::Full(full) => pieces = full,
+            Payload::Stream { read, stream, length } => {
+                let (to, end) = pipe::pipe(length)?;
+                readable = Some(end);
+                let writable = to.clone();
+                let moving = Box::pin(async move { move_body(&read, stream, &writable).await });
+                upload = Some(Upload { moving, to });
+            }
+        }
+        let url = head.uri.to_string();
+        let (answer, controller) = Promised::new(|number| {
+            crossing::send(
+                client,
+                &url,
+                head.method.as_str(),
+                &lines,
+                &pieces[0],
+                &pieces[1],
+                &pieces[2],
+                readable.as_ref(),
+                number,
+            )
+        });
+        let guard = AbortOnDrop::new(controller?);
+        Ok(Self { answer, guard, upload })
+    }
+}
+
+/// Moves a client's body: what was read of it already, then the rest.
+async fn move_body(read: &[u8], mut stream: Stream, writable: &WritableStream) -> Result<(), JsValue> {
+    if !read.is_empty() {
+        let writer = writable.get_writer()?;
+        pipe::write(&writer, read).await?;
+        writer.release_lock();
+    }
+    pipe::finish(stream.rest(), writable).await
+}
+
+/// Waits for the answer while the body goes out. An answer may come before the end of the body, which then goes on to be sent.
+async fn after_upload(answer: &Promised, upload: Upload, silence: Duration) -> Result<Result<JsValue, JsValue>, Fault> {
+    let Upload { moving, to } = upload;
+    let answering = pin!(answer.value());
+    match select(answering, moving).await {
+        Either::Left((answer, moving)) => {
+            task::spawn(async move {
+                if moving.await.is_err() {
+                    let _ = to.abort();
+                }
+            });
+            Ok(answer)
+        }
+        Either::Right((moved, answering)) => {
+            // Where the body broke, it may be that the upstream has closed the connection, and then its answer comes at once.
+            let patience = if moved.is_ok() { silence } else { LEAVING };
+            match select(answering, pin!(alarm::sleep(patience))).await {
+                Either::Left((answer, _)) => Ok(answer),
+                Either::Right(((), _)) if moved.is_ok() => Err(Fault::Timeout),
+                Either::Right(((), _)) => Err(Fault::Client),
+            }
         }
     }
-    let url = head.uri.to_string();
-    let (promised, begun) = Promised::new(|number| {
-        runtime::send(
-            client,
-            &url,
-            head.method.as_str(),
-            &sent,
-            &pieces[0],
-            &pieces[1],
-            &pieces[2],
-            readable.as_ref(),
-            number,
-        )
-    });
-    let guard = AbortOnDrop(Some(begun.map_err(defect)?));
-    let mut answering = pin!(promised.value());
-    let answer = match sending {
-        None => answering.await,
-        Some((sending, writable)) => match select(answering.as_mut(), sending).await {
-            Either::Left((answer, sending)) => {
-                task::spawn(async move {
-                    if sending.await.is_err() {
-                        let _ = writable.abort();
-                    }
-                });
-                answer
-            }
-            Either::Right((sent, _)) => {
-                // Where it was the upstream that broke the pipe, that is heard of as well.
-                let patience = if sent.is_ok() { silence } else { LEAVING };
-                match select(answering, pin!(runtime::sleep(patience))).await {
-                    Either::Left((answer, _)) => answer,
-                    Either::Right(((), _)) if sent.is_ok() => return Err(Fault::Timeout),
-                    Either::Right(((), _)) => return Err(Fault::Client),
-                }
-            }
-        },
-    };
-    let answer: web_sys::Response = answer.map_err(|error| fault(&error))?.unchecked_into();
+}
 
-    let text = runtime::response_head(&answer);
+/// Returns the answer in the core's types. Its body is not read; it ends the request when it is dropped before its end.
+fn received(answer: web_sys::Response, guard: AbortOnDrop, opens_websocket: bool) -> Result<Response<Stream>, Fault> {
+    let text = crossing::response_head(&answer);
     let mut lines = text.split('\n');
     let status = lines
         .next()
@@ -131,42 +157,26 @@ pub(super) async fn send(
     let length = headers
         .get(header::CONTENT_LENGTH)
         .and_then(|length| length.to_str().ok()?.parse().ok());
-    let opened = socket
+    let websocket = opens_websocket
         .then(|| Reflect::get(&answer, &"webSocket".into()).ok())
         .flatten()
         .filter(JsValue::is_object);
     let mut stream = Stream::new(Message::Response(answer), length, Some(guard));
-    stream.socket = opened;
+    stream.websocket = websocket;
     let mut response = Response::new(stream);
     *response.status_mut() = status;
     *response.headers_mut() = headers;
     Ok(response)
 }
 
-/// Sends a client's body: what was read of it already, then the rest, moved by the runtime. Where that fails, the request goes
-/// on until it is ended.
-async fn upload(read: &[u8], mut stream: Stream, writable: &WritableStream) -> Result<(), JsValue> {
-    if !read.is_empty() {
-        let writer = writable.get_writer()?;
-        relay::write(&writer, read).await?;
-        writer.release_lock();
-    }
-    match stream.rest() {
-        Some(body) => runtime::done(|number| runtime::pump(&body, writable, true, number))
-            .await
-            .map(drop),
-        None => relay::close(writable, None).await,
-    }
-}
-
-/// What the runtime says about a failed `fetch`, without the addresses that it may name.
+/// Returns what a failed `fetch` means. The runtime's own words stay out of it, because they may name addresses.
 fn fault(error: &JsValue) -> Fault {
     let message = Reflect::get(error, &"message".into())
         .ok()
         .and_then(|message| message.as_string())
         .unwrap_or_default();
-    let lower = message.to_lowercase();
-    // How Cloudflare words its own limits, which are no upstream's fault.
+    let lower = message.to_ascii_lowercase();
+    // Cloudflare's words for its own limits, which are not a failure of any upstream. They name nothing.
     if lower.contains("too many subrequests") || lower.contains("worker exceeded") {
         return Fault::Exhausted(message);
     }

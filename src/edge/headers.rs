@@ -1,10 +1,12 @@
-//! Headers between JavaScript's type and the core's, as the text that `runtime.js` makes of them and takes. The runtime reads and
-//! writes values as UTF-8.
+//! Headers on their way between JavaScript and the core.
+//!
+//! They cross as one text with a line for each name and each value in turn: `crossing.js` writes and reads it. The runtime
+//! itself reads and writes values as UTF-8.
 
 use http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
 use http::{HeaderMap, HeaderName, HeaderValue};
 
-/// The core's headers from lines, a name and a value by turns. A value that HTTP does not allow is left out.
+/// Returns the core's headers from such lines. What HTTP does not allow is left out.
 pub(super) fn read<'a>(mut lines: impl Iterator<Item = &'a str>) -> HeaderMap {
     let mut headers = HeaderMap::with_capacity(24);
     while let (Some(name), Some(value)) = (lines.next(), lines.next()) {
@@ -18,7 +20,7 @@ pub(super) fn read<'a>(mut lines: impl Iterator<Item = &'a str>) -> HeaderMap {
     headers
 }
 
-/// Lines for JavaScript.
+/// Returns such lines for JavaScript.
 pub(super) fn write<'a>(headers: impl Iterator<Item = (&'a HeaderName, &'a HeaderValue)>) -> String {
     let mut text = String::with_capacity(1024);
     for (name, value) in headers {
@@ -30,8 +32,8 @@ pub(super) fn write<'a>(headers: impl Iterator<Item = (&'a HeaderName, &'a Heade
     text
 }
 
-/// Whether an answer says in a way where it ends that the runtime may have read otherwise than its sender meant: the runtime
-/// believes the last of several codings, and ignores one that it does not know.
+/// Whether the sender of an answer may have meant another end of its body than the runtime has found (RFC 9112 section 6.3).
+/// Of several transfer codings the runtime reads only the last one, and it ignores codings that it does not know.
 pub(super) fn is_framed_oddly(headers: &HeaderMap) -> bool {
     let lengths = headers.get_all(CONTENT_LENGTH).into_iter();
     let mut codings = headers.get_all(TRANSFER_ENCODING).into_iter();

@@ -1,45 +1,54 @@
-//! Upstream streams on their way to the client: moved by the runtime's own pump, watched as closely as the route asks.
+//! Upstream streams on their way to the client, watched as closely as the route asks.
 //!
-//! Up to its first content every piece passes through here; then the runtime moves the rest without JavaScript in
-//! between, and reports a stream that breaks. Where a route wants more, the stream is split: one branch is pumped to the
-//! client, the other is read in a few large gulps, every [`LOOK`] and at the end, which is enough to tell a stall and an end
-//! that comes too early, and to know what was used. Only where a route says `verify_end` every piece is read on its way,
-//! which costs more than twice the CPU (docs/design/0002-honest-streams.md).
+//! A stream takes one of three ways (docs/design/0002-honest-streams.md has what each of them costs):
+//!
+//! 1. By default every piece up to the first content passes through here. Then the runtime's pump moves the rest without
+//!    JavaScript in between, and reports a stream that breaks.
+//! 2. Where the route's times are short ([`Watch::Looks`]) the stream is split behind its first content. One branch is pumped
+//!    to the client; the other one is read in a few large pieces, every [`LOOK`] and at the end. That is enough to see a stall
+//!    and an early end, and to know the usage.
+//! 3. Where the route says `verify_end` ([`Watch::Pieces`]) every piece is read on its way, which costs more than twice the
+//!    CPU.
+//!
+//! [`run`] is spawned when the answer's head goes out, and ends when the stream has ended and the pipe is closed.
 
 use std::pin::pin;
 use std::time::Duration;
 
 use futures_util::future::{Either, select};
-use worker::js_sys::Date;
-use worker::wasm_bindgen::{JsCast, JsValue};
-use worker::web_sys::{ReadableStream, WritableStream, WritableStreamDefaultWriter};
+use js_sys::Date;
+use wasm_bindgen::{JsCast, JsValue};
+use web_sys::{ReadableStream, WritableStream, WritableStreamDefaultWriter};
 
-use super::alarm::Alarm;
-use super::runtime::{self, Promised};
+use super::alarm::{Alarm, sleep};
 use super::stream::Stream;
+use super::watched::Watched;
+use super::{crossing, pipe};
 use crate::gateway::{End, GRACE, Record, Relay, Watch};
 
-/// How often the watching branch is read.
+/// How often the branch that is read from the side is looked at.
 const LOOK: Duration = Duration::from_secs(5);
 
-/// When it is read first: by then it shows how fast the stream is.
+/// When it is looked at first. By then it shows how fast the stream is.
 const FIRST_LOOK: Duration = Duration::from_millis(250);
 
-/// What waits in it for a look, at most, if the stream goes on as it did: it is held in memory. In bytes.
+/// The most bytes that should lie in it until the next look, if the stream goes on as it did: they are in memory.
 const UNSEEN: u64 = 1024 * 1024;
 
-/// How the pumping ended, as far as this side can tell.
+/// How the stream ended, as far as this side can know.
 enum Ended {
+    /// At the upstream.
     Upstream(End),
-    /// Nobody watched, and where it broke is not known: upstream, or because the client left.
+    /// Somewhere: nobody watched, so a break may be the upstream's or the client's.
     Unseen(End),
+    /// At the client, which has left.
     ClientLeft,
 }
 
-/// Moves a stream to the client, whole, and tells the client and the log how it ended.
+/// Moves a stream to the client up to its end, and completes the record. It writes what belongs behind a bad end.
 pub(super) async fn run(mut relay: Relay<Stream>, writable: WritableStream, record: &mut Record) {
     let ended = pass(&mut relay, &writable).await.unwrap_or(Ended::ClientLeft);
-    // What is left of the request upstream is of no use any more.
+    // What may still come from the upstream is not needed any more.
     relay.stream.guard = None;
     let last_words = match ended {
         Ended::Upstream(end) => relay.finish(end, record),
@@ -49,17 +58,17 @@ pub(super) async fn run(mut relay: Relay<Stream>, writable: WritableStream, reco
             return;
         }
     };
-    if close(&writable, last_words.as_deref()).await.is_err() {
-        // Nobody is at the other end of the pipe.
+    if pipe::close(&writable, last_words.as_deref()).await.is_err() {
+        // The client has left, so the error did not reach it.
         record.error = None;
     }
 }
 
 async fn pass(relay: &mut Relay<Stream>, writable: &WritableStream) -> Result<Ended, JsValue> {
     let writer = writable.get_writer()?;
-    let begun = begin(relay, &writer).await;
+    let end = pass_pieces(relay, &writer).await;
     writer.release_lock();
-    if let Some(end) = begun? {
+    if let Some(end) = end? {
         return Ok(Ended::Upstream(end));
     }
     let Some(body) = relay.stream.rest() else {
@@ -68,35 +77,27 @@ async fn pass(relay: &mut Relay<Stream>, writable: &WritableStream) -> Result<En
     if relay.watch == Watch::Looks {
         return pump_watched(relay, &body, writable).await;
     }
-    Ok(Ended::Unseen(match pump(&body, writable)?.value().await {
-        Ok(_) => End::Closed,
-        Err(_) => End::Broken,
-    }))
+    let pumped = pipe::pump(&body, writable, false)?.value().await;
+    Ok(Ended::Unseen(if pumped.is_ok() { End::Closed } else { End::Broken }))
 }
 
-/// Passes on what was read before and every piece that is to be read: up to the first content at least, until no piece is on
-/// its way, or withheld, that nobody else would get, and behind the end mark. Of a stream that has said all by its first content
-/// the rest as well: it is hardly more than the end. The end, if it comes.
-async fn begin(relay: &mut Relay<Stream>, writer: &WritableStreamDefaultWriter) -> Result<Option<End>, JsValue> {
+/// Passes on what was read before, and then piece by piece what has to pass through here. Returns the end of the stream, or
+/// `None` where the runtime may move the rest.
+async fn pass_pieces(relay: &mut Relay<Stream>, writer: &WritableStreamDefaultWriter) -> Result<Option<End>, JsValue> {
     let read = std::mem::take(&mut relay.read);
-    write(writer, &relay.passed(read)).await?;
+    pipe::write(writer, &relay.passed(read)).await?;
     let mut alarm = Alarm::default();
     let started = Date::now();
     let mut over_since = None;
-    loop {
+    while needs_next_piece(relay) {
         let now = Date::now();
-        let is_over = relay.observer.is_over();
-        let (limit, end) = if is_over {
+        let (limit, end) = if relay.observer.is_over() {
             (*over_since.get_or_insert(now) + milliseconds(GRACE), End::Closed)
         } else if relay.has_begun() {
             (now + milliseconds(relay.idle_timeout), End::Broken)
         } else {
             (started + milliseconds(relay.first_within), End::Broken)
         };
-        let reads = relay.watch == Watch::Pieces || is_over || relay.observer.is_complete() || !relay.has_begun();
-        if !(reads || relay.withholds() || relay.stream.is_waiting()) {
-            return Ok(None);
-        }
         if now >= limit {
             return Ok(Some(end));
         }
@@ -110,28 +111,36 @@ async fn begin(relay: &mut Relay<Stream>, writer: &WritableStreamDefaultWriter) 
         match piece {
             Ok(Some(bytes)) => {
                 relay.observer.feed(&bytes);
-                write(writer, &relay.passed(bytes)).await?;
+                pipe::write(writer, &relay.passed(bytes)).await?;
             }
             Ok(None) => return Ok(Some(End::Closed)),
             Err(_) => return Ok(Some(End::Broken)),
         }
     }
+    Ok(None)
 }
 
-/// Lets the runtime move `body`, and close nothing.
-fn pump(body: &ReadableStream, writable: &WritableStream) -> Result<Promised, JsValue> {
-    let (pumping, begun) = Promised::new(|number| runtime::pump(body, writable, false, number));
-    begun.map(|()| pumping)
+/// Whether the next piece has to pass through here.
+fn needs_next_piece(relay: &Relay<Stream>) -> bool {
+    relay.watch == Watch::Pieces
+        || !relay.has_begun()
+        // Little more than the end follows: it is not worth a pump.
+        || relay.observer.is_over()
+        || relay.observer.is_complete()
+        // Only here is known what was held back, and what was asked for already.
+        || relay.withholds()
+        || relay.stream.is_waiting()
 }
 
+/// Lets the runtime move one branch of the rest, and looks at the other one from time to time.
 async fn pump_watched(
     relay: &mut Relay<Stream>,
     body: &ReadableStream,
     writable: &WritableStream,
 ) -> Result<Ended, JsValue> {
-    let branches = runtime::tee(body)?;
+    let branches = crossing::tee(body)?;
     let mut watched = Watched::new(branches.get(1));
-    let pumping = pump(&branches.get(0).unchecked_into(), writable)?;
+    let pumping = pipe::pump(&branches.get(0).unchecked_into(), writable, false)?;
     let mut pumping = pin!(pumping.value());
     let (mut moved_at, mut over_since) = (Date::now(), None);
     let mut pause = FIRST_LOOK;
@@ -143,30 +152,28 @@ async fn pump_watched(
             (moved_at + milliseconds(relay.idle_timeout), End::Broken)
         };
         if now >= limit {
-            // The pump lets go of the pipe when its source breaks, behind everything that has come.
+            // When its source breaks, the pump first moves everything that has come, and then lets go of the pipe.
             relay.stream.guard = None;
             let _ = pumping.as_mut().await;
             return Ok(Ended::Upstream(end));
         }
         let left = Duration::from_millis((limit - now) as u64 + 1);
-        match select(pumping.as_mut(), pin!(runtime::sleep(left.min(pause)))).await {
+        match select(pumping.as_mut(), pin!(sleep(left.min(pause)))).await {
             Either::Left((Ok(_), _)) => {
-                // Everything has gone out; the other branch holds the same.
-                while let Ok(Some(bytes)) = watched.read().await {
-                    relay.observer.feed(&bytes);
-                }
+                watched.look_to_end(&mut relay.observer).await;
                 return Ok(Ended::Upstream(End::Closed));
             }
             Either::Left((Err(_), _)) => {
-                let broken = watched.gulp(relay).await.1;
-                return Ok(if broken {
+                // Where this branch is not broken, it was the client's side that broke.
+                let look = watched.look(&mut relay.observer).await;
+                return Ok(if look.is_broken {
                     Ended::Upstream(End::Broken)
                 } else {
                     Ended::ClientLeft
                 });
             }
             Either::Right(((), _)) => {
-                let taken = watched.gulp(relay).await.0;
+                let taken = watched.look(&mut relay.observer).await.taken;
                 if taken > 0 {
                     moved_at = Date::now();
                 }
@@ -176,71 +183,12 @@ async fn pump_watched(
     }
 }
 
-/// When to look again after `taken` bytes in so many milliseconds.
+/// Returns the time until the next look, after `taken` bytes came within so many milliseconds.
 fn until_next_look(taken: usize, within: f64) -> Duration {
     let pause = within * UNSEEN as f64 / taken.max(1) as f64;
     Duration::from_millis(pause as u64).clamp(Duration::from_millis(1), LOOK)
 }
 
-/// The branch that is read from the side, by its reader.
-struct Watched {
-    source: JsValue,
-    /// A read that has not ended. It stays when nobody waits for it.
-    pending: Option<Promised>,
-}
-
-impl Watched {
-    const fn new(source: JsValue) -> Self {
-        Self { source, pending: None }
-    }
-
-    async fn read(&mut self) -> Result<Option<Vec<u8>>, JsValue> {
-        let pending = match self.pending.take() {
-            Some(pending) => pending,
-            None => {
-                let (pending, begun) = Promised::new(|number| runtime::read(&self.source, number));
-                begun?;
-                pending
-            }
-        };
-        let result = self.pending.insert(pending).bytes().await;
-        self.pending = None;
-        result
-    }
-
-    /// Reads what has come by now. How many bytes that was, and whether the stream is broken.
-    async fn gulp(&mut self, relay: &mut Relay<Stream>) -> (usize, bool) {
-        let mut taken = 0;
-        loop {
-            let next = pin!(self.read());
-            match select(next, pin!(runtime::sleep(Duration::ZERO))).await {
-                Either::Left((Ok(Some(bytes)), _)) => {
-                    taken += bytes.len();
-                    relay.observer.feed(&bytes);
-                }
-                Either::Left((Err(_), _)) => return (taken, true),
-                Either::Left((Ok(None), _)) | Either::Right(((), _)) => return (taken, false),
-            }
-        }
-    }
-}
-
 fn milliseconds(duration: Duration) -> f64 {
     duration.as_secs_f64() * 1e3
-}
-
-pub(super) async fn write(writer: &WritableStreamDefaultWriter, bytes: &[u8]) -> Result<(), JsValue> {
-    if bytes.is_empty() {
-        return Ok(());
-    }
-    runtime::done(|number| runtime::write(writer, bytes, number))
-        .await
-        .map(drop)
-}
-
-pub(super) async fn close(writable: &WritableStream, last_words: Option<&[u8]>) -> Result<(), JsValue> {
-    let words = last_words.unwrap_or_default();
-    runtime::done(|number| runtime::close(writable, words, number))
-        .await
-        .map(drop)
 }

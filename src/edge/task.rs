@@ -1,16 +1,22 @@
-//! Runs futures for JavaScript. Whoever tells what a future waits for also runs it, in the same crossing: a microtask for
-//! that would cost another one, and more in the runtime.
+//! The executor: runs futures when JavaScript calls.
+//!
+//! A future runs in the same call in which JavaScript reports what it waits for. The executor of `wasm-bindgen-futures` would
+//! run it in a microtask instead: another crossing for each step, and more work in the runtime. There is one thread, so
+//! everything here is in thread-local cells.
 
 use std::cell::{Cell, RefCell};
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Wake, Waker};
 
-use worker::js_sys::Promise;
-use worker::wasm_bindgen::JsValue;
-use worker::wasm_bindgen_futures::spawn_local;
+use js_sys::Promise;
+use wasm_bindgen::JsValue;
+use wasm_bindgen_futures::spawn_local;
+
+use super::crossing;
+use crate::dialect::wire::sorted::Sorted;
 
 struct Task {
     future: Pin<Box<dyn Future<Output = ()>>>,
@@ -18,13 +24,20 @@ struct Task {
 }
 
 thread_local! {
-    static TASKS: RefCell<BTreeMap<u32, Task>> = const { RefCell::new(BTreeMap::new()) };
+    static TASKS: RefCell<Sorted<u32, Task>> = const { RefCell::new(Sorted::new()) };
     static LAST: Cell<u32> = const { Cell::new(0) };
+    /// The tasks to run next, in this order.
     static READY: RefCell<VecDeque<u32>> = const { RefCell::new(VecDeque::new()) };
     static RUNNING: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Runs `future` as far as it comes, and the rest of it as what it waits for comes.
+/// Must be called first on every call from the runtime. Nothing can be running then; this clears what a panic may have left
+/// set.
+pub(super) fn begin() {
+    RUNNING.set(false);
+}
+
+/// Runs `future` up to where it first waits, and further whenever what it waits for is reported.
 pub(super) fn spawn(future: impl Future<Output = ()> + 'static) {
     let number = LAST.get().wrapping_add(1);
     LAST.set(number);
@@ -32,16 +45,11 @@ pub(super) fn spawn(future: impl Future<Output = ()> + 'static) {
         future: Box::pin(future),
         waker: Arc::new(Wakeup(number)).into(),
     };
-    TASKS.with_borrow_mut(|tasks| tasks.insert(number, task));
+    keep(number, task);
     run(|| READY.with_borrow_mut(|ready| ready.push_back(number)));
 }
 
-/// To be called where the runtime calls: nothing runs there, but a panic may have left it looking so for ever.
-pub(super) fn begin() {
-    RUNNING.set(false);
-}
-
-/// Runs `future` for JavaScript to wait for.
+/// Spawns `future`, and returns a promise of its value.
 pub(super) fn promise(future: impl Future<Output = JsValue> + 'static) -> Promise {
     let mut future = Some(future);
     Promise::new(&mut |resolve, _| {
@@ -54,7 +62,17 @@ pub(super) fn promise(future: impl Future<Output = JsValue> + 'static) -> Promis
     })
 }
 
-/// Does what may wake tasks, and runs those that it woke.
+/// Spawns `work`, which goes on when the answer's head is sent and when its client has left.
+pub(super) fn outlive(context: &crossing::Context, work: impl Future<Output = ()> + 'static) -> Result<(), JsValue> {
+    let work = promise(async move {
+        work.await;
+        JsValue::UNDEFINED
+    });
+    context.wait_until(&work)
+}
+
+/// Calls `wake`, which may wake tasks, and then runs every task that is ready. In a task that is running it only calls `wake`:
+/// the loop further out does the rest.
 pub(super) fn run(wake: impl FnOnce()) {
     let nested = RUNNING.replace(true);
     wake();
@@ -62,16 +80,22 @@ pub(super) fn run(wake: impl FnOnce()) {
         return;
     }
     while let Some(number) = READY.with_borrow_mut(VecDeque::pop_front) {
-        // Out of the table meanwhile: it may begin others, and end.
+        // It is out of the table while it runs: it may spawn others.
         let Some(mut task) = TASKS.with_borrow_mut(|tasks| tasks.remove(&number)) else {
             continue;
         };
         let mut context = Context::from_waker(&task.waker);
         if task.future.as_mut().poll(&mut context).is_pending() {
-            TASKS.with_borrow_mut(|tasks| tasks.insert(number, task));
+            keep(number, task);
         }
     }
     RUNNING.set(false);
+}
+
+fn keep(number: u32, task: Task) {
+    TASKS.with_borrow_mut(|tasks| {
+        tasks.get_or_insert(number, task);
+    });
 }
 
 struct Wakeup(u32);
@@ -84,7 +108,7 @@ impl Wake for Wakeup {
     fn wake_by_ref(self: &Arc<Self>) {
         READY.with_borrow_mut(|ready| ready.push_back(self.0));
         if !RUNNING.get() {
-            // By something else than what `runtime.js` tells.
+            // Something else than a report of `crossing.js` woke it, so no loop runs.
             spawn_local(async { run(|| {}) });
         }
     }

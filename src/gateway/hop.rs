@@ -1,7 +1,7 @@
 //! The hop mark: a request header by which a gateway knows a request that it has sent itself.
 //!
-//! Every gateway on the way adds its own mark ([`Config::hop`]), so that a way of several gateways is told from one that
-//! leads back, however many of them the circle has.
+//! Every gateway on the way adds its own mark ([`Config::hop`]), so that a way over several gateways differs from one that
+//! leads back, however many gateways the circle has.
 
 use http::header::HeaderName;
 use http::{HeaderMap, HeaderValue};
@@ -9,13 +9,13 @@ use http::{HeaderMap, HeaderValue};
 use crate::config::Config;
 use crate::error::{Error, Kind};
 
-pub(super) const HOP: HeaderName = HeaderName::from_static("x-gateway-hop");
+pub(crate) const HOP: HeaderName = HeaderName::from_static("x-gateway-hop");
 
 /// The most gateways that a request may have passed. More of them are a circle whose members do not know each other, such
 /// as replicas with tables of their own.
 const MOST: usize = 8;
 
-/// The marks of a request. What is no mark is passed over: it is not for an upstream to read.
+/// Returns the marks of a request. What is not a mark is passed over: it is not for an upstream to read.
 fn marks(client: &HeaderMap) -> impl Iterator<Item = &str> {
     let values = client.get_all(HOP).into_iter();
     values
@@ -26,7 +26,10 @@ fn marks(client: &HeaderMap) -> impl Iterator<Item = &str> {
 }
 
 /// Refuses a request that this gateway has sent itself, or that has passed too many others.
-pub(super) fn refuse_loop(config: &Config, client: &HeaderMap) -> Result<(), Error> {
+///
+/// # Errors
+/// 508, with what its operator has to look at.
+pub(crate) fn refuse_loop(config: &Config, client: &HeaderMap) -> Result<(), Error> {
     if !client.contains_key(HOP) {
         return Ok(());
     }
@@ -48,8 +51,8 @@ pub(super) fn refuse_loop(config: &Config, client: &HeaderMap) -> Result<(), Err
     Ok(())
 }
 
-/// What an upstream is told: the marks that came, and this gateway's own.
-pub(super) fn mark(config: &Config, client: &HeaderMap) -> HeaderValue {
+/// Returns the marks that an upstream gets: those that came, and this gateway's own.
+pub(crate) fn mark(config: &Config, client: &HeaderMap) -> HeaderValue {
     if !client.contains_key(HOP) {
         return config.hop.clone();
     }

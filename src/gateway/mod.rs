@@ -1,47 +1,48 @@
-//! The life of a request, once for both runtimes. Read [`Gateway::handle`] first.
+//! The life of a request, once for both runtimes.
+//!
+//! [`Gateway::handle`] is the way of every request, and reads from top to bottom:
+//!
+//! 1. [`call`]: what is asked for ([`call::endpoint`]), who asks ([`call::caller`]), what was sent ([`call::body`]).
+//! 2. [`serve`]: one family of endpoints a file; each makes a [`ClientRequest`] complete and has it admitted ([`admit`]).
+//! 3. [`upstream`]: the routes and keys that may answer are asked, one after the other, until one does.
+//! 4. [`reply`]: what goes back, without secrets and with the gateway's own headers; errors in the client's dialect.
+//!
+//! What is known of a request on the way is its [`Record`], which the shell [settles](settle()) when the answer's last byte has gone. What
+//! is remembered from one request to the next is [`State`].
 
-mod address;
-mod allowed;
-mod answer;
-mod attempt;
-mod body;
+mod admit;
 mod call;
-mod caller;
-mod cors;
-mod deliver;
-mod echo;
-mod endpoint;
-mod failure;
-mod headers;
+mod fields;
 mod hop;
-mod lists;
-mod models;
-mod outcome;
-mod pages;
-mod passed;
-mod raw;
 mod record;
-mod relay;
-mod scrub;
+mod reply;
+mod sealing;
+mod serve;
+mod settle;
 mod state;
+mod upstream;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::request::Parts;
-use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
+use http::{HeaderMap, HeaderValue, Request, Response, header};
 
-use self::call::{Call, Content, Keys};
-use self::caller::Caller;
-use self::endpoint::Endpoint;
-pub use self::raw::Raw;
-pub use self::record::Record;
-pub use self::relay::{End, GRACE, Relay, Watch};
+use self::call::body::Incoming;
+use self::call::caller::Caller;
+pub(crate) use self::call::endpoint::dialect_of;
+use self::call::endpoint::{self, Endpoint, Family};
+use self::call::{Affinity, ClientRequest, Content};
+pub use self::record::{FailedAttempt, Record};
+pub use self::reply::{Body, Bridge, End, GRACE, Hear, Heard, Raw, Relay, Say, Watch};
+use self::reply::{cors, error_response, scrub};
+use self::serve::{chat, models, pages, passthrough};
+pub use self::settle::{Delivered, Delivery, Settled, settle};
 pub use self::state::State;
+use self::upstream::Upstreams;
 use crate::config::Config;
-use crate::dialect::patch::Peek;
-use crate::dialect::{openai, simple_chat};
+use crate::dialect::neutral::Format;
 use crate::error::{Error, Kind};
 use crate::platform::Platform;
 
@@ -59,44 +60,8 @@ pub struct Gateway<P> {
     platform: P,
 }
 
-/// An answer's body.
-#[derive(Debug)]
-pub enum Body<S> {
-    /// All of it.
-    Full(Bytes),
-    /// The gateway's own stream: chunks with a pause before each but the first.
-    Paced {
-        /// In order.
-        chunks: Vec<Bytes>,
-        /// Between two of them.
-        pause: Duration,
-    },
-    /// The upstream's stream. The shell hands it on byte for byte.
-    Stream(Box<Relay<S>>),
-    /// Bytes of any kind from the upstream.
-    Raw(Box<Raw<S>>),
-    /// A WebSocket: under status 101, the upstream's side of it. The shell moves the bytes, both ways.
-    Socket(Box<Raw<S>>),
-}
-
-impl<S> Body<S> {
-    /// Returns all of it, where that is here.
-    fn whole(&self) -> Option<&[u8]> {
-        match self {
-            Self::Full(body) => Some(body),
-            Self::Paced { .. } | Self::Stream(_) | Self::Raw(_) | Self::Socket(_) => None,
-        }
-    }
-
-    /// Returns what of it is here already, if it is an upstream's and not an event stream.
-    fn begun(&self) -> &[u8] {
-        match self {
-            Self::Full(body) => body,
-            Self::Raw(raw) => &raw.read,
-            Self::Paced { .. } | Self::Stream(_) | Self::Socket(_) => &[],
-        }
-    }
-}
+/// What the gateway answers, or why it does not.
+type Reply<S> = Result<Response<Body<S>>, Error>;
 
 impl<P: Platform> Gateway<P> {
     /// A gateway that serves `config` on `platform`. Cheap: shells make one for each request, so that it keeps the
@@ -110,14 +75,13 @@ impl<P: Platform> Gateway<P> {
         }
     }
 
-    /// What is known about a request with these headers when it comes. Its answer adds to it; the shell writes it down.
+    /// Returns what is known about a request with these headers when it comes. Its answer adds to it; the shell writes it
+    /// down.
     #[must_use]
     pub fn record(&self, headers: &HeaderMap) -> Record {
         let now = self.platform.now();
-        Record::new(
-            now,
-            headers::request_id(headers).unwrap_or_else(|| headers::new_request_id(now, self.platform.random())),
-        )
+        let own = || fields::new_request_id(now, self.platform.random());
+        Record::new(now, fields::request_id(headers).unwrap_or_else(own))
     }
 
     /// Adds the address of who sent a request to what is known about it, where the operator wants that.
@@ -131,7 +95,13 @@ impl<P: Platform> Gateway<P> {
     pub async fn handle(&self, request: Request<P::Stream>, record: &mut Record) -> Response<Body<P::Stream>> {
         let (head, stream) = request.into_parts();
         let mut stream = Some(stream);
-        let result = self.answer(&head, &mut stream, record).await;
+        let (result, dialect) = match self.endpoint(&head, record) {
+            Ok(endpoint) => (
+                self.answer(&endpoint, &head, &mut stream, record).await,
+                endpoint.dialect,
+            ),
+            Err(error) => (Err(error), dialect_of(head.uri.path(), &head.headers)),
+        };
         if let (Err(_), Some(unread)) = (&result, stream)
             && !head.headers.contains_key(header::EXPECT)
         {
@@ -139,7 +109,7 @@ impl<P: Platform> Gateway<P> {
             // can use its connection again. The body itself is of no interest. One that waits with it is waiting for the answer.
             self.platform.discard(unread, REFUSED_IDLE).await;
         }
-        self.finish(head.uri.path(), &head.headers, result, record)
+        self.finish((head.uri.path(), dialect), &head.headers, result, record)
     }
 
     /// Refuses a request unread, for a reason that only the shell can know. `path` is empty where it is not known.
@@ -150,187 +120,113 @@ impl<P: Platform> Gateway<P> {
         error: Error,
         record: &mut Record,
     ) -> Response<Body<P::Stream>> {
-        self.finish(path, headers, Err(error), record)
+        self.finish((path, dialect_of(path, headers)), headers, Err(error), record)
     }
 
-    fn finish(
-        &self,
-        path: &str,
-        headers: &HeaderMap,
-        result: Result<Response<Body<P::Stream>>, Error>,
-        record: &mut Record,
-    ) -> Response<Body<P::Stream>> {
-        let mut response = result.unwrap_or_else(|error| {
-            record.error = Some(error.kind.facts().code);
-            refusal(&error)
-        });
-        record.status = response.status().as_u16();
-        let answer = response.headers_mut();
-        if let Ok(id) = HeaderValue::try_from(&record.request_id) {
-            answer.insert(headers::REQUEST_ID, id);
-        }
-        if record.attempts > 0 {
-            answer.insert(headers::ATTEMPTS, HeaderValue::from(record.attempts));
-        }
-        if endpoint::is_for_pages(path) {
-            cors::allow(&self.config.cors, headers, answer);
-        }
-        response
+    /// Fails a request that is not there any more, for a client of this dialect.
+    pub fn fail(&self, dialect: &Format, error: Error, record: &mut Record) -> Response<Body<P::Stream>> {
+        self.finish(("", dialect), &HeaderMap::new(), Err(error), record)
     }
 
-    async fn answer(
-        &self,
-        head: &Parts,
-        stream: &mut Option<P::Stream>,
-        record: &mut Record,
-    ) -> Result<Response<Body<P::Stream>>, Error> {
-        if headers::size(head) > HEAD_LIMIT {
+    /// Returns what is asked for.
+    fn endpoint(&self, head: &Parts, record: &mut Record) -> Result<Endpoint, Error> {
+        if fields::size(head) > HEAD_LIMIT {
             let message = format!(
                 "The request's headers are larger than {} KiB; send fewer or shorter ones.",
                 HEAD_LIMIT / 1024
             );
             return Err(Error::new(Kind::HeadersTooLarge, message));
         }
-        if head.method == Method::OPTIONS && endpoint::is_for_pages(head.uri.path()) {
-            record.endpoint = "preflight";
-            return Ok(cors::preflight(&head.headers));
-        }
-        let endpoint = Endpoint::of(&head.method, head.uri.path()).inspect_err(|error| {
+        let endpoint = Endpoint::of(head).inspect_err(|error| {
             if error.kind == Kind::NotFound {
                 let path = scrub::body(&self.config, Bytes::copy_from_slice(head.uri.path().as_bytes()));
                 record.set_path(&String::from_utf8_lossy(&path));
             }
         })?;
-        record.endpoint = endpoint.name();
-        match endpoint {
-            Endpoint::Home => return Ok(pages::home(&head.headers)),
-            Endpoint::Health => return Ok(pages::health(self.state.is_draining())),
-            Endpoint::Models
-            | Endpoint::Model(_)
-            | Endpoint::ChatCompletions
-            | Endpoint::Embeddings
-            | Endpoint::Passed(_)
-            | Endpoint::SimpleChat => {}
+        record.endpoint = endpoint.label;
+        Ok(endpoint)
+    }
+
+    /// Answers a request to `endpoint`.
+    async fn answer(
+        &self,
+        endpoint: &Endpoint,
+        head: &Parts,
+        stream: &mut Option<P::Stream>,
+        record: &mut Record,
+    ) -> Reply<P::Stream> {
+        match endpoint.family {
+            Family::Preflight => return Ok(cors::preflight(&head.headers)),
+            Family::Home => return Ok(pages::home(&head.headers)),
+            Family::Health => return Ok(pages::health(self.state.is_draining())),
+            Family::Hello => return Ok(pages::hello()),
+            _ => {}
         }
-        let caller = Caller::of(&self.config, &head.headers)?;
-        let route = &self.config.routes[caller.route];
-        record.route = Some(route.name.clone());
+        let keys = endpoint.keys_in(head.uri.query());
+        let caller = Caller::of(&self.config, &head.headers)
+            .or_else(|unknown| Caller::of_keys(&self.config, &keys).ok_or(unknown))?;
+        record.route = Some(self.config.routes[caller.account.route].name.clone());
         hop::refuse_loop(&self.config, &head.headers)?;
         if caller.is_repeated_in(record.request_id.as_bytes()) {
-            record.request_id = headers::new_request_id(record.start, self.platform.random());
+            record.request_id = fields::new_request_id(record.start, self.platform.random());
         }
         let query = head.uri.query().map(|query| caller.clean(query, &self.config));
-        let mut call = Call {
-            endpoint: &endpoint,
+        let query = query.map(|query| endpoint.without_keys(query));
+        let request = ClientRequest {
+            endpoint,
             method: head.method.clone(),
             caller,
-            route: caller.route,
+            route: caller.account.route,
             request_id: record.request_id.clone(),
-            client: &head.headers,
-            passing: headers::forwarded,
+            headers: &head.headers,
             query: query.as_deref().filter(|query| !query.is_empty()),
             body: Bytes::new(),
             content: Content::Opaque,
-            keys: Keys::Any,
+            affinity: Affinity::None,
             alone: None,
+            misplaced: None,
         };
-        match &endpoint {
-            Endpoint::Models | Endpoint::Model(_) => {
-                let fresh = headers::wants_news(&head.headers);
-                return self.models(&call, fresh, record).await;
-            }
-            Endpoint::Passed(path) => return self.pass(call, path, head, stream, record).await,
-            _ => {}
-        }
-        let body = self.json_body(head, stream).await?;
-        call.body = if matches!(endpoint, Endpoint::SimpleChat) {
-            simple_chat::request(&body)?.into()
-        } else {
-            body
+        let incoming = Incoming {
+            platform: &self.platform,
+            head,
+            stream,
+            limit: self.config.body_limit.unwrap_or(P::BODY_LIMIT),
         };
-        call.content = Content::Json(Peek::read(&call.body)?);
-        record.stream = call.streams();
-        self.check_model(&call)?;
-        let response = self.forward(&call, None, record).await?;
-        if matches!(endpoint, Endpoint::SimpleChat) {
-            simple_reply(response, &call)
-        } else {
-            Ok(response)
+        let upstreams = Upstreams {
+            config: &self.config,
+            state: &self.state,
+            platform: &self.platform,
+        };
+        match &endpoint.family {
+            Family::Models | Family::Model(_) => models::serve(&upstreams, request, record).await,
+            Family::Passthrough(path) => passthrough::serve(&upstreams, request, path, incoming, record).await,
+            _ => chat::serve(&upstreams, request, incoming, record).await,
         }
     }
 
-    /// Whether this token may use the model that the request names, and whether there is one at all.
-    fn check_model(&self, call: &Call<'_>) -> Result<(), Error> {
-        if call.named_model().is_none() && call::default_model(&self.config.routes[call.route]).is_none() {
-            let hint = "The request names no `model` and this token has no default one. Add `\"model\": \"...\"`; GET /v1/models lists them.";
-            return Err(Error::new(Kind::MissingModel, hint).about("model"));
+    /// Makes of a result what the client gets: an error in its dialect, and the headers that every answer has.
+    fn finish(
+        &self,
+        (path, dialect): (&str, &Format),
+        headers: &HeaderMap,
+        result: Reply<P::Stream>,
+        record: &mut Record,
+    ) -> Response<Body<P::Stream>> {
+        let mut response = result.unwrap_or_else(|error| {
+            record.error = Some(error.kind.facts().code);
+            error_response(dialect, &error)
+        });
+        record.status = response.status().as_u16();
+        let answer = response.headers_mut();
+        if let Ok(id) = HeaderValue::try_from(&record.request_id) {
+            answer.insert(fields::REQUEST_ID, id);
         }
-        self.check_allowed(call)
-    }
-}
-
-/// An error as an answer, with the headers that its kind calls for.
-fn refusal<S>(error: &Error) -> Response<Body<S>> {
-    let mut response = json(error.status(), openai::refusal(error));
-    let headers = response.headers_mut();
-    match error.kind {
-        Kind::InvalidApiKey => {
-            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        if record.attempts > 0 {
+            answer.insert(fields::ATTEMPTS, HeaderValue::from(record.attempts));
         }
-        Kind::Overloaded => {
-            headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+        if endpoint::is_for_pages(path) {
+            cors::allow(&self.config.cors, headers, answer);
         }
-        Kind::UpstreamAuthFailed
-        | Kind::UpstreamInvalidResponse
-        | Kind::UpstreamTimeout
-        | Kind::UpstreamUnreachable
-        | Kind::NoKeyAvailable
-        | Kind::LoopDetected
-            if !error.waiting_helps =>
-        {
-            headers.insert(headers::SHOULD_RETRY, HeaderValue::from_static("false"));
-        }
-        _ => {}
+        response
     }
-    if let Some(seconds) = error.retry_after {
-        headers.insert(header::RETRY_AFTER, seconds.into());
-    }
-    if let Some(allow) = error.allow {
-        headers.insert(header::ALLOW, HeaderValue::from_static(allow));
-    }
-    response
-}
-
-fn json<S>(status: StatusCode, body: impl Into<Bytes>) -> Response<Body<S>> {
-    with_type(status, "application/json", body)
-}
-
-fn with_type<S>(status: StatusCode, kind: &'static str, body: impl Into<Bytes>) -> Response<Body<S>> {
-    let mut response = Response::new(Body::Full(body.into()));
-    *response.status_mut() = status;
-    response
-        .headers_mut()
-        .insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
-    response
-}
-
-/// The answer of `POST /chat` from that of Chat Completions. Streams and errors stay as they are.
-fn simple_reply<S>(response: Response<Body<S>>, call: &Call<'_>) -> Result<Response<Body<S>>, Error> {
-    let (mut head, body) = response.into_parts();
-    if !head.status.is_success() || call.streams() {
-        return Ok(Response::from_parts(head, body));
-    }
-    let reply = match &body {
-        Body::Full(answer) => simple_chat::reply(answer, &call.request_id),
-        _ => None,
-    };
-    let reply = reply.ok_or_else(|| {
-        Error::new(
-            Kind::UpstreamInvalidResponse,
-            "The upstream's answer holds no reply; try another model or POST /v1/chat/completions.",
-        )
-    })?;
-    head.headers
-        .insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    Ok(Response::from_parts(head, Body::Full(reply.into())))
 }

@@ -1,4 +1,5 @@
-//! A timer for limits that nearly always move before they are reached.
+//! A timer for limits that nearly always move before they are reached: each event of a stream begins a new one. To set a timer
+//! of tokio's again costs more than to let it ring too early now and then.
 
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -6,17 +7,16 @@ use std::time::Duration;
 
 use tokio::time::{Instant, Sleep, sleep};
 
-/// One timer for as many limits as come, one after the other. A later limit costs nothing: the timer is set again when it
-/// rings too early.
+/// One timer for many limits, one after the other. A later limit costs nothing: the timer is set again when it rings too early.
 pub(super) struct Alarm(Pin<Box<Sleep>>);
 
 impl Alarm {
-    /// `first`: about when the first limit will be.
+    /// A timer that rings after `first`, which is about when the first limit will be.
     pub(super) fn new(first: Duration) -> Self {
         Self(Box::pin(sleep(first)))
     }
 
-    /// Ready when `limit` is reached.
+    /// Waits until `limit` is reached. Each call may give another one.
     pub(super) fn poll(&mut self, limit: Instant, context: &mut Context<'_>) -> Poll<()> {
         if self.0.deadline() > limit {
             self.0.as_mut().reset(limit);

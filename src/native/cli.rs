@@ -1,24 +1,20 @@
-//! Subcommands, and where the native configuration comes from.
+//! The subcommands: what the program does, and what it prints for the person who started it.
 
-use std::borrow::Cow;
-use std::ffi::OsString;
 use std::fmt::Write as _;
-use std::io;
 use std::net::ToSocketAddrs;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 use http::{Request, Uri};
-use hyper_util::client::proxy::matcher::Matcher;
 
 use super::client::Client;
-use super::console::{self, Level, print, say, tell};
 use super::memory::Memory;
-use super::roots::Roots;
-use super::{routes_file, serve};
-use crate::config::{self, Config, Document, Problems, Server, TokenDigest, Variables};
-use crate::platform::{Limits, Payload};
+use super::process::{Level, begin_log, configuration, print, say, tell, variables};
+use super::runtime::{Native, start_runtime};
+use super::server::{self, bare, bracketed, no_address};
+use crate::config::{self, Config, Server, TokenDigest};
+use crate::platform::{Limits, Payload, Platform};
 
 const AFTER_HELP: &str = "\
 The configuration comes from the environment: GATEWAY_ROUTES (a JSON array of routes), or GATEWAY_ROUTES_FILE \
@@ -56,7 +52,7 @@ struct Health {
     url: Option<Uri>,
 }
 
-/// Runs the program to its exit code.
+/// Runs the program, and returns its exit code.
 #[must_use]
 pub fn run() -> ExitCode {
     let done = match Cli::parse().command.unwrap_or(Command::Serve) {
@@ -75,60 +71,17 @@ pub fn run() -> ExitCode {
     }
 }
 
-/// The variables as they are now.
-#[expect(clippy::disallowed_methods, reason = "the one place where the environment is read")]
-pub(super) fn variables() -> Variables {
-    // What is no text counts as set: what is wrong with it is told.
-    let text = |text: OsString| text.to_string_lossy().into_owned();
-    std::env::vars_os()
-        .map(|(name, value)| (text(name), text(value)))
-        .collect()
-}
-
-fn configuration() -> Result<(Config, Server), String> {
-    match (routes_now(), Server::load(&variables())) {
-        (Ok(mut config), Ok(server)) => {
-            config.notes.extend(config::loops(&config, &server));
-            Ok((config, server))
-        }
-        (Err(mut problems), Err(more)) => {
-            problems.merge(more);
-            Err(problems.to_string())
-        }
-        (Err(problems), Ok(_)) => Err(problems.to_string()),
-        (Ok(config), Err(mut problems)) => {
-            problems.notes = config.notes;
-            Err(problems.to_string())
-        }
-    }
-}
-
-/// The configuration as variables and files have it now.
-pub(super) fn routes_now() -> Result<Config, Problems> {
-    let variables = variables();
-    let stored = config::routes_file(&variables)?.map(read_routes).transpose()?;
-    config::load(stored.as_ref(), &variables)
-}
-
-fn read_routes(path: &str) -> Result<Document, Problems> {
-    let bytes = routes_file::read(path).map_err(|error| {
-        let hint = "give the path of a JSON file that this user may read";
-        Problems::one("GATEWAY_ROUTES_FILE", format!("{path} cannot be read: {error}"), hint)
-    })?;
-    // What is in another encoding is told by what is left of it.
-    let text = String::from_utf8_lossy(&bytes).into_owned();
-    Ok(Document::file(path.to_owned(), text))
-}
-
+/// Serves as the environment says.
 fn serve() -> Result<(), String> {
     let (config, server) = configuration()?;
-    console::begin(server.log_format);
+    begin_log(server.log_format);
     for note in &config.notes {
         tell(Level::Info, note);
     }
-    serve::run(config, &server, true)
+    server::run(config, &server, true)
 }
 
+/// Serves the built-in provider that echoes.
 fn demo() -> Result<(), String> {
     let variables = variables();
     let config = Config::demo(&variables).map_err(|problems| problems.to_string())?;
@@ -140,17 +93,21 @@ fn demo() -> Result<(), String> {
          curl {base}/v1/chat/completions -H 'Authorization: Bearer demo' -H 'Content-Type: application/json' \\\n    \
          -d '{{\"messages\":[{{\"role\":\"user\",\"content\":\"Hello, gateway\"}}],\"stream\":true}}'\n"
     ));
-    console::begin(server.log_format);
-    serve::run(config, &server, false)
+    begin_log(server.log_format);
+    server::run(config, &server, false)
 }
 
+/// Checks everything that can be checked without serving, and prints the table of routes.
 fn check() -> Result<(), String> {
     let (config, server) = configuration()?;
-    serve::client()?;
-    (server.host.trim_matches(['[', ']']), server.port)
+    let (_, note) = Client::of_environment(&variables())?;
+    if let Some(note) = note {
+        say(&note);
+    }
+    (bare(&server.host), server.port)
         .to_socket_addrs()
         .map_err(|error| no_address(&server.host, server.port, &error))?;
-    let warning = Memory::of_this_process(server.body_memory).warning(config.body_limit);
+    let warning = Memory::of_this_process(server.body_memory).warning(config.body_limit.unwrap_or(Native::BODY_LIMIT));
     for note in config.notes.iter().chain(&warning) {
         say(note);
     }
@@ -158,6 +115,7 @@ fn check() -> Result<(), String> {
     Ok(())
 }
 
+/// Prints a new token, and its digest for the configuration.
 fn token() -> Result<(), String> {
     const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
     let mut bits = [0_u8; 32];
@@ -173,6 +131,7 @@ fn token() -> Result<(), String> {
 }
 
 impl Health {
+    /// Asks a running gateway, and prints whether it is well.
     fn ask(self) -> Result<(), String> {
         let url = match self.url {
             Some(url) => url,
@@ -189,7 +148,7 @@ impl Health {
         };
         let shown = url.to_string();
         // A proxy is the way to upstreams, and not to the gateway itself.
-        let client = Client::new(Roots::named(&variables())?.certificates, Matcher::builder().build())?;
+        let client = Client::without_proxies(&variables())?;
         let mut request = Request::new(Payload::Full(Default::default()));
         *request.uri_mut() = url;
         let limit = Duration::from_secs(3);
@@ -200,7 +159,8 @@ impl Health {
             streams: false,
             fresh: true,
         };
-        let answer = runtime()?.block_on(async { tokio::time::timeout(limit, client.send(request, limits)).await });
+        let answer =
+            start_runtime()?.block_on(async { tokio::time::timeout(limit, client.send(request, limits)).await });
         match answer {
             Ok(Ok(response)) if response.status().is_success() => {
                 print("ok");
@@ -211,31 +171,4 @@ impl Health {
             Err(_) => Err(format!("{shown} did not answer within {} seconds", limit.as_secs())),
         }
     }
-}
-
-/// Why nobody can listen there, and which variable says so: not everybody who runs the gateway has set it.
-pub(super) fn no_address(host: &str, port: u16, error: &io::Error) -> String {
-    let hint = if error.kind() == io::ErrorKind::AddrInUse {
-        "stop what uses it, or set PORT to another one"
-    } else {
-        "the variables HOST and PORT say where; HOST=127.0.0.1 is this machine, and 0.0.0.0 all of its addresses"
-    };
-    format!("cannot listen on {}:{port}: {error}; {hint}", bracketed(host))
-}
-
-/// A host as addresses have it.
-fn bracketed(host: &str) -> Cow<'_, str> {
-    if host.contains(':') && !host.starts_with('[') {
-        format!("[{host}]").into()
-    } else {
-        host.into()
-    }
-}
-
-/// The runtime of a whole program.
-pub(super) fn runtime() -> Result<tokio::runtime::Runtime, String> {
-    tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| format!("the runtime cannot start: {error}"))
 }

@@ -1,5 +1,10 @@
-//! The memory of bodies that are held whole, which all of them have in common: requests that may have to be sent again, and
-//! answers that are read before they are passed on.
+//! The memory for bodies that are held whole: requests that may have to be sent again, and answers that are read before they
+//! are passed on.
+//!
+//! All bodies share one budget, `BODY_MEMORY`, so that many large ones at once cannot end the process. A body takes its
+//! [`Share`] before it is read, asks for more while it grows, and gives it back with its last byte. A request waits a few
+//! seconds for its share; an answer does not, since it can be passed on as it comes
+//! (`docs/design/0006-memory-for-bodies.md`).
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,36 +13,37 @@ use bytes::{Bytes, BytesMut};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 
-use super::{Native, machine};
-use crate::platform::Platform;
+use super::process::machine_memory;
 
-/// What is counted, in bytes.
+/// The unit in which shares are counted, in bytes.
 const UNIT: usize = 1024;
 
 /// The longest body that is not counted, in bytes: it weighs no more than the connection that it comes over, and MAX_CONCURRENT
 /// bounds both. So no small request waits for large ones.
 const UNCOUNTED: usize = 16 * 1024;
 
-/// The least memory for bodies where the operator does not say how much, and what is taken for half of a machine's memory
-/// that does not say how much it has, in bytes.
+/// The least memory for bodies if the operator does not say how much, in bytes.
 const LEAST: usize = 64 * 1024 * 1024;
+
+/// The memory for bodies if neither the operator nor the machine says how much there is, in bytes.
 const UNKNOWN: usize = 512 * 1024 * 1024;
 
-/// How long a request waits for its share.
+/// The time in which a request waits for its share.
 const PATIENCE: Duration = Duration::from_secs(3);
 
-/// The memory for bodies. Clones are the same one.
+/// The memory for bodies. Clones share one budget.
 #[derive(Clone)]
 pub(super) struct Memory(Arc<Shared>);
 
 struct Shared {
-    /// In units; fair: what is given back goes to those who wait, in the order of their coming.
+    /// The free part, in units. It is fair: a part that is given back goes to those who wait, in the order of their coming.
     free: Arc<Semaphore>,
-    /// In bytes.
+    /// The whole budget, in bytes.
     total: usize,
 }
 
 impl Memory {
+    /// A budget of `total` bytes.
     pub(super) fn new(total: usize) -> Self {
         let units = (total / UNIT).min(u32::MAX as usize);
         Self(Arc::new(Shared {
@@ -46,22 +52,22 @@ impl Memory {
         }))
     }
 
-    /// As much as the operator says, or else half of what this process may have.
+    /// A budget of as much as the operator says, in bytes, or of half of what this process may have.
     pub(super) fn of_this_process(said: Option<usize>) -> Self {
         Self::new(said.unwrap_or_else(|| {
-            let half = machine::memory().map(|memory| usize::try_from(memory / 2).unwrap_or(usize::MAX));
+            let half = machine_memory().map(|memory| usize::try_from(memory / 2).unwrap_or(usize::MAX));
             half.unwrap_or(UNKNOWN).max(LEAST)
         }))
     }
 
-    /// The largest body that fits, in bytes.
+    /// Returns the largest body that fits, in bytes.
     pub(super) fn total(&self) -> usize {
         self.0.total
     }
 
-    /// A warning where bodies that BODY_LIMIT allows never fit.
-    pub(super) fn warning(&self, body_limit: Option<usize>) -> Option<String> {
-        let (total, body_limit) = (self.total(), body_limit.unwrap_or(Native::BODY_LIMIT));
+    /// Returns a warning if bodies that `body_limit` allows, in bytes, never fit.
+    pub(super) fn warning(&self, body_limit: usize) -> Option<String> {
+        let total = self.total();
         (body_limit > total).then(|| {
             format!(
                 "request bodies may have {total} bytes at most: all of them together may take as much of the memory, and \
@@ -70,7 +76,7 @@ impl Memory {
         })
     }
 
-    /// Nothing yet, for a body that `waits` for its share or does not.
+    /// An empty share for a body. `waits`: whether it waits when there is not enough.
     pub(super) const fn share(&self, waits: bool) -> Share<'_> {
         Share {
             memory: self,
@@ -80,7 +86,7 @@ impl Memory {
     }
 }
 
-/// What one body has of the memory.
+/// The part of the budget that one body has.
 pub(super) struct Share<'a> {
     memory: &'a Memory,
     taken: Option<OwnedSemaphorePermit>,
@@ -92,12 +98,13 @@ impl Share<'_> {
         self.taken.as_ref().map_or(0, |taken| taken.num_permits() * UNIT)
     }
 
-    /// Whether it is enough for so many bytes.
+    /// Whether the share is enough for so many bytes.
     pub(super) fn covers(&self, bytes: usize) -> bool {
         bytes <= UNCOUNTED || bytes <= self.taken()
     }
 
-    /// Makes it enough for so many bytes. Whether there was as much: who waits, waits a few seconds, behind those who came before.
+    /// Makes the share enough for so many bytes, and returns whether there was as much. A share that waits does so for a few
+    /// seconds, behind those that came before.
     pub(super) async fn grow(&mut self, bytes: usize) -> bool {
         let more = bytes.saturating_sub(self.taken()).div_ceil(UNIT);
         let Ok(more) = u32::try_from(more) else { return false };
@@ -116,7 +123,7 @@ impl Share<'_> {
         true
     }
 
-    /// The body. The share is given back when the last of its bytes is let go.
+    /// Returns the body, with which the share is given back when the last of its bytes is dropped.
     pub(super) fn hold(self, body: BytesMut) -> Bytes {
         let body = body.freeze();
         match self.taken {
@@ -126,6 +133,7 @@ impl Share<'_> {
     }
 }
 
+/// A body and the share that it holds.
 struct Held {
     body: Bytes,
     _taken: OwnedSemaphorePermit,
@@ -192,7 +200,7 @@ mod tests {
             order.borrow_mut().push((name, got));
             tokio::time::sleep(Duration::from_millis(1)).await;
         };
-        // The small one would fit, but for the large one that came before.
+        // The small one would fit, except that the large one came before.
         let gives = async {
             tokio::time::sleep(Duration::from_secs(1)).await;
             assert!(!memory.share(false).grow(20 * KIB).await);
@@ -213,10 +221,10 @@ mod tests {
     }
 
     #[test]
-    fn bodies_that_never_fit_are_told() {
+    fn the_operator_is_warned_of_bodies_that_never_fit() {
         let memory = Memory::new(LEAST);
-        assert_eq!(memory.warning(Some(LEAST)), None);
-        let warning = memory.warning(Some(LEAST + 1)).unwrap();
+        assert_eq!(memory.warning(LEAST), None);
+        let warning = memory.warning(LEAST + 1).unwrap();
         assert!(
             warning.contains("67108864 bytes at most") && warning.contains("BODY_LIMIT=67108865"),
             "{warning}"

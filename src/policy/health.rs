@@ -1,276 +1,245 @@
-//! Which keys and upstreams rest, and until when. A hint, never a verdict: it changes the order in which they are tried.
+//! Which keys and upstreams failed a short while ago, and when they may be tried as before.
 //!
-//! In memory, per process or isolate. What rests is known by a hash of what it is, not by its place in a table, so that
-//! a table that is read again keeps what was learnt.
+//! A cooldown is a hint: it changes the order in which keys and upstreams are tried, and it never refuses a request. So an
+//! upstream that works again is found by the next request.
+//!
+//! All of it is in memory, for one process or one isolate, and it outlives the configuration. Each entry is known by a hash
+//! of its [`Subject`] and describes itself ([`Cooldown`]), so that it can be listed. While the memory is empty, nobody takes
+//! the lock: see [`Health::is_quiet`].
+//!
+//! There are two ways into a cooldown. [`Health::cool_down`] is for keys: the failure says for how long.
+//! [`Health::fail`] is for upstreams: the cooldown doubles with each failed probe, and [`Health::access`] lets one request at
+//! a time find out whether the upstream works again. [`Health::recover`] is the way out; otherwise an entry ends with its time.
 
 use std::collections::HashMap;
-use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use crate::config::{Route, Upstream};
+use super::cooldown::Cooldown;
+use super::meaning::Scope;
+use super::subject::{Id, Subject};
+use crate::config::Route;
 use crate::platform::Moment;
 
-/// The most that is remembered.
+/// The most entries. Clients choose the names of models, which are a part of entries. An entry takes some 200 bytes, and less
+/// than 1 KiB with the longest names.
 const CAPACITY: usize = 10_000;
-/// The first rest of an upstream; it doubles with every failed probe.
-const FIRST_REST: Duration = Duration::from_secs(5);
-const LONGEST_REST: Duration = Duration::from_secs(15);
-/// A failure after this long without one is a first failure again.
+/// The first cooldown of an upstream. It doubles with every failed probe.
+const FIRST_COOLDOWN: Duration = Duration::from_secs(5);
+/// The longest cooldown of an upstream.
+const LONGEST_COOLDOWN: Duration = Duration::from_secs(15);
+/// The time without a failure after which an upstream's next failure counts as its first.
 const FORGOTTEN: Duration = Duration::from_secs(5 * 60);
-/// How long one probe keeps others from probing as well.
+/// The time for which one probe keeps other requests from probing. It covers probes that never report back.
 const PROBE: Duration = Duration::from_secs(15);
-/// How long it is remembered that an upstream does not know `stream_options`. Finding out costs one request that is refused.
+/// The time for which it is remembered that an upstream has no `stream_options`, or no such endpoint. Finding out costs one failed attempt.
 const REMEMBERED: Duration = Duration::from_secs(60 * 60);
 
-/// What may rest.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Subject(u64);
-
-impl Subject {
-    fn of(route: &Route, what: impl Hash) -> Self {
-        let mut hasher = DefaultHasher::new();
-        if let Upstream::Http(addresses) = &route.upstream {
-            (&addresses.base.url, &addresses.chat_url).hash(&mut hasher);
-        }
-        what.hash(&mut hasher);
-        Self(hasher.finish())
-    }
-
-    /// A route's upstream as it is asked for one model: another one behind the same address may be well.
-    #[must_use]
-    pub fn upstream(route: &Route, model: Option<&str>) -> Self {
-        Self::of(route, ("upstream", model))
-    }
-
-    /// One of a route's keys.
-    #[must_use]
-    pub fn key(route: &Route, key: usize) -> Self {
-        Self::of(route, ("key", route.keys.get(key).map(crate::config::Secret::expose)))
-    }
-
-    /// One of a route's keys for one model.
-    #[must_use]
-    pub fn key_and_model(route: &Route, key: usize, model: Option<&str>) -> Self {
-        Self::of(
-            route,
-            ("model", route.keys.get(key).map(crate::config::Secret::expose), model),
-        )
-    }
-
-    /// That the route's upstream knows `stream_options` for this model.
-    fn stream_options(route: &Route, model: Option<&str>) -> Self {
-        Self::of(route, ("stream_options", model))
-    }
-}
-
-#[derive(Clone, Copy, Debug)]
-struct Rest {
-    until: Moment,
-    /// Failures in a row; of upstreams only.
+#[derive(Clone, Debug)]
+struct Entry {
+    cooldown: Cooldown,
+    /// Failures in a row. Only upstreams count them.
     failures: u32,
-    /// Somebody is trying whether it works again.
+    /// Until when a request is finding out whether the upstream works again.
     probed_until: Moment,
 }
 
-/// How an upstream may be asked that other upstreams could stand in for.
+impl Entry {
+    /// Returns when the subject may be tried as before.
+    fn end(&self) -> Moment {
+        self.cooldown.until.max(self.probed_until)
+    }
+}
+
+/// How a request may ask an upstream while it has other upstreams to go to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Access {
-    /// With every key: nothing is held against it.
+    /// With every key: the upstream is not in a cooldown.
     Free,
-    /// With one key, to find out whether it works again. Others wait for that meanwhile.
+    /// With one key, to find out whether the upstream works again. Other requests wait for the result.
     Probe,
-    /// Not now: it rests, or somebody is finding out.
+    /// Not now: the upstream is in a cooldown, or another request is probing it.
     Closed,
 }
 
-/// What rests.
+/// The cooldowns of one process or isolate.
 #[derive(Debug, Default)]
 pub struct Health {
-    rests: Mutex<HashMap<Subject, Rest>>,
-    /// How many there are, so that nobody needs the lock while all is well.
+    entries: Mutex<HashMap<Id, Entry>>,
+    /// The number of entries, readable without the lock.
     count: AtomicUsize,
 }
 
 impl Health {
-    fn rests(&self) -> MutexGuard<'_, HashMap<Subject, Rest>> {
-        self.rests.lock().unwrap_or_else(PoisonError::into_inner)
+    fn entries(&self) -> MutexGuard<'_, HashMap<Id, Entry>> {
+        // Each change is complete before anything can panic, so the entries of a poisoned lock are good.
+        self.entries.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether nothing at all rests.
+    /// Whether there is nothing to look up. Most requests only ever ask this, and take no lock.
     #[must_use]
     pub fn is_quiet(&self) -> bool {
         self.count.load(Ordering::Relaxed) == 0
     }
 
-    /// When `subject` wakes, if it rests at `now`.
+    /// Returns when the cooldown of `subject` ends, or `None` where it is not in one at `now`.
     #[must_use]
-    pub fn rests_until(&self, subject: Subject, now: Moment) -> Option<Moment> {
+    pub fn cooldown_end(&self, subject: Subject<'_>, now: Moment) -> Option<Moment> {
         if self.is_quiet() {
             return None;
         }
-        let rest = *self.rests().get(&subject)?;
-        let until = rest.until.max(rest.probed_until);
-        (until > now).then_some(until)
+        let end = self.entries().get(&subject.id())?.end();
+        (end > now).then_some(end)
     }
 
-    /// Lets `subject` rest, at least until `until`.
-    pub fn rest(&self, subject: Subject, until: Moment, now: Moment) {
-        let mut rests = self.rests();
-        let rest = self.entry(&mut rests, subject, now);
-        rest.until = rest.until.max(until);
+    /// Returns when the cooldown of `subject` ends, where its reason is a rate limit. `None` where it is not in such a one at `now`.
+    #[must_use]
+    pub fn limit_end(&self, subject: Subject<'_>, now: Moment) -> Option<Moment> {
+        let entries = self.entries();
+        let cooldown = &entries.get(&subject.id())?.cooldown;
+        let is_limit = matches!(cooldown.reason, Scope::KeyAndModel | Scope::Account);
+        (is_limit && cooldown.until > now).then_some(cooldown.until)
     }
 
-    /// Notes a failure of an upstream. A failure while it rests does not lengthen its rest; a failed probe doubles it.
-    /// `random` spreads the probes of many gateways over a tenth of the time.
-    pub fn fail(&self, upstream: Subject, now: Moment, random: u64) {
-        let mut rests = self.rests();
-        let rest = self.entry(&mut rests, upstream, now);
-        rest.probed_until = Moment(0);
-        if rest.until > now {
+    /// Puts a key, or what an upstream does not know, into a cooldown until `until`. A cooldown that ends later stays as it is.
+    pub fn cool_down(&self, subject: Subject<'_>, reason: Scope, until: Moment, now: Moment) {
+        let id = subject.id();
+        let mut entries = self.entries_with_room_for(id, now);
+        if entries.get(&id).is_some_and(|entry| entry.cooldown.until > until) {
             return;
         }
-        if rest.until.until(now) > FORGOTTEN {
-            rest.failures = 0;
-        }
-        let doubled = FIRST_REST
-            .saturating_mul(2_u32.saturating_pow(rest.failures))
-            .min(LONGEST_REST);
-        rest.failures = rest.failures.saturating_add(1);
-        let jitter = doubled.mul_f64(0.1 * (random % 1024) as f64 / 1024.0);
-        rest.until = now.after(doubled + jitter);
+        let entry = Entry {
+            cooldown: Cooldown::of(subject, reason, until),
+            failures: 0,
+            probed_until: Moment(0),
+        };
+        entries.insert(id, entry);
+        self.count.store(entries.len(), Ordering::Relaxed);
     }
 
-    /// How the caller may ask an upstream. Whoever is to probe it calls [`fail`](Self::fail) or [`recover`](Self::recover) next.
-    pub fn access(&self, upstream: Subject, now: Moment) -> Access {
+    /// Notes a failure of an upstream and puts it into a cooldown.
+    ///
+    /// A failure during a cooldown does not lengthen it: it comes from a request that began before. A failed probe doubles
+    /// it. `random` lengthens it by up to a tenth, up to the longest, so that many gateways do not probe at the same time.
+    pub fn fail(&self, upstream: Subject<'_>, reason: Scope, now: Moment, random: u64) {
+        let id = upstream.id();
+        let mut entries = self.entries_with_room_for(id, now);
+        let mut failures = 0;
+        if let Some(entry) = entries.get_mut(&id) {
+            entry.probed_until = Moment(0);
+            if entry.cooldown.until > now {
+                return;
+            }
+            if entry.cooldown.until.until(now) <= FORGOTTEN {
+                failures = entry.failures;
+            }
+        }
+        let doubled = FIRST_COOLDOWN
+            .saturating_mul(2_u32.saturating_pow(failures))
+            .min(LONGEST_COOLDOWN);
+        let jitter = doubled.mul_f64(0.1 * (random % 1024) as f64 / 1024.0);
+        let entry = Entry {
+            cooldown: Cooldown::of(upstream, reason, now.after((doubled + jitter).min(LONGEST_COOLDOWN))),
+            failures: failures.saturating_add(1),
+            probed_until: Moment(0),
+        };
+        entries.insert(id, entry);
+        self.count.store(entries.len(), Ordering::Relaxed);
+    }
+
+    /// Returns how a request may ask an upstream. After [`Access::Probe`] the caller reports with [`fail`](Self::fail) or
+    /// [`recover`](Self::recover); without a report the next probe is allowed after 15 seconds.
+    pub fn access(&self, upstream: Subject<'_>, now: Moment) -> Access {
         if self.is_quiet() {
             return Access::Free;
         }
-        let mut rests = self.rests();
-        match rests.get_mut(&upstream) {
+        let mut entries = self.entries();
+        match entries.get_mut(&upstream.id()) {
             None => Access::Free,
-            Some(rest) if rest.until > now || rest.probed_until > now => Access::Closed,
-            Some(rest) => {
-                rest.probed_until = now.after(PROBE);
+            Some(entry) if entry.end() > now => Access::Closed,
+            Some(entry) => {
+                entry.probed_until = now.after(PROBE);
                 Access::Probe
             }
         }
     }
 
-    /// Forgets what was held against `subject`.
-    pub fn recover(&self, subject: Subject) {
+    /// Forgets the failures of `subject`.
+    pub fn recover(&self, subject: Subject<'_>) {
         if self.is_quiet() {
             return;
         }
-        let mut rests = self.rests();
-        rests.remove(&subject);
-        self.count.store(rests.len(), Ordering::Relaxed);
+        let mut entries = self.entries();
+        entries.remove(&subject.id());
+        self.count.store(entries.len(), Ordering::Relaxed);
     }
 
-    /// Remembers that the route's upstream does not know `stream_options` for this model. To be called when it has refused a request
-    /// for them and has served the same request without them.
+    /// Remembers for an hour that the upstream does not know `stream_options` for this model. Call it when the upstream has
+    /// rejected a request because of them and has served the same request without them.
     pub fn without_stream_options(&self, route: &Route, model: Option<&str>, now: Moment) {
-        self.rest(Subject::stream_options(route, model), now.after(REMEMBERED), now);
+        let subject = Subject::stream_options(route, model);
+        self.cool_down(subject, Scope::StreamOptions, now.after(REMEMBERED), now);
     }
 
-    /// Whether the route's upstream is known not to know `stream_options` for this model.
+    /// Whether the upstream is known not to know `stream_options` for this model.
     #[must_use]
     pub fn lacks_stream_options(&self, route: &Route, model: Option<&str>, now: Moment) -> bool {
-        !self.is_quiet() && self.rests_until(Subject::stream_options(route, model), now).is_some()
+        self.cooldown_end(Subject::stream_options(route, model), now).is_some()
     }
 
-    fn entry<'a>(&self, rests: &'a mut HashMap<Subject, Rest>, subject: Subject, now: Moment) -> &'a mut Rest {
-        if rests.len() >= CAPACITY && !rests.contains_key(&subject) {
-            rests.retain(|_, rest| rest.until > now);
-            if rests.len() >= CAPACITY
-                && let Some(first) = rests
+    /// Remembers for an hour that the upstream has nothing at the path of an endpoint, which is known by its label.
+    pub fn without_endpoint(&self, route: &Route, label: &str, now: Moment) {
+        let subject = Subject::endpoint(route, label);
+        self.cool_down(subject, Scope::Endpoint, now.after(REMEMBERED), now);
+    }
+
+    /// Whether the upstream is known to have nothing at the path of an endpoint.
+    #[must_use]
+    pub fn lacks_endpoint(&self, route: &Route, label: &str, now: Moment) -> bool {
+        self.cooldown_end(Subject::endpoint(route, label), now).is_some()
+    }
+
+    /// Returns every cooldown that has not ended at `now`, sorted by route, kind, key and model.
+    ///
+    /// An upstream that is being probed is among them until the probe reports. The list is a copy; the lock is held for as
+    /// long as the copy takes.
+    #[must_use]
+    pub fn list(&self, now: Moment) -> Vec<Cooldown> {
+        if self.is_quiet() {
+            return Vec::new();
+        }
+        let mut list: Vec<Cooldown> = self
+            .entries()
+            .values()
+            .filter(|entry| entry.end() > now)
+            .map(|entry| Cooldown {
+                until: entry.end(),
+                ..entry.cooldown.clone()
+            })
+            .collect();
+        list.sort_by(|one, other| one.order().cmp(&other.order()));
+        list
+    }
+
+    /// Returns the entries, with a place for `id` among them. When all places are taken, the entries that have ended are
+    /// dropped, or else the one that ends first.
+    fn entries_with_room_for(&self, id: Id, now: Moment) -> MutexGuard<'_, HashMap<Id, Entry>> {
+        let mut entries = self.entries();
+        if entries.len() >= CAPACITY && !entries.contains_key(&id) {
+            entries.retain(|_, entry| entry.cooldown.until > now);
+            if entries.len() >= CAPACITY
+                && let Some(first) = entries
                     .iter()
-                    .min_by_key(|(_, rest)| rest.until)
-                    .map(|(subject, _)| *subject)
+                    .min_by_key(|(_, entry)| entry.cooldown.until)
+                    .map(|(id, _)| *id)
             {
-                rests.remove(&first);
+                entries.remove(&first);
             }
         }
-        let fresh = Rest {
-            until: Moment(0),
-            failures: 0,
-            probed_until: Moment(0),
-        };
-        let room = usize::from(!rests.contains_key(&subject));
-        self.count.store(rests.len() + room, Ordering::Relaxed);
-        rests.entry(subject).or_insert(fresh)
+        entries
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const A: Subject = Subject(1);
-    const SECOND: Duration = Duration::from_secs(1);
-
-    #[test]
-    fn a_rest_ends_at_its_time_and_the_longer_one_counts() {
-        let health = Health::default();
-        assert!(health.is_quiet());
-        health.rest(A, Moment(100), Moment(0));
-        health.rest(A, Moment(50), Moment(0));
-        assert_eq!(health.rests_until(A, Moment(99)), Some(Moment(100)));
-        assert_eq!(health.rests_until(A, Moment(100)), None);
-        health.rest(A, Moment(900), Moment(0));
-        health.recover(A);
-        assert!(health.is_quiet() && health.rests_until(A, Moment(0)).is_none());
-    }
-
-    #[test]
-    fn an_upstream_rests_twice_as_long_after_each_failed_probe() {
-        let health = Health::default();
-        let mut now = Moment(1_000);
-        for seconds in [5, 10, 15, 15] {
-            health.fail(A, now, 0);
-            health.fail(A, now.after(SECOND), 0);
-            assert_eq!(
-                health.rests_until(A, now),
-                Some(now.after(SECOND * seconds)),
-                "{seconds}"
-            );
-            now = now.after(SECOND * seconds);
-        }
-        health.recover(A);
-        health.fail(A, now, 1023);
-        let rest = now.until(health.rests_until(A, now).unwrap());
-        assert!(rest > SECOND * 5 && rest < SECOND * 6, "{rest:?}");
-    }
-
-    #[test]
-    fn one_probe_at_a_time() {
-        let health = Health::default();
-        assert_eq!(health.access(A, Moment(0)), Access::Free);
-        health.fail(A, Moment(0), 0);
-        for (at, access) in [
-            (4_999, Access::Closed),
-            (5_000, Access::Probe),
-            (5_001, Access::Closed),
-            (19_999, Access::Closed),
-        ] {
-            assert_eq!(health.access(A, Moment(at)), access, "{at}");
-        }
-        assert_eq!(health.rests_until(A, Moment(5_001)), Some(Moment(20_000)));
-        let again = health.access(A, Moment(20_000));
-        assert_eq!(again, Access::Probe, "the probe was never heard of again");
-        health.fail(A, Moment(21_000), 0);
-        assert_eq!(health.rests_until(A, Moment(21_000)), Some(Moment(31_000)));
-    }
-
-    #[test]
-    fn memory_is_bounded_and_the_first_to_wake_goes() {
-        let health = Health::default();
-        for subject in 0..CAPACITY as u64 + 500 {
-            health.rest(Subject(subject), Moment(1_000 + subject), Moment(0));
-        }
-        assert_eq!(health.rests().len(), CAPACITY);
-        assert!(health.rests_until(Subject(0), Moment(0)).is_none());
-        assert!(health.rests_until(Subject(CAPACITY as u64 + 499), Moment(0)).is_some());
-    }
-}
+mod tests;

@@ -1,33 +1,38 @@
-//! What stands in front of an upstream and refuses in its place: firewalls, proxies, login pages. It judges no key.
+//! Errors that something in front of an upstream wrote: a firewall, a proxy, a login page.
+//!
+//! They carry the statuses 401, 402 and 403 too, but nobody has looked at the key. So they count as a failure of the
+//! upstream, and the key keeps its place.
 
 use http::{HeaderMap, header};
 use memchr::memmem;
 
-use crate::dialect::openai;
-use crate::dialect::trim::trimmed;
+use crate::dialect::wire::shape;
+use crate::dialect::wire::trim::trimmed;
 
-/// Headers by which firewalls say that it was they (Cloudflare, Vercel, AWS).
+/// Headers that firewalls add to their own answers: Cloudflare, Vercel, AWS.
 const FIREWALLS: [&str; 3] = ["cf-mitigated", "x-vercel-mitigated", "x-amzn-waf-action"];
 
-/// How texts of what is no API begin: Cloudflare's, Envoy's.
+/// The beginnings of texts that are not an API's: Cloudflare's, Envoy's.
 const TEXTS: [&[u8]; 2] = [b"error code:", b"rbac: access denied"];
 
-/// Schemes that no API of models wants its key by: a proxy asks for them (RFC 9110 section 11.6.1).
+/// Authentication schemes (RFC 9110 section 11.6.1) that proxies ask for and no API of models does.
 const SCHEMES: [&str; 4] = ["basic", "digest", "negotiate", "ntlm"];
 
-/// Whether a refusal (401, 402, 403) was written by something in front of the upstream. JSON is the API's, and so is a text that
-/// is not known to be anybody else's: some say no more than `Invalid token`.
-pub(super) fn refused(headers: &HeaderMap, body: &[u8]) -> bool {
+/// Whether an error with the status 401, 402 or 403 was written by something in front of the upstream.
+///
+/// JSON comes from the API. So does a text that is not known to come from anything else: some APIs only write
+/// `Invalid token`.
+pub(super) fn wrote(headers: &HeaderMap, body: &[u8]) -> bool {
     if FIREWALLS.iter().any(|name| headers.contains_key(*name)) {
         return true;
     }
     let text = trimmed(body);
     if matches!(text.first(), Some(b'{' | b'[' | b'"')) {
-        // Cloudflare writes its own errors as JSON to those who ask for it (RFC 9457).
+        // Cloudflare writes its own errors as JSON (RFC 9457) for clients that accept JSON.
         return memmem::find(text, b"\"cloudflare_error\"").is_some();
     }
     let mut challenges = headers.get_all(header::WWW_AUTHENTICATE).into_iter();
-    let is_page = !text.is_empty() && openai::is_no_answer(content_type(headers), text);
+    let is_page = !text.is_empty() && shape::is_page_or_empty(content_type(headers), text);
     let begins = |begin: &&[u8]| {
         text.get(..begin.len())
             .is_some_and(|text| text.eq_ignore_ascii_case(begin))
@@ -51,7 +56,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_not_the_apis_judges_no_key() {
+    fn errors_that_the_api_did_not_write_are_recognised() {
         for (field, body, expected) in [
             ("content-type: text/html", "<html><h1>403 Forbidden", true),
             (
@@ -92,7 +97,7 @@ mod tests {
         ] {
             let (name, value) = field.split_once(": ").unwrap();
             let headers = HeaderMap::from_iter([(name.parse().unwrap(), value.parse().unwrap())]);
-            assert_eq!(refused(&headers, body.as_bytes()), expected, "{field} {body}");
+            assert_eq!(wrote(&headers, body.as_bytes()), expected, "{field} {body}");
         }
     }
 }

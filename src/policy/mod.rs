@@ -1,7 +1,13 @@
-//! Decisions: values in, values out. Nothing here waits, calls or asks for the time.
+//! Decisions: which key is tried next, what an outcome means, and who is left alone for a while.
+//!
+//! Everything here takes values and returns values. Nothing waits, calls an upstream or asks for the time: the caller passes
+//! the time and the random bits in. So every decision can be tested with a table, and both runtimes decide the same.
 
+pub mod cooldown;
 pub mod health;
 mod in_front;
-pub mod outcome;
+pub mod meaning;
 pub mod plan;
 pub mod rank;
+pub mod retry_after;
+pub mod subject;

@@ -1,22 +1,48 @@
-//! Rendezvous hashing: which key comes first for a request, without a counter or a store.
+//! Rendezvous hashing: the order of a route's keys for one request.
 //!
-//! Every runtime and every process ranks the same keys the same way, and a key that is added or
-//! removed moves only the requests that it gains or loses.
+//! Each key gets a score from a hash of the request and the key. It needs no counter and no store, and every
+//! process and every isolate ranks the same keys the same way. When a key is added or removed, only the requests that it
+//! gains or loses change their key; the prompt caches of the others stay warm.
 
 use sha2::{Digest, Sha256};
 
-/// The indices of `keys`, best first for `subject` (a request id or a conversation).
+/// How much of a long subject counts, at its beginning and at its end, in bytes. A conversation may begin with instructions of 50 KB, and
+/// what the user says stands behind them.
+const EDGES: (usize, usize) = (128, 512);
+
+/// Returns what stands for a request id or a conversation: always 32 bytes.
+#[must_use]
+pub fn digest(subject: &[u8]) -> [u8; 32] {
+    let hash = Sha256::new().chain_update((subject.len() as u64).to_be_bytes());
+    let hash = match (
+        subject.first_chunk::<{ EDGES.0 }>(),
+        subject.last_chunk::<{ EDGES.1 }>(),
+    ) {
+        (Some(first), Some(last)) if subject.len() > EDGES.0 + EDGES.1 => hash.chain_update(first).chain_update(last),
+        _ => hash.chain_update(subject),
+    };
+    hash.finalize().into()
+}
+
+/// Returns the places of `keys`, best first, for `subject`: a request id or a conversation.
 #[must_use]
 pub fn rank<'a>(subject: &[u8], keys: impl IntoIterator<Item = &'a str, IntoIter: ExactSizeIterator>) -> Vec<usize> {
     let keys = keys.into_iter();
     if keys.len() < 2 {
         return (0..keys.len()).collect();
     }
-    let mut scored: Vec<_> = keys
-        .enumerate()
-        .map(|(index, key)| (score(subject, key), index))
-        .collect();
-    scored.sort_unstable_by(|a, b| b.cmp(a));
+    let short;
+    let subject = if subject.len() > 64 {
+        short = digest(subject);
+        &short
+    } else {
+        subject
+    };
+    let mut scored = Vec::with_capacity(keys.len());
+    for (index, key) in keys.enumerate() {
+        let own = (score(subject, key), index);
+        scored.insert(scored.partition_point(|other| *other > own), own);
+    }
     scored.into_iter().map(|(_, index)| index).collect()
 }
 
@@ -44,6 +70,20 @@ mod tests {
             .map(|n| rank(format!("request-{n}").as_bytes(), ["a", "b", "c"])[0])
             .collect();
         assert_eq!(firsts, [2, 0, 0, 1, 2, 0, 1, 2]);
+    }
+
+    #[test]
+    fn of_a_long_conversation_both_ends_count() {
+        let long = |first: char, last: char| format!("{first}{}{last}", "instructions ".repeat(100));
+        let digests = [
+            long('a', 'a'),
+            long('a', 'b'),
+            long('b', 'a'),
+            "a".repeat(640),
+            "a".repeat(641),
+        ];
+        let digests: std::collections::HashSet<_> = digests.iter().map(|text| digest(text.as_bytes())).collect();
+        assert_eq!(digests.len(), 5);
     }
 
     #[test]

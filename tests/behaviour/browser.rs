@@ -13,9 +13,9 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::sockets;
 use crate::support::upstream::{Connection, JSON, Received, SSE, Upstream};
 use crate::support::{Gateway, Runtime, TOKEN, route};
+use crate::websockets;
 
 /// A browser that starts on a busy machine takes its time.
 const PATIENCE: Duration = Duration::from_secs(240);
@@ -72,8 +72,8 @@ fn models(to: &mut Connection) {
 
 /// Answers by path and model. A stream goes on when the page has seen its beginning.
 fn answer(received: &Received, to: &mut Connection, seen: &Mutex<Receiver<Value>>) {
-    if let Some(socket) = sockets::accept(received, to) {
-        return sockets::echo(socket);
+    if let Some(socket) = websockets::accept(received, to) {
+        return websockets::echo(socket);
     }
     if received.line().starts_with("GET /v1/models") {
         return models(to);

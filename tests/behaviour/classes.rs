@@ -138,7 +138,7 @@ pub(crate) fn every_endpoint_of_the_administrator_is_refused_unless_the_route_op
     let upstream = upstream();
     let gateway = Gateway::to(runtime, &upstream, json!({}));
     let mut refused = 0;
-    for row in rows().iter().filter(|row| row.class == "admin") {
+    for row in rows().iter().filter(|row| row.class == "organization") {
         let (body, kind) = written(row.requests[0]);
         let answer = send(
             &gateway,

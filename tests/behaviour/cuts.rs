@@ -21,7 +21,7 @@ fn told(rest: &str) -> bool {
         .and_then(|rest| serde_json::from_str(rest).ok())
         .unwrap_or_default();
     let members = error["error"].as_object().map(|error| error.keys().collect::<Vec<_>>());
-    members.is_some_and(|members| members == ["code", "message", "param", "type"])
+    members.is_some_and(|members| members == ["message", "type", "param", "code"])
         && error["error"]["message"].is_string()
         && error["error"]["code"] == "upstream_stream_truncated"
         && error["error"]["type"] == "upstream_error"

@@ -25,10 +25,15 @@ pub(crate) fn health_and_home_need_no_token_and_tell_nothing(runtime: Runtime) {
     assert!(
         page.text().starts_with("<!doctype html>") && page.field("content-type") == Some("text/html; charset=utf-8")
     );
-    for answer in [&health, &home, &page] {
+    let hello = anyone("GET", "/api/hello", "");
+    assert_eq!((hello.status, hello.text().as_str()), (200, r#"{"message":"hello"}"#));
+    for answer in [&health, &home, &page, &hello] {
         assert!(!answer.text().contains("inner-"));
     }
-    assert_eq!(anyone("HEAD", "/health", "").status, 200);
+    for path in ["/", "/health", "/api/hello"] {
+        let head = anyone("HEAD", path, "");
+        assert_eq!((head.status, head.body.len()), (200, 0), "{path}");
+    }
     assert!(upstream.received().is_empty());
 }
 

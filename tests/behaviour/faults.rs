@@ -2,7 +2,6 @@
 //! a fallback. What is seen is compared with `faults.md`, which is written for people. After a change on purpose:
 //! `UPDATE_FAULTS=1 cargo test faults`.
 
-#[path = "faults/catalogue.rs"]
 mod catalogue;
 
 use std::collections::HashMap;
@@ -14,13 +13,14 @@ use std::{fs, thread};
 
 use serde_json::{Value, json};
 
-use self::catalogue::STOP;
 pub(crate) use self::catalogue::{FAULTS, healthy};
+use self::catalogue::{LATE, STOP};
 use crate::support::client::Answer;
 use crate::support::upstream::{Connection, Received, Upstream};
 use crate::support::{Gateway, Runtime, request};
 
 const SETUPS: [&str; 3] = ["one key", "two keys", "fallback"];
+const FALLBACK: usize = 2;
 
 /// Plays the fault of the path: always where there is one key, to the first key that comes where there are two.
 fn play(received: &Received, to: &mut Connection, first: &Mutex<HashMap<String, String>>) {
@@ -41,7 +41,8 @@ fn play(received: &Received, to: &mut Connection, first: &Mutex<HashMap<String, 
     }
 }
 
-fn routes(upstream: &Upstream, refused: &str) -> Value {
+/// A route for each cell. `verify_end`: a Worker reads every piece of its streams, as the native gateway always does.
+fn routes(upstream: &Upstream, refused: &str, verify_end: bool) -> Value {
     let root = upstream.base_url.trim_end_matches("/v1");
     let mut routes = Vec::new();
     for (index, fault) in FAULTS.iter().enumerate() {
@@ -57,10 +58,16 @@ fn routes(upstream: &Upstream, refused: &str) -> Value {
                     "token": format!("gw-SECRET-{path}"), "name": path, "base_url": format!("{root}/{path}"),
                     "api_keys": if setup == 1 { json!(["up-SECRET-1", "up-SECRET-2"]) } else { json!(["up-SECRET-1"]) },
                 });
+                if verify_end {
+                    route["verify_end"] = json!(true);
+                }
                 if fault.name.starts_with("hangs") {
                     route["timeout"] = json!(2);
                 }
-                if setup == 2 {
+                if fault.name == LATE {
+                    route["first_token_timeout"] = json!(0.5);
+                }
+                if setup == FALLBACK {
                     route["fallbacks"] = json!(["well"]);
                 }
                 routes.push(route);
@@ -148,17 +155,18 @@ fn cell(gateway: &Gateway, upstream: &Upstream, index: usize, stream: bool, setu
     cell
 }
 
-pub(crate) fn the_fault_matrix_is_as_written(runtime: Runtime) {
+/// What is seen in each cell: of a fault, for a stream or a whole answer, in a setup.
+fn cells(runtime: Runtime, setups: &[usize], verify_end: bool) -> HashMap<(usize, bool, usize), String> {
     let first = Mutex::default();
     let upstream = Upstream::start(move |received, to| play(received, to, &first));
     let refused = {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         format!("http://{}", listener.local_addr().unwrap())
     };
-    let gateway = Gateway::with_routes(runtime, &routes(&upstream, &refused));
+    let gateway = Gateway::with_routes(runtime, &routes(&upstream, &refused, verify_end));
     let todo: Vec<_> = (0..FAULTS.len())
         .flat_map(|index| [false, true].map(|stream| (index, stream)))
-        .flat_map(|(index, stream)| [0, 1, 2].map(|setup| (index, stream, setup)))
+        .flat_map(|(index, stream)| setups.iter().map(move |setup| (index, stream, *setup)))
         .collect();
     let (next, cells) = (AtomicUsize::new(0), Mutex::new(HashMap::new()));
     thread::scope(|scope| {
@@ -171,7 +179,22 @@ pub(crate) fn the_fault_matrix_is_as_written(runtime: Runtime) {
             });
         }
     });
-    let cells = cells.into_inner().unwrap();
+    cells.into_inner().unwrap()
+}
+
+pub(crate) fn with_a_fallback_no_fault_ends_in_a_false_success_where_every_piece_is_read(runtime: Runtime) {
+    for ((index, stream, setup), cell) in cells(runtime, &[FALLBACK], true) {
+        let name = FAULTS[index].name;
+        assert!(
+            !cell.contains("**looks like an end**"),
+            "{name}, {stream} {setup}: {cell}"
+        );
+        assert!(!cell.contains("**something else**"), "{name}, {stream} {setup}: {cell}");
+    }
+}
+
+pub(crate) fn the_fault_matrix_is_as_written(runtime: Runtime) {
+    let cells = cells(runtime, &[0, 1, FALLBACK], false);
     let mut table = String::new();
     for stream in [false, true] {
         let shape = if stream { "A stream" } else { "A whole answer" };

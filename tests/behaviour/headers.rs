@@ -10,7 +10,7 @@ const BODY: &str = r#"{"model":"m"}"#;
 pub(crate) fn the_upstream_sees_the_allow_list_and_nothing_else(runtime: Runtime) {
     let upstream = Upstream::answering("200 OK", JSON, "{}");
     let gateway = Gateway::to(runtime, &upstream, json!({}));
-    let sent = "user-agent: OpenAI/Python 3\r\nx-stainless-lang: python\r\nopenai-beta: b\r\nidempotency-key: i\r\nanthropic-version: v\r\nanthropic-beta: ab\r\naccept: application/json\r\ncookie: a=b\r\nopenai-organization: org\r\nopenai-project: p\r\nx-forwarded-for: 1.2.3.4\r\ncf-connecting-ip: 1.2.3.4\r\nx-api-key: other\r\norigin: https://a.example\r\nreferer: https://a.example\r\naccept-encoding: br\r\nx-request-id: mine-1\r\nx-custom: c\r\n";
+    let sent = "user-agent: OpenAI/Python 3\r\nx-stainless-lang: python\r\nopenai-beta: b\r\nidempotency-key: i\r\nanthropic-version: v\r\nanthropic-beta: ab\r\nanthropic-workspace-id: aw\r\nx-claude-code-session-id: s\r\nx-codex-window-id: w\r\nsession-id: s\r\nthread-id: t\r\nx-session-affinity: a\r\nconversation_id: c\r\nx-client-request-id: r\r\naccept: application/json\r\ncookie: a=b\r\nopenai-organization: org\r\nopenai-project: p\r\nx-forwarded-for: 1.2.3.4\r\ncf-connecting-ip: 1.2.3.4\r\nx-api-key: other\r\norigin: https://a.example\r\nreferer: https://a.example\r\naccept-encoding: br\r\nx-request-id: mine-1\r\nx-custom: c\r\n";
     assert_eq!(gateway.chat_with(sent, BODY).status, 200);
     let received = upstream.only();
     let expected = [
@@ -18,15 +18,23 @@ pub(crate) fn the_upstream_sees_the_allow_list_and_nothing_else(runtime: Runtime
         "accept-encoding",
         "anthropic-beta",
         "anthropic-version",
+        "anthropic-workspace-id",
         "authorization",
         "content-length",
         "content-type",
+        "conversation_id",
         "host",
         "idempotency-key",
         "openai-beta",
+        "session-id",
+        "thread-id",
         "user-agent",
+        "x-claude-code-session-id",
+        "x-client-request-id",
+        "x-codex-window-id",
         "x-gateway-hop",
         "x-request-id",
+        "x-session-affinity",
         "x-stainless-lang",
     ];
     // The runtime's own, on Workers, tell nothing about the client.

@@ -23,7 +23,7 @@ fn upstream() -> (Upstream, Sender<()>) {
     let (end, ended): (Sender<()>, Receiver<()>) = channel();
     let ended = Mutex::new(ended);
     let upstream = Upstream::start(move |received, to| {
-        if received.text().starts_with(r#"{"messages""#) && received.text().ends_with(r#""model":"slow"}"#) {
+        if received.text().starts_with(r#"{"model":"slow","#) {
             let _ = ended.lock().unwrap().recv_timeout(Duration::from_secs(60));
         }
         to.answer("200 OK", JSON, "{\"fine\":1}");

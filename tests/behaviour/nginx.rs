@@ -13,10 +13,10 @@ use tempfile::TempDir;
 use tungstenite::Message;
 use tungstenite::client::IntoClientRequest;
 
-use crate::sockets;
 use crate::support::client::Exchange;
 use crate::support::upstream::{SSE, Upstream};
 use crate::support::{Gateway, Runtime, TOKEN, free_port, request};
+use crate::websockets;
 
 const PAGE: &str = include_str!("../../docs/operations.md");
 
@@ -141,7 +141,7 @@ fn streams_pass_nginx_event_by_event() {
 
 #[test]
 fn websockets_pass_nginx() {
-    let upstream = sockets::upstream(sockets::echo);
+    let upstream = websockets::upstream(websockets::echo);
     let gateway = Gateway::to(Runtime::Native, &upstream, json!({}));
     let Some(nginx) = Nginx::in_front_of(&gateway) else {
         return;

@@ -148,8 +148,10 @@ pub(crate) fn an_error_that_is_cut_shows_no_secret(runtime: Runtime) {
         let gateway = Gateway::to(runtime, &upstream, json!({"api_keys": keys, "verify_end": true}));
         let text = gateway.chat(STREAM).text();
         let rest = text.strip_prefix(&format!(": wait\n\n{CONTENT}"));
-        let is_news =
-            rest.is_some_and(|rest| rest.starts_with("data: {\"error\":{\"code\":\"upstream_stream_truncated\""));
+        let is_news = rest.is_some_and(|rest| {
+            rest.starts_with("data: {\"error\":{\"message\":")
+                && rest.contains("\"code\":\"upstream_stream_truncated\"")
+        });
         assert!(is_news && !text.contains("up-SECRET"), "{text}");
     }
 }

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::support::upstream::{JSON, Received, SSE, Upstream};
-use crate::support::{Gateway, Runtime, TOKEN, chat, request};
+use crate::support::{Gateway, Runtime, TOKEN, chat, request, route};
 
 const CHAT: &str = r#"{"model":"m","messages":[{"role":"user","content":"hi"}]}"#;
 const ANSWER: &str =
@@ -181,6 +181,35 @@ pub(crate) fn openrouters_own_fields_and_headers_pass(runtime: Runtime) {
         gateway.chat(r#"{"model":"a/b","stream":true,"messages":[]}"#).text(),
         stream
     );
+}
+
+pub(crate) fn a_key_goes_upstream_in_the_header_of_the_dialect(runtime: Runtime) {
+    const HEADERS: [&str; 4] = ["authorization", "api-key", "x-api-key", "x-goog-api-key"];
+    let upstream = Upstream::answering("200 OK", JSON, r#"{"object":"list","data":[]}"#);
+    let cases = [
+        (json!({"dialect": "anthropic"}), "x-api-key"),
+        (json!({"provider": "gemini-native"}), "x-goog-api-key"),
+        (json!({"provider": "azure", "dialect": "anthropic"}), "api-key"),
+    ];
+    let routes: Vec<Value> = cases
+        .iter()
+        .enumerate()
+        .map(|(index, (fields, _))| {
+            let fields = fields.clone();
+            let mut route = route(&format!("gw-SECRET-{index}"), &upstream, fields);
+            route["api_keys"] = json!(["up-SECRET-1"]);
+            route
+        })
+        .collect();
+    let gateway = Gateway::with_routes(runtime, &json!(routes));
+    for (index, (fields, header)) in cases.iter().enumerate() {
+        gateway.raw(request("GET", "/v1/models", &format!("gw-SECRET-{index}"), "", ""));
+        let received = upstream.received().pop().unwrap();
+        let sent = HEADERS.map(|name| received.one(name));
+        let expected = HEADERS.map(|name| (name == *header).then_some("up-SECRET-1"));
+        assert_eq!(sent, expected, "{fields}");
+    }
+    assert_eq!(upstream.received().len(), cases.len());
 }
 
 pub(crate) fn local_servers_need_no_key(runtime: Runtime) {

@@ -8,9 +8,9 @@ use serde_json::json;
 use tungstenite::Message;
 
 use crate::http2::{self, Client};
-use crate::sockets;
 use crate::support::upstream::{Connection, JSON, Received, SSE, Upstream};
 use crate::support::{Gateway, Runtime, TOKEN, chat, request, route};
+use crate::websockets;
 
 const CHAT: &str = r#"{"model":"m"}"#;
 const STREAM: &str = r#"{"model":"m","stream":true}"#;
@@ -128,13 +128,13 @@ fn a_connection_of_http_2_that_takes_nothing_is_let_go() {
 
 #[test]
 fn a_websocket_whose_client_takes_nothing_is_let_go() {
-    let upstream = sockets::upstream(
+    let upstream = websockets::upstream(
         |mut socket| {
             while socket.send(Message::binary(vec![0; 50_000])).is_ok() {}
         },
     );
     let gateway = gateway(&upstream);
-    let mut socket = sockets::opened(&gateway, "/v1/realtime?model=m");
+    let mut socket = websockets::opened(&gateway, "/v1/realtime?model=m");
     // It may go on talking meanwhile.
     let mut talks = || socket.get_mut().write_all(b"\x89\x80abcd").is_ok();
     let models = request("GET", "/v1/models", OTHER, "", "");

@@ -1,12 +1,8 @@
 //! The whole surface of the OpenAI API through one token, asked for by the official SDKs.
 
-#[path = "surface/account.rs"]
 mod account;
-#[path = "surface/form.rs"]
 mod form;
-#[path = "surface/openai.rs"]
 pub(crate) mod openai;
-#[path = "surface/sessions.rs"]
 mod sessions;
 
 use serde_json::json;

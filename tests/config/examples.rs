@@ -23,11 +23,11 @@ fn nothing_is_set_in_the_example_of_a_server() {
 #[test]
 fn the_demo_of_a_worker_gives_way_to_a_table() {
     let mut variables = set(DEV_VARS);
-    assert!(load(None, &of(&variables)).unwrap().route_of(b"demo").is_some());
+    assert!(load(None, &of(&variables)).unwrap().account_of(b"demo").is_some());
     let table = json!([complete(&json!({}))]).to_string();
     variables.push(("GATEWAY_ROUTES", &table));
     let config = load(None, &of(&variables)).unwrap();
-    assert!(config.route_of(b"demo").is_none() && notes(&config).contains("passed over: GATEWAY_TOKEN, PROVIDER"));
+    assert!(config.account_of(b"demo").is_none() && notes(&config).contains("passed over: GATEWAY_TOKEN, PROVIDER"));
 }
 
 #[test]
@@ -69,7 +69,7 @@ fn every_variable_of_the_examples_is_one_of_the_gateways() {
 /// The variables of further providers are only mentioned.
 #[test]
 fn every_setting_is_in_the_example_of_a_server() {
-    let of_provider = |name: &str| PROVIDERS.iter().any(|row| row.key_variable == Some(name));
+    let of_provider = |name: &str| PROVIDERS.iter().any(|row| row.key_variables.contains(&name));
     let is_capital = |name: &&str| name.bytes().all(|byte| byte.is_ascii_uppercase() || byte == b'_');
     for name in known_variables().filter(is_capital).filter(|name| !of_provider(name)) {
         let mentioned =

@@ -212,7 +212,10 @@ fn blanks_around_names_and_values_are_no_part_of_them() {
     );
     assert_eq!((route.aliases[0].0.as_str(), route.upstream_model("a")), ("a", "m"));
     assert_eq!(
-        (config.route_of(b"gw-1"), route.extra_headers["x-a"].as_bytes()),
+        (
+            config.account_of(b"gw-1").map(|account| account.route),
+            route.extra_headers["x-a"].as_bytes()
+        ),
         (Some(0), &b"b"[..])
     );
     let config = variables(&[
@@ -225,7 +228,13 @@ fn blanks_around_names_and_values_are_no_part_of_them() {
         ("CORS_ORIGINS", " https://a.example \n"),
     ])
     .unwrap();
-    assert_eq!((config.route_of(b"gw-1"), config.body_limit), (Some(0), Some(1 << 20)));
+    assert_eq!(
+        (
+            config.account_of(b"gw-1").map(|account| account.route),
+            config.body_limit
+        ),
+        (Some(0), Some(1 << 20))
+    );
 }
 
 #[test]

@@ -1,10 +1,11 @@
 //! The fields of a route.
 
-use ai_gateway::config::{Config, Rotation, Route};
-use ai_gateway::dialect::providers::{KeyHeader, PROVIDERS};
+use ai_gateway::config::{Config, Rotation, Route, table};
+use ai_gateway::dialect::key_header::KeyHeader;
+use ai_gateway::dialect::providers::PROVIDERS;
 use serde_json::{Value, json};
 
-use super::{complete, report, route, urls};
+use super::{complete, notes, report, route, urls};
 
 #[test]
 fn a_token_is_required_and_unique() {
@@ -16,7 +17,8 @@ fn a_token_is_required_and_unique() {
     assert!(report(&json!({"token": null, "token_sha256": empty})).contains("that of an empty token"));
     assert!(report(&json!({"aliases": {"a": " "}})).contains("`a` stands for an empty name"));
     assert!(report(&json!({"extra_headers": {"X-A": "1", "x-a": "2"}})).contains("stands twice"));
-    let digest = route(&json!({})).token.hex();
+    let table = json!([complete(&json!({}))]).to_string();
+    let digest = Config::of_routes(&table).unwrap().accounts[0].token.hex();
     let twins = json!([
         complete(&json!({})),
         complete(&json!({"token": null, "token_sha256": digest}))
@@ -65,20 +67,6 @@ fn a_provider_brings_its_address_and_an_unknown_one_needs_it() {
 }
 
 #[test]
-fn other_dialects_are_announced_and_not_available() {
-    assert_eq!(route(&json!({"dialect": "openai"})).name, "route-1");
-    for fields in [
-        json!({"dialect": "anthropic"}),
-        json!({"dialect": "gemini"}),
-        json!({"provider": "anthropic"}),
-        json!({"provider": "gemini-native"}),
-    ] {
-        assert!(report(&fields).contains("not available yet"));
-    }
-    assert!(report(&json!({"dialect": "opnai"})).contains("did you mean `openai`?"));
-}
-
-#[test]
 fn a_base_url_is_an_address_and_its_trailing_slash_is_ignored() {
     assert_eq!(
         urls(&route(&json!({"base_url": "https://api.example/v1//"}))).1,
@@ -113,6 +101,19 @@ fn full_urls_keep_their_queries() {
         ("https://c.example/x?api-version=1", "https://m.example/y?z")
     );
     assert!(report(&json!({"chat_url": "nowhere"})).contains("GATEWAY_ROUTES[0].chat_url"));
+}
+
+#[test]
+fn a_route_of_the_built_in_provider_has_its_model_as_default_and_check_shows_it() {
+    let config = |fields: &str| Config::of_routes(&format!(r#"[{{"token":"t","provider":"echo"{fields}}}]"#)).unwrap();
+    let unnamed = config("");
+    assert_eq!(unnamed.routes[0].default_model.as_deref(), Some("echo"));
+    let row = table(&unnamed).lines().last().map(str::to_owned).unwrap();
+    let cells: Vec<&str> = row.split("  ").map(str::trim).filter(|cell| !cell.is_empty()).collect();
+    assert_eq!(cells[2..5], ["echo", "built in", "echo"], "{row}");
+    let named = config(r#","default_model":"other""#);
+    assert_eq!(named.routes[0].default_model.as_deref(), Some("other"));
+    assert_eq!(route(&json!({})).default_model, None);
 }
 
 #[test]
@@ -175,8 +176,39 @@ fn times_are_seconds_with_their_defaults() {
         )),
         [1.5, 20.0, 3.0]
     );
+    let rest = |fields: Value| {
+        let route = route(&fields);
+        [route.first_token_timeout, route.retry_wait].map(|time| time.as_secs_f64())
+    };
+    assert_eq!(rest(json!({"timeout": 60})), [60.0, 0.0]);
+    assert_eq!(
+        rest(json!({"timeout": 60, "first_token_timeout": 60, "retry_wait": 0})),
+        [60.0, 0.0]
+    );
+    assert_eq!(rest(json!({"first_token_timeout": 2.5, "retry_wait": 90})), [2.5, 90.0]);
+    let shown = |fields: Value| {
+        let table = table(&Config::of_routes(&json!([complete(&fields)]).to_string()).unwrap());
+        table.lines().last().unwrap().to_owned()
+    };
+    assert!(!shown(json!({"timeout": 60})).contains("first token"));
+    let all = shown(json!({"timeout": 60, "first_token_timeout": 2.5, "retry_wait": 90}));
+    assert!(all.contains("  60 s, first token 2.5 s, waits 90 s  "), "{all}");
+    let alone = Config::of_routes(&json!([complete(&json!({"first_token_timeout": 2}))]).to_string()).unwrap();
+    assert!(
+        notes(&alone).contains("[0].first_token_timeout: it does nothing here"),
+        "{}",
+        notes(&alone)
+    );
+    let told = report(&json!({"timeout": 60, "first_token_timeout": 61}));
+    assert!(
+        told.contains("[0].first_token_timeout") && told.contains("at most the `timeout` of 60 seconds, found 61"),
+        "{told}"
+    );
+    for bad in [json!("60"), json!(-1), json!(1e9)] {
+        assert!(report(&json!({"retry_wait": bad})).contains("GATEWAY_ROUTES[0].retry_wait"));
+    }
     for bad in [json!("60"), json!(0), json!(-1), json!(1e9), json!(true)] {
-        for field in ["timeout", "idle_timeout", "connect_timeout"] {
+        for field in ["timeout", "first_token_timeout", "idle_timeout", "connect_timeout"] {
             assert!(report(&json!({field: bad})).contains(&format!("GATEWAY_ROUTES[0].{field}")));
         }
     }
@@ -202,12 +234,15 @@ fn attempts_default_to_the_keys_up_to_four() {
 }
 
 #[test]
-fn rotation_and_verify_end_are_words_and_booleans() {
+fn rotation_is_a_word_and_verify_end_and_strict_are_booleans() {
     assert_eq!(route(&json!({})).rotation, Rotation::Request);
     assert_eq!(route(&json!({"rotation": "sticky"})).rotation, Rotation::Sticky);
     assert!(report(&json!({"rotation": "stiky"})).contains("did you mean `sticky`?"));
     assert!(!route(&json!({})).verify_end && route(&json!({"verify_end": true})).verify_end);
-    assert!(report(&json!({"verify_end": "yes"})).contains("expected true or false"));
+    assert!(!route(&json!({})).strict && route(&json!({"strict": true})).strict);
+    for field in ["verify_end", "strict"] {
+        assert!(report(&json!({field: "yes"})).contains("expected true or false"));
+    }
 }
 
 #[test]

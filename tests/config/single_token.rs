@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use ai_gateway::config::Cors;
+use ai_gateway::dialect::formats::GEMINI;
 use ai_gateway::dialect::providers::PROVIDERS;
 
 use super::{notes, urls, variables};
@@ -10,7 +11,14 @@ use super::{notes, urls, variables};
 #[test]
 fn without_a_provider_the_variable_of_the_key_names_it() {
     for row in PROVIDERS.iter().filter(|row| row.base_url.is_some()) {
-        let Some(variable) = row.key_variable else { continue };
+        // One that several providers name belongs to the first of them.
+        let taken = |name: &&&str| {
+            let owner = PROVIDERS.iter().find(|other| other.key_variables.contains(name));
+            owner.is_some_and(|owner| owner.name == row.name)
+        };
+        let Some(variable) = row.key_variables.iter().find(taken) else {
+            continue;
+        };
         let config = variables(&[("GATEWAY_TOKEN", "t"), (variable, "key-1,key-2")]).unwrap();
         let route = &config.routes[0];
         assert_eq!((route.provider.as_str(), route.keys.len()), (row.name, 2));
@@ -60,6 +68,26 @@ fn without_a_provider_the_variable_of_the_key_names_it() {
         .unwrap_err()
         .to_string();
     assert!(report.contains("a UPSTREAM_BASE_URL is missing"), "{report}");
+}
+
+#[test]
+fn a_key_of_gemini_is_for_its_own_dialect_where_that_is_named() {
+    for variable in ["GEMINI_API_KEY", "GOOGLE_API_KEY"] {
+        let config = variables(&[("GATEWAY_TOKEN", "t"), ("PROVIDER", "gemini-native"), (variable, "k")]).unwrap();
+        let route = &config.routes[0];
+        assert_eq!(
+            (route.dialect, urls(route).0.as_str()),
+            (GEMINI, "https://generativelanguage.googleapis.com/v1beta")
+        );
+        let notes = notes(&config);
+        assert!(notes.contains(variable) && !notes.contains("sends the key"), "{notes}");
+    }
+    let both = [("GATEWAY_TOKEN", "t"), ("GEMINI_API_KEY", "g"), ("GOOGLE_API_KEY", "o")];
+    let native = variables(&[&both[..], &[("PROVIDER", "gemini-native")]].concat()).unwrap();
+    assert_eq!(native.routes[0].keys[0].expose(), "g");
+    let notes = notes(&native);
+    assert!(notes.ends_with("set and passed over: GOOGLE_API_KEY"), "{notes}");
+    assert_eq!(variables(&both).unwrap().routes[0].provider, "gemini");
 }
 
 #[test]

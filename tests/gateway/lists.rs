@@ -51,3 +51,35 @@ fn the_list_of_many_upstreams_is_asked_for_a_bounded_number_of_times() {
     let (attempts, hosts, status, _) = asked(60);
     assert_eq!((attempts, hosts, status), (40, 40, 502));
 }
+
+#[test]
+fn a_list_is_kept_for_each_shape_in_which_clients_read_it() {
+    run(async {
+        let sim = Sim::new(|_| answer(200, r#"{"object":"list","data":[{"id":"m"}]}"#));
+        let gateway = sim.gateway(&table(0));
+        for round in 0..2 {
+            for (asked, path, header, begins) in [
+                (1, "/v1/models", "accept", r#"{"object":"list","data":[{"id":"m"}]}"#),
+                (
+                    2,
+                    "/v1/models",
+                    "anthropic-version",
+                    r#"{"data":[{"type":"model","id":"m","#,
+                ),
+                (3, "/v1beta/models", "accept", r#"{"models":[{"name":"models/m","#),
+                (
+                    3,
+                    "/v1/models",
+                    "x-goog-api-client",
+                    r#"{"models":[{"name":"models/m","#,
+                ),
+            ] {
+                let answer = sim.get(&gateway, path, (header, "x")).await;
+                let list = sim.read(answer.response.into_body()).await.unwrap();
+                assert!(list.starts_with(begins), "{list}");
+                let expected = if round == 0 { asked } else { 3 };
+                assert_eq!(sim.asked().len(), expected, "{path} {header}");
+            }
+        }
+    });
+}

@@ -41,11 +41,37 @@ impl Answer {
 
     /// Status and code of an error of the gateway, whose form is checked as well.
     pub(crate) fn error(&self) -> (u16, String) {
+        self.error_in("openai")
+    }
+
+    /// Status and code of an error of the gateway for a client of this dialect, whose form is checked as well.
+    pub(crate) fn error_in(&self, dialect: &str) -> (u16, String) {
         let body = self.json();
         let error = body["error"].as_object().expect("no error object");
-        assert_eq!(error.keys().collect::<Vec<_>>(), ["code", "message", "param", "type"]);
+        let mut members: Vec<&str> = error.keys().map(String::as_str).collect();
+        members.sort_unstable();
+        let code = match dialect {
+            "anthropic" => {
+                assert_eq!(
+                    (&body["type"], members),
+                    (&"error".into(), vec!["details", "message", "type"])
+                );
+                error["details"]["error_code"].as_str().map(str::to_owned)
+            }
+            "gemini" => {
+                assert_eq!(
+                    (&error["code"], members),
+                    (&self.status.into(), vec!["code", "details", "message", "status"])
+                );
+                error["details"][0]["reason"].as_str().map(str::to_lowercase)
+            }
+            _ => {
+                assert_eq!(members, ["code", "message", "param", "type"]);
+                error["code"].as_str().map(str::to_owned)
+            }
+        };
         assert_eq!(self.field("content-type"), Some("application/json"));
-        (self.status, error["code"].as_str().unwrap_or_default().to_owned())
+        (self.status, code.unwrap_or_default())
     }
 }
 

@@ -66,6 +66,13 @@ impl Ready {
         Gateway::new(Arc::new(config(routes)), Arc::default(), self.clone())
     }
 
+    /// A gateway on this runtime whose upstream speaks Chat Completions only.
+    pub(crate) fn translating(&self) -> Gateway<Self> {
+        let route = format!(r#"[{{"token":"{TOKEN}","provider":"openai","api_keys":{KEYS:?}}}]"#);
+        let config = Config::of_routes(&route).unwrap();
+        Gateway::new(Arc::new(config), Arc::default(), self.clone())
+    }
+
     /// The next upstream will answer with this JSON.
     pub(crate) fn will_answer(&self, body: Bytes) {
         self.will("application/json", Pieces::whole(body));
@@ -89,15 +96,18 @@ impl Ready {
         match answer.response.into_body() {
             Body::Full(body) => body.len(),
             Body::Stream(mut relay) => {
-                let mut passed = relay.read.len();
+                let read = std::mem::take(&mut relay.read);
+                let mut passed = relay.passed(read).len();
                 while let Some(bytes) = self.read(&mut relay.stream).now_or_never().unwrap().unwrap() {
                     relay.observer.feed(&bytes);
-                    passed += bytes.len();
+                    passed += relay.passed(bytes).len();
                 }
                 assert_eq!(relay.finish(End::Closed, &mut record), None, "it is complete");
                 passed
             }
-            Body::Paced { .. } | Body::Raw(_) | Body::Socket(_) => panic!("no such answer was asked for"),
+            Body::Paced { .. } | Body::Raw(_) | Body::WebSocket(_) | Body::Bridge(_) => {
+                panic!("no such answer was asked for")
+            }
         }
     }
 }

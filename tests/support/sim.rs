@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ai_gateway::config::Config;
-use ai_gateway::gateway::{Body, Gateway, Record};
+use ai_gateway::gateway::{Body, Gateway, Record, State};
 use ai_gateway::platform::{Collected, Fault, Limits, Millis, Moment, Payload, Platform};
 use bytes::Bytes;
 use http::{Request, Response};
@@ -66,6 +66,16 @@ pub(crate) struct Pieces {
     _open: Option<Open>,
 }
 
+impl Pieces {
+    /// A body in one piece.
+    pub(crate) fn of(body: String) -> Self {
+        Self {
+            left: VecDeque::from([(0, &*body.leak())]),
+            _open: None,
+        }
+    }
+}
+
 /// Counts a request to an upstream while it is not finished.
 struct Open(Sim);
 
@@ -109,11 +119,13 @@ impl Sim {
 
     /// A gateway on this runtime with the routes of a JSON text.
     pub(crate) fn gateway(&self, routes: &str) -> Gateway<Self> {
-        Gateway::new(
-            Arc::new(Config::of_routes(routes).unwrap()),
-            Arc::default(),
-            self.clone(),
-        )
+        self.gateway_with(routes, &Arc::default())
+    }
+
+    /// A gateway that remembers what others with the same `state` have learnt.
+    pub(crate) fn gateway_with(&self, routes: &str, state: &Arc<State>) -> Gateway<Self> {
+        let config = Config::of_routes(routes).unwrap();
+        Gateway::new(Arc::new(config), Arc::clone(state), self.clone())
     }
 
     /// A chat request with the token `t` and a request id.
@@ -148,8 +160,14 @@ impl Sim {
 
     /// The list of models, asked for with the token `t`.
     pub(crate) async fn models(&self, gateway: &Gateway<Self>) -> Answer<Pieces> {
-        let request = Request::get("/v1/models")
+        self.get(gateway, "/v1/models", ("accept", "*/*")).await
+    }
+
+    /// A request with the token `t` and a further header, for what is at a path.
+    pub(crate) async fn get(&self, gateway: &Gateway<Self>, path: &str, (name, value): (&str, &str)) -> Answer<Pieces> {
+        let request = Request::get(path)
             .header("authorization", "Bearer t")
+            .header(name, value)
             .body(Pieces {
                 left: VecDeque::new(),
                 _open: None,
@@ -169,8 +187,9 @@ impl Sim {
         let bytes = match body {
             Body::Full(bytes) => bytes,
             Body::Paced { chunks, .. } => chunks.concat().into(),
-            Body::Raw(raw) | Body::Socket(raw) => self.rest(raw.read, raw.stream).await?,
+            Body::Raw(raw) | Body::WebSocket(raw) => self.rest(raw.read, raw.stream).await?,
             Body::Stream(relay) => self.rest(relay.read, relay.stream).await?,
+            Body::Bridge(_) => Bytes::new(),
         };
         Ok(String::from_utf8(bytes.to_vec()).unwrap())
     }

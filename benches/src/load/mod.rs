@@ -17,7 +17,7 @@ use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
 use crate::process::Usage;
-use crate::traffic::{Expected, Kind};
+use crate::traffic::{CHAT, Expected, Kind, MESSAGES};
 use crate::wire::request;
 
 pub(crate) use self::tally::{Tally, quantile};
@@ -40,8 +40,18 @@ impl Target {
         Self {
             address,
             kind,
-            request: request(kind, secret),
+            request: request(CHAT, kind, secret),
             expected: Expected::of(kind, replaced),
+        }
+    }
+
+    /// A client of Anthropic's Messages asks for the stream of an upstream that has Chat Completions only.
+    pub(crate) fn translated(address: SocketAddr, kind: Kind, secret: &str) -> Self {
+        Self {
+            address,
+            kind,
+            request: request(MESSAGES, kind, secret),
+            expected: Expected::translated(),
         }
     }
 }

@@ -6,7 +6,7 @@ use std::time::Instant;
 use memchr::memmem;
 
 use super::Shared;
-use crate::traffic::{DONE, EVENTS, Expected};
+use crate::traffic::Expected;
 use crate::wire::{Connection, Piece};
 
 /// Sends the request and reads its answer. `due`: when it should have been sent.
@@ -37,19 +37,24 @@ struct Reading<'a> {
     events: usize,
     /// What came so far is what was expected.
     same: bool,
-    tail: [u8; DONE.len()],
+    /// As long as the end that is expected of a stream.
+    tail: Vec<u8>,
     event_at: Option<Instant>,
 }
 
 impl<'a> Reading<'a> {
     fn new(shared: &'a Shared, due: Instant) -> Self {
+        let end = match &shared.target.expected {
+            Expected::Stream { end, .. } => end.len(),
+            Expected::Exactly(_) | Expected::First(_) => 0,
+        };
         Self {
             shared,
             due,
             bytes: 0,
             events: 0,
             same: true,
-            tail: [0; DONE.len()],
+            tail: vec![0; end],
             event_at: None,
         }
     }
@@ -58,10 +63,11 @@ impl<'a> Reading<'a> {
         match &self.shared.target.expected {
             Expected::Exactly(body) | Expected::First(body) => (!self.same || self.bytes != body.len() as u64)
                 .then(|| format!("another body, {} bytes instead of {}", self.bytes, body.len())),
-            Expected::Stream { bytes } => {
-                (self.bytes != *bytes || self.events != EVENTS || self.tail != DONE).then(|| {
+            Expected::Stream { events, bytes, end } => {
+                let is_whole = self.events == *events && self.tail == *end;
+                (!is_whole || bytes.is_some_and(|bytes| self.bytes != bytes)).then(|| {
                     format!(
-                        "{} events and {} bytes instead of {EVENTS} and {bytes}",
+                        "{} events and {} bytes instead of {events} and {bytes:?}, or another end",
                         self.events, self.bytes
                     )
                 })

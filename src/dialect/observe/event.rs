@@ -1,12 +1,13 @@
-//! What the data of an event may hold, as far as the observer reads it.
+//! The data of an event, as far as the observer reads it.
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
-use crate::dialect::openai::{Usage, says_something};
+use crate::dialect::openai::is_filled;
+use crate::dialect::usage::Usage;
 
-/// One event.
+/// The data of one event of Chat Completions, of Responses or of Messages.
 #[derive(Deserialize)]
 pub(super) struct Event<'a> {
     #[serde(borrow, default, rename = "type")]
@@ -24,7 +25,7 @@ pub(super) struct Event<'a> {
 }
 
 impl Event<'_> {
-    /// Its `type`, if that is a text.
+    /// Returns its `type`, if that is a text.
     pub(super) fn kind(&self) -> Option<&[u8]> {
         let kind = self.kind?.get().as_bytes();
         kind.strip_prefix(b"\"")?.strip_suffix(b"\"")
@@ -34,13 +35,13 @@ impl Event<'_> {
         self.kind() == Some(kind)
     }
 
-    /// The tokens it tells of, if it does so legibly.
+    /// Returns the tokens that it names, where they can be read.
     pub(super) fn usage(&self) -> Option<Usage> {
         self.usage.and_then(|usage| serde_json::from_str(usage.get()).ok())
     }
 }
 
-/// What Responses tell inside the response.
+/// The object `response` of an event of Responses, which has its usage and its error.
 #[derive(Deserialize)]
 pub(super) struct Response<'a> {
     pub(super) usage: Option<Usage>,
@@ -48,7 +49,7 @@ pub(super) struct Response<'a> {
     pub(super) error: Option<&'a RawValue>,
 }
 
-/// One of several answers, as far as it has come.
+/// A part of one choice.
 #[derive(Deserialize)]
 pub(super) struct Choice<'a> {
     #[serde(default)]
@@ -59,24 +60,24 @@ pub(super) struct Choice<'a> {
     finish_reason: Option<&'a RawValue>,
     #[serde(borrow, default)]
     delta: Option<&'a RawValue>,
-    /// In the completions before Chat Completions.
+    /// What the older completions have instead of `delta`.
     #[serde(borrow, default)]
     text: Option<&'a RawValue>,
 }
 
 impl Choice<'_> {
-    /// Whether it says why it ended. Some say nothing in quotes until then.
+    /// Whether it says why it ended. Some upstreams write an empty reason until then.
     pub(super) fn is_finished(&self) -> bool {
         self.finish_reason.is_some_and(|reason| reason.get() != "\"\"")
     }
 
     /// Whether it is an error instead of an answer.
     pub(super) fn has_failed(&self) -> bool {
-        self.error.is_some_and(|error| says_something(error.get()))
+        self.error.is_some_and(|error| is_filled(error.get()))
     }
 
-    /// Whether it says anything besides its role; nothing where that cannot be read.
-    pub(super) fn says(&self) -> Option<bool> {
+    /// Returns whether it has anything besides its role; nothing where that cannot be read.
+    pub(super) fn has_content(&self) -> Option<bool> {
         let empty = |value: &Value| match value {
             Value::Null => true,
             Value::String(text) => text.is_empty(),
@@ -93,8 +94,8 @@ impl Choice<'_> {
         }
     }
 
-    /// Whether nothing but the role is in it, or an empty text.
-    pub(super) fn says_nothing(&self) -> bool {
-        !self.is_finished() && self.says() == Some(false)
+    /// Whether it has nothing but the role, or an empty text, and goes on.
+    pub(super) fn is_empty(&self) -> bool {
+        !self.is_finished() && self.has_content() == Some(false)
     }
 }

@@ -1,175 +1,122 @@
-//! A client's connection, as the task that serves it and the body of its request see it.
+//! A client's connection of HTTP/1.1. Two parties share it: the task that serves it, and the reader of the request's body. They
+//! are one task when the body is collected or sent on over HTTP/1.1, and two when it is sent on over HTTP/2, which has a task of
+//! its own for each connection.
+//!
+//! # Order of calls
+//!
+//! For each request, the task that serves calls:
+//!
+//! 1. [`Connection::poll_arrival`] until it is ready. [`Connection::has_partial_head`] says meanwhile which time limit holds:
+//!    the one for a next request, or the one for the rest of a head. With [`Arrival::Http2`] the connection leaves this
+//!    protocol: [`Connection::into_transport`] returns it with the bytes that came.
+//! 2. [`RequestBody::new`], for whoever is to read the body. Nobody has to.
+//! 3. [`Connection::poll_client_left`] while the answer is made. When it is ready, nobody waits for the answer any more.
+//! 4. [`Connection::is_body_read`], which says whether another request may follow, and then [`Connection::begin_answer`], once.
+//!    The bytes that this returns are written first.
+//! 5. [`Connection::write`] as often as needed, and [`Connection::poll_client_left`] while there is nothing to write.
+//! 6. Step 1 again, if another request may follow. Otherwise [`Connection::close`] if the answer went out whole, or
+//!    [`Connection::abandon`] if it did not.
+//!
+//! # Contract
+//!
+//! - The half that is read is behind a mutex, which is never held across an await. The half that is written belongs to the task
+//!   that serves. The reader of a body writes nothing with it except `100 Continue`, and nothing after
+//!   [`Connection::begin_answer`].
+//! - One task is woken for each half. While a body is unread, its reader waits for bytes, and the task that serves waits for the
+//!   reader: whoever reads the last byte of the body wakes it, so that it notices when the client leaves.
+//! - The bytes that a client sends behind a request (pipelining) are kept for the next one, up to the largest head. Beyond it
+//!   nothing is read, and a client that leaves is noticed at the next write only.
+//! - Between two reads a connection holds nothing except bytes that have come and were not taken.
+//! - A write fails if the client takes nothing for the send timeout. Such a connection breaks when it is dropped.
 
 use std::future::poll_fn;
 use std::io::{self, IoSlice};
+use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll, Waker, ready};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
-use bytes::{Buf, BufMut, BytesMut};
-use tokio::io::AsyncWriteExt;
-use tokio::net::TcpStream;
-use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
+use bytes::{Buf, Bytes, BytesMut};
 
-use super::body::{Decoder, Framing};
-use super::head::{PREFACE, RequestHead, Search, Unreadable, request};
-use super::{HEAD_BUFFER, READ, SCRATCH, poll_scratch};
-use crate::native::client_io::{ClientIo, given_up, write_past};
-use crate::native::{DISCARD_LIMIT, DISCARD_TIME, boxed};
+use super::head::Unreadable;
+use super::reading::{Arrival, Reading};
+use super::scratch::SCRATCH;
+use super::transport::{Transport, Writer};
 
-/// What is written at once as one piece.
+/// The most that is copied into one piece to be written, in bytes.
 const TOGETHER: usize = 8 * 1024;
 
-/// What a client waits for that sends a body only when it may (RFC 9110 section 10.1.1).
-const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
-
 /// A client's connection.
-pub(super) struct Connection {
-    to: OwnedWriteHalf,
-    /// How long the client may take nothing of what is written.
-    patience: Duration,
-    /// It has taken less in that time than tokio hears of.
-    slow: AtomicBool,
-    reading: Mutex<Reading>,
+pub(crate) struct Connection<T: Transport> {
+    writer: T::Writer,
+    /// The time in which the client may take nothing of what is written.
+    send_timeout: Duration,
+    /// Whether it has taken less in that time than the runtime hears of.
+    is_slow: AtomicBool,
+    reading: Mutex<Reading<T::Reader>>,
 }
 
-struct Reading {
-    from: OwnedReadHalf,
-    /// Has come, and is not taken.
-    buffer: BytesMut,
-    search: Search,
-    /// Of the request that is served.
-    body: Decoder,
-    /// What is still to be written so that a client which waits for it sends the body.
-    interim: &'static [u8],
-    /// The task that serves the connection, while somebody else may be reading the body.
-    server: Option<Waker>,
-}
-
-impl Reading {
-    /// Writes what there is room for of an interim answer. The rest follows when there is more: meanwhile the body may come all
-    /// the same.
-    fn write_interim(&mut self, to: &OwnedWriteHalf, context: &mut Context<'_>) -> io::Result<()> {
-        while !self.interim.is_empty() {
-            match to.try_write(self.interim) {
-                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    if to.as_ref().poll_write_ready(context)?.is_pending() {
-                        break;
-                    }
-                }
-                written => self.interim = &self.interim[written?..],
-            }
-        }
-        Ok(())
-    }
-}
-
-/// What begins on a connection.
-pub(super) enum Begun {
-    Request(Box<RequestHead>),
-    Http2,
-    /// The client has closed it.
-    Closed,
-}
-
-impl Connection {
-    pub(super) fn new(io: TcpStream, patience: Duration) -> Self {
-        let (from, to) = io.into_split();
+impl<T: Transport> Connection<T> {
+    /// A connection on which nothing was read. `send_timeout`: the time in which the client may take nothing of what is written.
+    pub(crate) fn new(transport: T, send_timeout: Duration) -> Self {
+        let (reader, writer) = transport.split();
         Self {
-            to,
-            patience,
-            slow: AtomicBool::new(false),
-            reading: Mutex::new(Reading {
-                from,
-                buffer: BytesMut::new(),
-                search: Search::new(),
-                body: Decoder::strict(Framing::Length(0)),
-                interim: b"",
-                server: None,
-            }),
+            writer,
+            send_timeout,
+            is_slow: AtomicBool::new(false),
+            reading: Mutex::new(Reading::new(reader)),
         }
     }
 
-    fn reading(&self) -> MutexGuard<'_, Reading> {
+    /// Returns the half that is read, which nobody else uses meanwhile.
+    fn reading(&self) -> MutexGuard<'_, Reading<T::Reader>> {
         self.reading.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Reads until a head is whole.
-    pub(super) fn poll_begun(&self, context: &mut Context<'_>) -> Poll<Result<Begun, Unreadable>> {
-        let mut reading = self.reading();
-        let reading = &mut *reading;
-        loop {
-            let buffer = &mut reading.buffer;
-            if buffer.starts_with(PREFACE) {
-                return Poll::Ready(Ok(Begun::Http2));
-            }
-            if !PREFACE.starts_with(buffer)
-                && let Some(head) = request(&mut reading.search, buffer)?
-            {
-                reading.body = Decoder::strict(head.framing);
-                reading.interim = if head.expects { CONTINUE } else { b"" };
-                return Poll::Ready(Ok(Begun::Request(Box::new(head))));
-            }
-            match ready!(poll_more(&mut reading.from, buffer, context)) {
-                Ok(1..) => {}
-                Ok(0) | Err(_) => return Poll::Ready(Ok(Begun::Closed)),
-            }
-        }
+    /// Reads until it is known what the client begins with.
+    ///
+    /// # Errors
+    /// If that is not a head, or a head that is refused. The connection can still be written to and closed.
+    pub(crate) fn poll_arrival(&self, context: &mut Context<'_>) -> Poll<Result<Arrival, Unreadable>> {
+        self.reading().poll_arrival(context)
     }
 
     /// Whether a part of a head has come.
-    pub(super) fn has_begun(&self) -> bool {
-        !self.reading().buffer.is_empty()
+    pub(crate) fn has_partial_head(&self) -> bool {
+        self.reading().has_partial_head()
     }
 
-    /// Ready when the client has left. Meanwhile what it sends next is kept, up to a limit.
-    pub(super) fn poll_left(&self, context: &mut Context<'_>) -> Poll<()> {
-        let mut reading = self.reading();
-        let reading = &mut *reading;
-        if !reading.body.is_done() {
-            // Whoever reads the body is told.
-            if reading
-                .server
-                .as_ref()
-                .is_none_or(|server| !server.will_wake(context.waker()))
-            {
-                reading.server = Some(context.waker().clone());
-            }
-            return Poll::Pending;
-        }
-        while reading.buffer.len() < HEAD_BUFFER {
-            match ready!(poll_more(&mut reading.from, &mut reading.buffer, context)) {
-                Ok(1..) => {}
-                Ok(0) | Err(_) => return Poll::Ready(()),
-            }
-        }
-        Poll::Pending
+    /// Returns the path of a request whose head could not be read, as far as it has come.
+    pub(crate) fn begun_path(&self) -> Option<String> {
+        self.reading().begun_path()
     }
 
-    /// Whether all of the request's body was read. What is left over belongs to nobody.
-    pub(super) fn is_body_read(&self) -> bool {
-        self.reading().body.is_done()
+    /// Waits until the client leaves. Meanwhile what it sends next is kept, up to a limit.
+    pub(crate) fn poll_client_left(&self, context: &mut Context<'_>) -> Poll<()> {
+        self.reading().poll_client_left(context)
     }
 
-    /// To be called when the answer begins: the client need not be told any more that it may send the body. What has to go out
-    /// before the answer, where that has been told in part.
-    pub(super) fn answers(&self) -> &'static [u8] {
-        let interim = std::mem::take(&mut self.reading().interim);
-        if interim.len() < CONTINUE.len() { interim } else { b"" }
+    /// Whether all of the request's body was read. Otherwise the rest of it would be taken for a request.
+    pub(crate) fn is_body_read(&self) -> bool {
+        self.reading().is_body_read()
+    }
+
+    /// Ends the interim answer: a client that gets its answer need not be asked for the body. Returns the bytes that have to go
+    /// out before the answer, which are the rest of an interim answer that has gone out in part.
+    pub(crate) fn begin_answer(&self) -> &'static [u8] {
+        self.reading().end_interim()
     }
 
     /// Writes all of `pieces`, in as few calls as the operating system allows.
     ///
     /// # Errors
-    /// Also where the client takes nothing for too long.
-    pub(super) async fn write(&self, mut pieces: [&[u8]; 3]) -> io::Result<()> {
+    /// If the connection breaks, or the client takes nothing for the send timeout.
+    pub(crate) async fn write(&self, mut pieces: [&[u8]; 3]) -> io::Result<()> {
         while pieces.iter().any(|piece| !piece.is_empty()) {
             let mut written = match self.try_write(&pieces) {
                 Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
-                // Boxed: most clients read as fast as they are written to.
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => boxed(|| self.room(&pieces)).await?,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.wait_for_room(&pieces).await?,
                 written => written?,
             };
             for piece in &mut pieces {
@@ -181,29 +128,39 @@ impl Connection {
         Ok(())
     }
 
-    /// Waits for room in the socket. How much was written meanwhile.
-    async fn room(&self, pieces: &[&[u8]; 3]) -> io::Result<usize> {
+    /// Waits for room. Returns the number of bytes that were written meanwhile.
+    ///
+    /// Boxed, and made outside of an async function: most clients read as fast as they are written to, and a future that may
+    /// wait here would have room for this one all the time.
+    fn wait_for_room<'a>(&'a self, pieces: &'a [&[u8]; 3]) -> Pin<Box<impl Future<Output = io::Result<usize>> + 'a>> {
         let write_past = || {
             let first = pieces.iter().find(|piece| !piece.is_empty())?;
-            let written = write_past(self.to.as_ref(), first);
-            self.slow.store(written.is_some(), Ordering::Relaxed);
+            let written = self.writer.write_past(first);
+            self.is_slow.store(written.is_some(), Ordering::Relaxed);
             written
         };
-        if self.slow.load(Ordering::Relaxed)
-            && let Some(written) = write_past()
-        {
-            return Ok(written);
-        }
-        match tokio::time::timeout(self.patience, self.to.writable()).await {
-            Ok(room) => room.map(|()| 0),
-            Err(_) => write_past().ok_or_else(|| given_up(self.to.as_ref())),
-        }
+        Box::pin(async move {
+            if self.is_slow.load(Ordering::Relaxed)
+                && let Some(written) = write_past()
+            {
+                return Ok(written);
+            }
+            let room = poll_fn(|context| self.writer.poll_room(context));
+            match tokio::time::timeout(self.send_timeout, room).await {
+                Ok(room) => room.map(|()| 0),
+                Err(_) => write_past().ok_or_else(|| {
+                    self.break_on_drop();
+                    io::ErrorKind::TimedOut.into()
+                }),
+            }
+        })
     }
 
+    /// Writes as much of `pieces` as there is room for, and returns the number of bytes.
     fn try_write(&self, pieces: &[&[u8]; 3]) -> io::Result<usize> {
         let length = pieces.iter().map(|piece| piece.len()).sum();
         if length > TOGETHER {
-            return self.to.try_write_vectored(&pieces.map(IoSlice::new));
+            return self.writer.try_write_vectored(&pieces.map(IoSlice::new));
         }
         // To copy a little costs less than to have the operating system collect it.
         SCRATCH.with_borrow_mut(|scratch| {
@@ -212,119 +169,70 @@ impl Connection {
                 scratch[end..end + piece.len()].copy_from_slice(piece);
                 end += piece.len();
             }
-            self.to.try_write(&scratch[..length])
+            self.writer.try_write(&scratch[..length])
         })
     }
 
-    /// The socket in one piece, with what has come over it already.
-    pub(super) fn into_io(self) -> io::Result<ClientIo> {
+    /// Returns the connection in one piece, for another protocol, and the bytes that have come over it already.
+    ///
+    /// # Errors
+    /// If [`Transport::reunite`] fails.
+    pub(crate) fn into_transport(self) -> io::Result<(T, Bytes)> {
         let reading = self.reading.into_inner().unwrap_or_else(PoisonError::into_inner);
-        let io = reading.from.reunite(self.to).map_err(io::Error::other)?;
-        Ok(ClientIo::new(io, reading.buffer.freeze(), self.patience))
+        let (reader, first) = reading.into_parts();
+        Ok((T::reunite(reader, self.writer)?, first))
     }
 
-    /// Lets the connection break when it is dropped, rather than end.
-    pub(super) fn reset(&self) {
-        let _ = self.to.as_ref().set_zero_linger();
+    /// Drops the connection in one piece. Its halves would end it one after the other, and an answer that was cut might look
+    /// whole.
+    pub(crate) fn abandon(self) {
+        drop(self.into_transport());
     }
 
-    /// Closes it, and reads past what the client still sends: otherwise it may never get to read the answer.
-    pub(super) async fn close(mut self) {
-        if self.to.shutdown().await.is_err() {
+    /// Lets the connection break when it is dropped, rather than end. For an answer that is cut and whose end only the end of
+    /// the connection says.
+    pub(crate) fn break_on_drop(&self) {
+        self.writer.break_on_drop();
+    }
+
+    /// Closes the connection, and reads past what the client still sends, up to `limit` bytes and for `within`: a connection
+    /// that is dropped with bytes unread breaks, and then the client may never get to read the answer.
+    pub(crate) async fn close(mut self, mut limit: usize, within: Duration) {
+        if poll_fn(|context| self.writer.poll_shutdown(context)).await.is_err() {
             return;
         }
-        let from = &mut self.reading.get_mut().unwrap_or_else(PoisonError::into_inner).from;
-        let mut left = DISCARD_LIMIT;
-        let discarding = poll_fn(|context| {
-            while let Poll::Ready(read) = poll_scratch(from, context, <[u8]>::len) {
-                match read {
-                    Ok(read @ 1..) if read < left => left -= read,
-                    _ => return Poll::Ready(()),
-                }
-            }
-            Poll::Pending
-        });
-        let _ = tokio::time::timeout(DISCARD_TIME, discarding).await;
+        let reading = self.reading.get_mut().unwrap_or_else(PoisonError::into_inner);
+        let discarding = poll_fn(|context| reading.poll_discard(&mut limit, context));
+        let _ = tokio::time::timeout(within, discarding).await;
     }
 }
 
-/// Appends what has come to `buffer`.
-fn poll_more(from: &mut OwnedReadHalf, buffer: &mut BytesMut, context: &mut Context<'_>) -> Poll<io::Result<usize>> {
-    poll_scratch(from, context, |bytes| {
-        buffer.extend_from_slice(bytes);
-        bytes.len()
-    })
-}
+/// The body of the request that a connection serves. Any task may read it.
+pub(crate) struct RequestBody<T: Transport>(Arc<Connection<T>>);
 
-/// Reads into the room that `out` has, at most `left` bytes.
-fn poll_straight(
-    from: &OwnedReadHalf,
-    out: &mut BytesMut,
-    left: u64,
-    context: &mut Context<'_>,
-) -> Poll<io::Result<usize>> {
-    let room = (out.capacity() - out.len()).min(usize::try_from(left).unwrap_or(usize::MAX));
-    loop {
-        match from.try_read_buf(&mut (&mut *out).limit(room)) {
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                ready!(from.as_ref().poll_read_ready(context))?;
-            }
-            read => return Poll::Ready(read),
-        }
+impl<T: Transport> RequestBody<T> {
+    /// The body of the request that has arrived last on `connection`.
+    pub(crate) const fn new(connection: Arc<Connection<T>>) -> Self {
+        Self(connection)
     }
-}
 
-/// The body of the request that a connection serves. It can be read by whoever has it, in any task.
-pub(in crate::native) struct RequestBody(pub(super) Arc<Connection>);
-
-impl RequestBody {
-    /// Appends what has come of the body to `out`; zero at its end.
-    pub(in crate::native) fn poll_fill(
-        &mut self,
-        out: &mut BytesMut,
-        context: &mut Context<'_>,
-    ) -> Poll<io::Result<usize>> {
+    /// Appends the bytes of the body that have come to `out`, and returns their number; zero at its end.
+    ///
+    /// # Errors
+    /// If the body's framing is wrong, or the connection ends or breaks within it.
+    pub(crate) fn poll_fill(&mut self, out: &mut BytesMut, context: &mut Context<'_>) -> Poll<io::Result<usize>> {
         let connection = &*self.0;
-        let mut reading = connection.reading();
-        let before = out.len();
-        while !reading.body.is_done() && out.len() == before {
-            let Reading { buffer, body, .. } = &mut *reading;
-            if !buffer.is_empty() {
-                let read = body.decode(buffer, out)?;
-                buffer.advance(read);
-                continue;
-            }
-            reading.write_interim(&connection.to, context)?;
-            let Reading { from, buffer, body, .. } = &mut *reading;
-            let room = out.capacity() - out.len();
-            let read = match body.left() {
-                // A large body goes where it is wanted without a detour.
-                Some(left) if room > 0 && left >= READ as u64 => {
-                    ready!(poll_straight(from, out, left, context)).inspect(|read| body.skip(*read as u64))
-                }
-                _ => ready!(poll_more(from, buffer, context)),
-            }?;
-            if read == 0 {
-                body.end()?;
-            }
-        }
-        let reader = context.waker();
-        if reading.body.is_done()
-            && let Some(server) = reading.server.take()
-            && !server.will_wake(reader)
-        {
-            server.wake();
-        }
-        Poll::Ready(Ok(out.len() - before))
+        connection.reading().poll_body(&connection.writer, out, context)
     }
 
-    pub(in crate::native) fn is_end(&self) -> bool {
+    /// Whether all of the body was read.
+    pub(crate) fn is_end(&self) -> bool {
         self.0.is_body_read()
     }
 
-    /// The length of what is to come, if the client has said it.
-    pub(in crate::native) fn left(&self) -> Option<u64> {
-        self.0.reading().body.left()
+    /// Returns how many bytes are still to come, if the client has said it.
+    pub(crate) fn left(&self) -> Option<u64> {
+        self.0.reading().body_left()
     }
 }
 

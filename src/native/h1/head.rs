@@ -1,5 +1,9 @@
-//! Heads: read strictly, since two readers who disagree about where a message ends can be played against each other
-//! (RFC 9112 section 11.2).
+//! Heads. They are read strictly, since two readers who disagree about where a message ends can be played against each other
+//! (RFC 9112 section 11.2): a request that can be read in two ways is refused. Upstreams are many and old, so an answer may end
+//! its lines in line feeds alone; but its length has to be clear as well.
+//!
+//! A [`Search`] finds the end of a head as its bytes come. [`read_request`] and [`read_answer`] take the head off the buffer
+//! when it is whole, and leave what follows.
 
 use std::mem::MaybeUninit;
 use std::time::Duration;
@@ -11,19 +15,25 @@ use http::{Method, Request, Response, StatusCode, Uri, Version, request, respons
 
 use super::body::Framing;
 use super::host::is_host;
-use super::{HEAD_BUFFER, MAX_HEADERS, names};
+use super::names;
+
+/// The largest head that is read, in bytes. The core has a limit of its own below it, and can say what is wrong.
+pub(super) const HEAD_BUFFER: usize = 64 * 1024;
+
+/// The most fields that a head may have.
+const MAX_HEADERS: usize = 512;
 
 /// The preface of HTTP/2 (RFC 9113 section 3.4).
-pub(super) const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+pub(crate) const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
-/// Why a head cannot be read.
+/// The reason why a head is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Unreadable {
+pub(crate) enum Unreadable {
     TooLarge,
     Malformed,
-    /// Both Content-Length and Transfer-Encoding.
+    /// It has both Content-Length and Transfer-Encoding.
     TwoLengths,
-    /// It names no host, several, or what is none.
+    /// It names no host, or several, or something that is not a host.
     NoHost,
     /// It stopped arriving.
     Slow,
@@ -31,43 +41,49 @@ pub(super) enum Unreadable {
 
 /// The head of a request.
 #[derive(Debug)]
-pub(super) struct RequestHead {
-    pub(super) parts: request::Parts,
-    pub(super) framing: Framing,
+pub(crate) struct RequestHead {
+    pub(crate) parts: request::Parts,
+    pub(crate) framing: Framing,
     /// Whether the client would like to use the connection again.
-    pub(super) keep: bool,
+    pub(crate) keep: bool,
     /// Whether it waits for "100 Continue" before it sends the body.
-    pub(super) expects: bool,
+    pub(crate) expects: bool,
 }
 
 /// The head of an answer.
 #[derive(Debug)]
-pub(super) struct AnswerHead {
-    pub(super) parts: response::Parts,
-    /// Of a body, if the answer has one, which depends on the request as well.
-    pub(super) framing: Framing,
-    pub(super) keep: bool,
-    /// How long the upstream keeps the connection while it is idle, where it says so.
-    pub(super) patience: Option<Duration>,
+pub(crate) struct AnswerHead {
+    pub(crate) parts: response::Parts,
+    /// The framing of the body, if the answer has one. That depends on the request as well.
+    pub(crate) framing: Framing,
+    /// Whether the connection can be used again, as far as the upstream says.
+    pub(crate) keep: bool,
+    /// The time for which the upstream keeps the connection while it is idle, if it says so.
+    pub(crate) patience: Option<Duration>,
 }
 
-/// Where the head at the beginning of a buffer ends.
-pub(super) struct Search {
-    /// So much was looked through before.
+/// A search for the end of the head at the beginning of a buffer. It is made anew for each connection, and used for all of its
+/// heads.
+pub(crate) struct Search {
+    /// The number of bytes that were looked through before.
     seen: usize,
 }
 
 impl Search {
-    pub(super) const fn new() -> Self {
+    /// A search that has not begun.
+    pub(crate) const fn new() -> Self {
         Self { seen: 0 }
     }
 
-    /// Takes a whole head off the buffer, if there is one. Each byte is looked at once, however slowly they come.
+    /// Takes a whole head off the buffer, if one is there. Each byte is looked at once, however slowly they come.
     ///
     /// `bare`: whether a line may end with a line feed alone.
+    ///
+    /// # Errors
+    /// If the head is too large, or a line ends as it must not.
     fn take(&mut self, buffer: &mut BytesMut, bare: bool) -> Result<Option<Bytes>, Unreadable> {
         if self.seen == 0 {
-            // What some clients send behind a body (RFC 9112 section 2.2).
+            // Some clients send an empty line behind a body (RFC 9112 section 2.2).
             while buffer.starts_with(b"\r\n") {
                 let _ = buffer.split_to(2);
             }
@@ -99,7 +115,7 @@ impl Search {
     }
 }
 
-/// Room for the headers of one message. Not all of it is touched.
+/// Room for the headers of one message. Only as much of it is touched as a message has.
 const ROOM: [MaybeUninit<httparse::Header<'_>>; MAX_HEADERS] = [const { MaybeUninit::uninit() }; MAX_HEADERS];
 
 impl From<httparse::Error> for Unreadable {
@@ -112,10 +128,13 @@ impl From<httparse::Error> for Unreadable {
 }
 
 /// Reads the head of a request; nothing while it is not whole.
-pub(super) fn request(search: &mut Search, buffer: &mut BytesMut) -> Result<Option<RequestHead>, Unreadable> {
+///
+/// # Errors
+/// If the head is refused, or what has come cannot become a head.
+pub(crate) fn read_request(search: &mut Search, buffer: &mut BytesMut) -> Result<Option<RequestHead>, Unreadable> {
     let begins = search.seen == 0;
     let Some(head) = search.take(buffer, false)? else {
-        // What can be no head need not be waited for.
+        // It is not worth waiting for the end of something that cannot become a head.
         let hopeless = begins && !buffer.is_empty() && {
             let parsed = httparse::Request::new(&mut []).parse(buffer);
             parsed.is_err_and(|error| error != httparse::Error::TooManyHeaders)
@@ -138,8 +157,9 @@ pub(super) fn request(search: &mut Search, buffer: &mut BytesMut) -> Result<Opti
     } else {
         Version::HTTP_11
     };
-    let read = Fields::read(&head, parsed.headers)?;
-    // Whom it is for must not depend on who reads it (RFC 9112 section 3.2).
+    let mut read = Fields::read(&head, parsed.headers)?;
+    let keep = read.keeps_connection(version);
+    // The host that it is for must not depend on who reads it (RFC 9112 section 3.2).
     let mut hosts = read.headers.get_all(header::HOST).iter();
     match (hosts.next(), hosts.next()) {
         (Some(host), None) if is_host(host.as_bytes()) => {}
@@ -152,17 +172,27 @@ pub(super) fn request(search: &mut Search, buffer: &mut BytesMut) -> Result<Opti
         Some(_) => return Err(Unreadable::Malformed),
         None => Framing::Length(read.length.unwrap_or(0)),
     };
+    // Nobody asks for another protocol under HTTP/1.0, and with a body in front of that protocol two readers could differ on
+    // where it begins. A server may pass over any wish for one (RFC 9110 section 7.8).
+    if read.upgrades && (version == 0 || framing != Framing::Length(0)) {
+        read.headers.remove(header::UPGRADE);
+    }
     parts.headers = read.headers;
     Ok(Some(RequestHead {
         parts,
         framing,
-        keep: if version == 0 { read.keeps } else { !read.closes },
+        keep,
         expects: version == 1 && read.expects,
     }))
 }
 
+/// Reads a target, in one of the four forms that RFC 9112 section 3.2 has.
 fn uri(method: &Method, target: Bytes) -> Result<Uri, Unreadable> {
-    // The form that nearly all have, without looking for an authority in it.
+    // No form of a target has a fragment, and the parser would drop it: others may take it for a part of the path.
+    if memchr::memchr(b'#', &target).is_some() {
+        return Err(Unreadable::Malformed);
+    }
+    // Nearly all are paths: no authority is looked for in those.
     if target.starts_with(b"/") && method != Method::CONNECT {
         let path = PathAndQuery::from_maybe_shared(target).map_err(|_| Unreadable::Malformed)?;
         return Ok(Uri::from(path));
@@ -174,7 +204,7 @@ fn uri(method: &Method, target: Bytes) -> Result<Uri, Unreadable> {
             is_http && is_host(authority.as_str().as_bytes())
         }
         (None, Some(_)) => method == Method::CONNECT,
-        // All of the server, which is not a path.
+        // The whole server, which is not a path.
         (None, None) => method == Method::OPTIONS && uri.path() == "*",
         (Some(_), None) => false,
     };
@@ -182,7 +212,10 @@ fn uri(method: &Method, target: Bytes) -> Result<Uri, Unreadable> {
 }
 
 /// Reads the head of an answer; nothing while it is not whole.
-pub(super) fn answer(search: &mut Search, buffer: &mut BytesMut) -> Result<Option<AnswerHead>, Unreadable> {
+///
+/// # Errors
+/// If the head can be read in two ways, or what has come cannot become a head.
+pub(crate) fn read_answer(search: &mut Search, buffer: &mut BytesMut) -> Result<Option<AnswerHead>, Unreadable> {
     let begins = search.seen == 0;
     let Some(head) = search.take(buffer, true)? else {
         let hopeless = begins && {
@@ -200,8 +233,9 @@ pub(super) fn answer(search: &mut Search, buffer: &mut BytesMut) -> Result<Optio
     let (mut parts, ()) = Response::new(()).into_parts();
     parts.status = StatusCode::from_u16(code).map_err(|_| Unreadable::Malformed)?;
     let mut read = Fields::read(&head, parsed.headers)?;
-    // A coding that is not undone would pass for content, and HTTP/1.0 has none (RFC 9112 section 6.1). Of a length that is
-    // said twice, whoever reads on may believe either.
+    let asks = read.keeps_connection(version);
+    // A coding that is not undone would pass for content, and HTTP/1.0 has none (RFC 9112 section 6.1). If a length is said
+    // twice, the next reader may believe either.
     if read.coding == Some(Coding::Other) || read.coding.is_some() && version == 0 || read.repeats_length {
         return Err(Unreadable::Malformed);
     }
@@ -216,7 +250,6 @@ pub(super) fn answer(search: &mut Search, buffer: &mut BytesMut) -> Result<Optio
     }
     let patience = read.headers.get("keep-alive").and_then(patience);
     parts.headers = read.headers;
-    let asks = if version == 0 { read.keeps } else { !read.closes };
     Ok(Some(AnswerHead {
         parts,
         framing,
@@ -225,7 +258,7 @@ pub(super) fn answer(search: &mut Search, buffer: &mut BytesMut) -> Result<Optio
     }))
 }
 
-/// The `timeout` of a Keep-Alive field, which is in seconds (RFC 2068 section 19.7.1.1).
+/// Returns the `timeout` of a Keep-Alive field, which is in seconds (RFC 2068 section 19.7.1.1).
 fn patience(field: &HeaderValue) -> Option<Duration> {
     let mut parameters = field.to_str().ok()?.split([',', ';']);
     let seconds = parameters.find_map(|parameter| {
@@ -238,26 +271,29 @@ fn patience(field: &HeaderValue) -> Option<Duration> {
     Some(Duration::from_secs(seconds))
 }
 
+/// The coding of a body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Coding {
     Chunked,
     Other,
 }
 
-/// The fields of a head, and what of them concerns the connection.
+/// The fields of a head, and what they say about the body and the connection.
 #[derive(Default)]
 struct Fields {
     headers: HeaderMap,
     length: Option<u64>,
-    /// The length stands more than once, always the same.
+    /// Whether the length stands more than once, always the same.
     repeats_length: bool,
     coding: Option<Coding>,
     closes: bool,
     keeps: bool,
     expects: bool,
+    upgrades: bool,
 }
 
 impl Fields {
+    /// Reads the fields that were found in `head`.
     fn read(head: &Bytes, parsed: &[httparse::Header<'_>]) -> Result<Self, Unreadable> {
         let mut read = Self {
             headers: HeaderMap::with_capacity(parsed.len()),
@@ -285,14 +321,21 @@ impl Fields {
                 read.keeps |= lists(field.value, b"keep-alive");
             } else if name == header::EXPECT {
                 read.expects |= field.value.eq_ignore_ascii_case(b"100-continue");
+            } else if name == header::UPGRADE {
+                read.upgrades = true;
             }
             read.headers.append(name, value);
         }
         Ok(read)
     }
+
+    /// Whether the connection may be used again, as far as `connection` says (RFC 9112 section 9.3). `version`: the minor one.
+    const fn keeps_connection(&self, version: u8) -> bool {
+        !self.closes && (version > 0 || self.keeps)
+    }
 }
 
-/// Digits and nothing else, of one length or of the same one over and over (RFC 9110 section 8.6).
+/// Returns the length in a field that has digits and nothing else, once or the same ones several times (RFC 9110 section 8.6).
 fn content_length(value: &[u8]) -> Option<u64> {
     let mut lengths = value.split(|byte| *byte == b',').map(|length| {
         let digits = std::str::from_utf8(length.trim_ascii()).ok()?;

@@ -1,9 +1,10 @@
-//! Whom a request is for (RFC 9112 section 3.2): `host`, and the authority of a target that names one.
+//! The host that a request is for (RFC 9112 section 3.2): the field `host`, and the authority of a target that names one. Two
+//! readers who disagree about it can be played against each other, so only one way of writing it is read.
 
 use std::net::Ipv6Addr;
 
-/// Whether this is a host with or without a port (RFC 3986 section 3.2.2), and not empty.
-pub(in crate::native) fn is_host(value: &[u8]) -> bool {
+/// Whether `value` is a host with or without a port (RFC 3986 section 3.2.2). It must not be empty.
+pub(crate) fn is_host(value: &[u8]) -> bool {
     let Ok(text) = std::str::from_utf8(value) else {
         return false;
     };
@@ -17,13 +18,13 @@ pub(in crate::native) fn is_host(value: &[u8]) -> bool {
     is_name(name) && is_port(port)
 }
 
-/// An IPv6 address, which may say on which of the machine's networks it is (RFC 6874).
+/// Whether `text` is an IPv6 address, which may say on which of the machine's networks it is (RFC 6874).
 fn is_address(text: &str) -> bool {
     let (address, zone) = text.split_once("%25").unwrap_or((text, "0"));
     address.parse::<Ipv6Addr>().is_ok() && is_name(zone)
 }
 
-/// Also an IPv4 address, which is spelled like a name.
+/// Whether `name` is a name or an IPv4 address, which is spelled like one.
 fn is_name(name: &str) -> bool {
     let mut left = name.as_bytes();
     while let [byte, rest @ ..] = left {
@@ -37,7 +38,7 @@ fn is_name(name: &str) -> bool {
     !name.is_empty()
 }
 
-/// May be empty (RFC 3986 section 3.2.3).
+/// Whether `port` is a port, which may be empty (RFC 3986 section 3.2.3).
 fn is_port(port: &str) -> bool {
     port.is_empty() || (port.bytes().all(|byte| byte.is_ascii_digit()) && port.parse::<u16>().is_ok())
 }

@@ -1,66 +1,40 @@
-//! HTTP/1.1 as a relay needs it, on both sides (RFC 9112). Parsing is httparse's; what is ours is that one task serves a
-//! client's connection and the upstream's behind it, that an idle stream holds no buffer, and that what one read brings
-//! goes out in one write.
+//! HTTP/1.1 as a relay needs it (RFC 9112): a protocol that knows neither the gateway nor the process around it.
+//!
+//! Heads are parsed by httparse; names and values are the `http` crate's. What is ours is where a message ends, and how
+//! little a connection costs while nothing happens on it:
+//!
+//! - One task serves a client's connection and the upstream's behind it. Nothing is handed over between two reads.
+//! - All connections of a thread read into one buffer. Only bytes that have come are kept, so that a connection that waits
+//!   holds no buffer.
+//! - What one read brings goes out in one write.
+//!
+//! Both sides share the parts: [`head`] and [`body`] read a message, [`write`] writes a head. A client's side is a
+//! [`Connection`], which many requests use one after the other; the upstream's side is one exchange and stands in the HTTP
+//! client, which owns its connections. Everything can be driven from a test byte by byte: [`head`] and [`body`] take slices,
+//! and a [`Connection`] takes any [`Transport`].
 
 mod body;
-mod client;
 mod connection;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzz;
 mod head;
 mod host;
+mod malformed;
 mod names;
-mod server;
+#[cfg(any(test, fuzzing))]
+#[cfg_attr(not(test), expect(dead_code, reason = "the fuzz targets need a part of it"))]
+mod pipe;
+mod reading;
+mod scratch;
+mod transport;
 mod write;
 
-use std::cell::RefCell;
-use std::fmt;
-use std::io;
-use std::pin::Pin;
-use std::task::{Context, Poll, ready};
-
-use tokio::io::{AsyncRead, ReadBuf};
-
-pub(super) use self::client::{Answer, Exchange};
-pub(super) use self::connection::RequestBody;
-pub(super) use self::host::is_host;
-pub(super) use self::server::{HEAD_TIMEOUT, no_host, serve};
-
-/// The largest head that is read. The core has a limit of its own below it, and can say what is wrong.
-pub(super) const HEAD_BUFFER: usize = 64 * 1024;
-const MAX_HEADERS: usize = 512;
-
-/// The most that one read brings, and so the most that waits for a slow reader.
-const READ: usize = 32 * 1024;
-
-/// Bytes that are not HTTP, or that two readers could read in two ways. Found within an [`io::Error`].
-#[derive(Debug)]
-pub(super) struct Malformed(&'static str);
-
-impl fmt::Display for Malformed {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(self.0)
-    }
-}
-
-impl std::error::Error for Malformed {}
-
-fn malformed(why: &'static str) -> io::Error {
-    io::Error::new(io::ErrorKind::InvalidData, Malformed(why))
-}
-
-thread_local! {
-    /// What every connection of a thread reads into. Only what has come is kept, so that waiting costs no memory.
-    static SCRATCH: RefCell<Box<[u8]>> = RefCell::new(vec![0; READ].into());
-}
-
-/// Reads what is there and hands it to `take`; nothing at the end.
-fn poll_scratch<T>(
-    io: &mut (impl AsyncRead + Unpin),
-    context: &mut Context<'_>,
-    take: impl FnOnce(&[u8]) -> T,
-) -> Poll<io::Result<T>> {
-    SCRATCH.with_borrow_mut(|scratch| {
-        let mut buffer = ReadBuf::new(scratch);
-        ready!(Pin::new(io).poll_read(context, &mut buffer))?;
-        Poll::Ready(Ok(take(buffer.filled())))
-    })
-}
+pub(crate) use self::body::{Decoder, Framing, LAST_CHUNK, begin_chunk};
+pub(crate) use self::connection::{Connection, RequestBody};
+pub(crate) use self::head::{AnswerHead, RequestHead, Search, Unreadable, read_answer};
+pub(crate) use self::host::is_host;
+pub(crate) use self::malformed::{Malformed, malformed};
+pub(crate) use self::reading::Arrival;
+pub(crate) use self::scratch::poll_scratch;
+pub(crate) use self::transport::{Transport, Writer};
+pub(crate) use self::write::{write_answer, write_field, write_request};

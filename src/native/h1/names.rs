@@ -1,29 +1,32 @@
-//! Names of fields, made once. Clients and upstreams send the same ones over and over, spelled the same way; one that is not
-//! among the `http` crate's own costs it an allocation when it is read, and another when it is handed on.
+//! Names of fields, made once. Clients and upstreams send the same ones over and over, spelled the same way. A name that is not
+//! among the `http` crate's own would cost an allocation each time it is read.
 
 use std::cell::RefCell;
 
 use http::HeaderName;
 use http::header::InvalidHeaderName;
 
-/// How many are kept by each thread.
+/// The number of names that each thread keeps.
 const PLACES: usize = 256;
 
-/// Longer ones are not kept.
+/// The longest spelling that is kept, in bytes.
 const LONGEST: usize = 48;
 
-/// The name that such a spelling is made to.
+/// A spelling, and the name that is made of it.
 struct Known {
     spelling: Box<str>,
     name: HeaderName,
 }
 
 thread_local! {
-    /// Each spelling has one place. What comes later and has the same one takes it.
+    /// The names that are kept. Each spelling has one place, and takes it from another one that is there.
     static KNOWN: RefCell<[Option<Known>; PLACES]> = const { RefCell::new([const { None }; PLACES]) };
 }
 
-/// The name of a field as it is spelled in a head.
+/// Returns the name of a field as it is spelled in a head.
+///
+/// # Errors
+/// If the spelling is not one of a name.
 pub(super) fn name(spelling: &str) -> Result<HeaderName, InvalidHeaderName> {
     if spelling.len() > LONGEST {
         return HeaderName::from_bytes(spelling.as_bytes());
@@ -45,7 +48,8 @@ pub(super) fn name(spelling: &str) -> Result<HeaderName, InvalidHeaderName> {
     })
 }
 
-/// Eight bytes at a time, mixed by a multiplication (its factor: the golden ratio's digits).
+/// Returns the place of a spelling. It is read eight bytes at a time, and mixed by a multiplication; the factor has the golden
+/// ratio's digits.
 fn place(spelling: &[u8]) -> usize {
     let (words, rest) = spelling.as_chunks::<8>();
     let mut last = [0; 8];

@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use proptest::prelude::*;
 
 use super::*;
+use crate::policy::subject::Subject;
 
 fn two_routes(keys: usize, max_attempts: usize, rotation: &str) -> Config {
     let keys = |prefix: &str| {
@@ -30,14 +31,16 @@ fn by<'a>(id: &'a str, conversation: Option<&'a [u8]>) -> Order<'a> {
         only_first: false,
         fallbacks: true,
         most: usize::MAX,
+        waits: true,
     }
 }
 
 const fn meaning(scope: Scope) -> Meaning {
     Meaning {
         scope,
-        rest: Duration::from_secs(60),
+        cooldown: Duration::from_secs(60),
         waiting_helps: false,
+        tokens: 0,
     }
 }
 
@@ -92,7 +95,38 @@ fn the_clients_own_mistake_is_tried_once() {
 }
 
 #[test]
-fn every_fallback_is_spared_an_attempt_where_no_maximum_is_set() {
+fn refused_state_is_tried_with_all_keys_and_then_left_out_before_a_fallback_is_asked() {
+    let (config, health) = (two_routes(3, 4, "request"), Health::default());
+    for only_first in [false, true] {
+        let order = Order {
+            only_first,
+            ..by("x", None)
+        };
+        let mut plan = Plan::new(&config, &health, 0, &order, |_| None, Moment(0));
+        let (mut tried, mut forgets) = (Vec::new(), Vec::new());
+        // The second of the keys is dead.
+        for scope in [Scope::State, Scope::Key, Scope::State, Scope::State] {
+            let Step::Try { target, .. } = plan.next(Moment(0)) else {
+                panic!("{tried:?}")
+            };
+            tried.push(target);
+            assert_eq!(plan.judge(&meaning(scope), 0, Moment(0)), Verdict::Continue);
+            forgets.push(plan.forget_state(Moment(0)));
+            if scope == Scope::Key {
+                // What a key's own failure costs it is another matter.
+                health.recover(Subject::key(&config.routes[0], target.key.unwrap()));
+            }
+        }
+        assert_eq!(forgets[..3], [false, false, true]);
+        assert_eq!(tried[0], tried[3]);
+        assert_eq!(tried[..3].iter().collect::<HashSet<_>>().len(), 3);
+        assert!(tried.iter().all(|target| target.route == 0));
+        assert!(health.is_quiet(), "nobody rests for it");
+    }
+}
+
+#[test]
+fn one_attempt_is_reserved_for_each_fallback_where_no_maximum_is_set() {
     for (keys, fallbacks, expected) in [
         ([3, 1, 1], r#"["b"]"#, "aaab"),
         ([6, 1, 1], r#"["b"]"#, "aaab"),
@@ -134,7 +168,7 @@ fn the_keys_of_a_route_share_its_time_and_a_fallback_has_its_own() {
     let mut plan = Plan::new(&config, &health, 0, &by("x", None), |_| None, Moment(0));
     let limit = |step| match step {
         Step::Try { limit, .. } => limit.as_secs(),
-        Step::GiveUp => 0,
+        Step::Wait(_) | Step::GiveUp => 0,
     };
     assert_eq!(limit(plan.next(Moment(0))), 10);
     assert_eq!(limit(plan.next(Moment(4_000))), 6);
@@ -157,7 +191,7 @@ fn tried(config: &Config, health: &Health, id: &str, scope: Scope, now: u64) -> 
 }
 
 #[test]
-fn a_resting_key_is_passed_over_until_it_wakes() {
+fn a_key_is_passed_over_until_its_cooldown_ends() {
     let (config, health) = (two_routes(3, 1, "request"), Health::default());
     let first = tried(&config, &health, "x", Scope::Key, 0)[0];
     let second = tried(&config, &health, "x", Scope::Success, 1)[0];
@@ -175,17 +209,18 @@ fn a_limit_holds_for_its_model_only() {
 }
 
 #[test]
-fn when_all_rest_the_first_to_wake_is_tried() {
+fn when_all_keys_are_in_a_cooldown_the_one_that_ends_first_is_tried() {
     let (config, health) = (two_routes(2, 4, "request"), Health::default());
     let order = tried(&config, &health, "x", Scope::Key, 0);
     assert_eq!(order.len(), 4);
-    health.recover(Subject::key(&config.routes[1], order[3].1));
-    health.rest(Subject::key(&config.routes[1], order[3].1), Moment(30_000), Moment(0));
+    let last = Subject::key(&config.routes[1], order[3].1);
+    health.recover(last);
+    health.cool_down(last, Scope::Key, Moment(30_000), Moment(0));
     assert_eq!(tried(&config, &health, "x", Scope::Success, 1)[0], order[3]);
 }
 
 #[test]
-fn a_regions_refusal_burns_no_further_key_and_an_accounts_limit_one() {
+fn a_refused_region_costs_no_further_key_and_a_limit_of_an_account_costs_one() {
     for (scope, expected) in [(Scope::Account, &[0, 0, 1, 1][..]), (Scope::Region, &[0, 1])] {
         let (config, health) = (two_routes(3, 6, "request"), Health::default());
         let routes: Vec<_> = tried(&config, &health, "x", scope, 0)
@@ -197,12 +232,12 @@ fn a_regions_refusal_burns_no_further_key_and_an_accounts_limit_one() {
 }
 
 #[test]
-fn an_account_rests_when_two_of_its_keys_are_limited_and_a_key_alone_when_another_one_serves() {
+fn two_limited_keys_put_their_account_into_a_cooldown_and_one_alone_only_itself() {
     let (config, health) = (two_routes(3, 1, "request"), Health::default());
-    let resting = |health: &Health| {
+    let cooling = |health: &Health| {
         let keys = (0..3).filter(|key| {
             health
-                .rests_until(Subject::key(&config.routes[0], *key), Moment(1))
+                .cooldown_end(Subject::key(&config.routes[0], *key), Moment(1))
                 .is_some()
         });
         keys.collect::<Vec<_>>()
@@ -214,24 +249,24 @@ fn an_account_rests_when_two_of_its_keys_are_limited_and_a_key_alone_when_anothe
             plan.judge(&meaning(scope), 0, Moment(0));
             target.key.unwrap()
         }
-        Step::GiveUp => panic!("nothing is left to try"),
+        Step::Wait(_) | Step::GiveUp => panic!("nothing is left to try"),
     };
     let limited = next(Scope::Account);
     let other = next(Scope::Success);
     assert_ne!(limited, other);
-    assert_eq!(resting(&health), [limited]);
+    assert_eq!(cooling(&health), [limited]);
     let health = Health::default();
     tried(&config_of_two, &health, "x", Scope::Account, 0);
-    assert_eq!(resting(&health), [0, 1, 2]);
+    assert_eq!(cooling(&health), [0, 1, 2]);
 }
 
 #[test]
-fn a_failed_upstream_rests_for_the_model_that_it_was_asked_for() {
+fn a_failed_upstream_is_passed_over_for_the_model_that_it_was_asked_for() {
     let (config, health) = (two_routes(1, 1, "request"), Health::default());
     let first = |model| match Plan::new(&config, &health, 0, &by("x", None), |_| Some(model), Moment(1)).next(Moment(1))
     {
         Step::Try { target, .. } => target.route,
-        Step::GiveUp => panic!("nothing is left to try"),
+        Step::Wait(_) | Step::GiveUp => panic!("nothing is left to try"),
     };
     assert_eq!(tried(&config, &health, "x", Scope::Upstream, 0)[0].0, 0);
     assert_eq!((first("m"), first("other")), (1, 0));
@@ -245,7 +280,7 @@ fn a_probe_that_fails_goes_on_to_the_fallback_and_not_to_another_key() {
         tried.into_iter().map(|(route, _)| route).collect::<Vec<_>>()
     };
     assert_eq!(routes(0), [0, 0, 1, 1]);
-    // The fallback has rested as well: what is left of the first upstream comes last.
+    // The cooldown of the fallback has ended as well: what is left of the first upstream comes last.
     assert_eq!(routes(5_000), [0, 1, 0, 1]);
 }
 
@@ -284,14 +319,14 @@ fn the_clients_own_mistakes_cost_nobody_anything() {
 
 proptest! {
     #[test]
-    fn an_awake_key_is_never_passed_over_for_one_that_rests(rests in proptest::collection::vec(0_u64..100_000, 6), id in "[a-z]{1,8}", now in 0_u64..100_000) {
+    fn no_key_in_a_cooldown_is_tried_before_one_that_ends_earlier(ends in proptest::collection::vec(0_u64..100_000, 6), id in "[a-z]{1,8}", now in 0_u64..100_000) {
         let (config, health) = (two_routes(3, 6, "request"), Health::default());
-        for (place, rest) in rests.iter().enumerate() {
-            health.rest(Subject::key(&config.routes[place / 3], place % 3), Moment(*rest), Moment(0));
+        for (place, end) in ends.iter().enumerate() {
+            health.cool_down(Subject::key(&config.routes[place / 3], place % 3), Scope::Key, Moment(*end), Moment(0));
         }
-        let wakes: Vec<u64> = tried(&config, &health, &id, Scope::Region, now).into_iter().map(|(route, key)| rests[route * 3 + key].saturating_sub(now)).collect();
-        let first = wakes[0];
-        prop_assert!(rests.iter().all(|rest| first == 0 || rest.saturating_sub(now) >= first));
+        let left: Vec<u64> = tried(&config, &health, &id, Scope::Region, now).into_iter().map(|(route, key)| ends[route * 3 + key].saturating_sub(now)).collect();
+        let first = left[0];
+        prop_assert!(ends.iter().all(|end| first == 0 || end.saturating_sub(now) >= first));
     }
 
     #[test]

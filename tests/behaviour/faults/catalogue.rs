@@ -16,6 +16,9 @@ pub(super) const STOP: &str =
     "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"ne\"},\"finish_reason\":\"stop\"}]}\n\n";
 const DONE: &str = "data: [DONE]\n\n";
 
+/// The fault of an upstream that takes its time, behind a route with `first_token_timeout`.
+pub(super) const LATE: &str = "a late first token";
+
 /// What an upstream does: to a request for a whole answer, and to one for a stream.
 pub(crate) struct Fault {
     pub(crate) name: &'static str,
@@ -353,6 +356,21 @@ const FAILURES: &[Fault] = &[
     Fault {
         name: "302",
         plays: |to, _| to.answer("302 Found", "location: http://elsewhere.example/\r\n", ""),
+    },
+    Fault {
+        name: LATE,
+        plays: |to, stream| {
+            if stream {
+                to.head("200 OK", SSE);
+                to.send(b": wait\n\n");
+            }
+            thread::sleep(Duration::from_secs(3));
+            if stream {
+                to.send([CONTENT, STOP, DONE].concat().as_bytes());
+            } else {
+                healthy(to, false);
+            }
+        },
     },
     Fault {
         name: "a slow trickle",

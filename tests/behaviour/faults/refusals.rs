@@ -27,6 +27,18 @@ pub(super) const REFUSALS: &[Fault] = &[
         "",
         r#"[{"error":{"code":400,"message":"User location is not supported for the API use."}}]"#
     ),
+    refusal!(
+        "400 too long",
+        "400 Bad",
+        "",
+        r#"{"error":{"message":"m","type":"invalid_request_error","param":"messages","code":"context_length_exceeded"}}"#
+    ),
+    refusal!(
+        "400 too long, as vLLM says it",
+        "400 Bad",
+        "",
+        r#"{"object":"error","message":"This model's maximum context length is 8192 tokens. However, you requested 9000 tokens.","type":"BadRequestError","param":null,"code":400}"#
+    ),
     refusal!("401", "401 No", "", ERROR),
     refusal!("402", "402 Pay", "", ERROR),
     refusal!("403", "403 No", "", ERROR),

@@ -96,8 +96,8 @@ pub(super) fn responses(request: &Request<'_>, segments: &[&str]) -> Expected<An
         })
     };
     match (request.method, segments, request.query.as_str()) {
-        ("GET", ["realtime"], "model=gpt-real") if upgrades => Ok(Answer::Socket(realtime)),
-        ("GET", ["responses"], "") if upgrades => Ok(Answer::Socket(respond)),
+        ("GET", ["realtime"], "model=gpt-real") if upgrades => Ok(Answer::WebSocket(realtime)),
+        ("GET", ["responses"], "") if upgrades => Ok(Answer::WebSocket(respond)),
         ("POST", ["responses"], "") => {
             let body: Value = serde_json::from_slice(&request.received.body).unwrap_or_default();
             if body["stream"] == true {

@@ -9,9 +9,9 @@ use serde_json::{Value, json};
 
 use super::account::{objects, responses};
 use super::form::{Part, parts, pattern};
-use crate::sockets;
 use crate::support::TOKEN;
 use crate::support::upstream::{Connection, JSON, Received, SSE, Upstream};
+use crate::websockets;
 
 /// The keys of the four accounts.
 pub(crate) const KEYS: [&str; 4] = ["up-SECRET-1", "up-SECRET-2", "up-SECRET-3", "up-SECRET-4"];
@@ -29,8 +29,8 @@ pub(crate) fn start() -> Upstream {
             Ok(Answer::Text(body)) => to.answer("200 OK", "content-type: text/plain; charset=utf-8\r\n", body),
             Ok(Answer::Bytes(kind, bytes)) => in_pieces(to, &format!("content-type: {kind}\r\n"), bytes.chunks(10_000)),
             Ok(Answer::Events(events)) => in_pieces(to, SSE, events.split_inclusive("\n\n").map(str::as_bytes)),
-            Ok(Answer::Socket(talk)) => {
-                if let Some(mut socket) = sockets::accept(received, to) {
+            Ok(Answer::WebSocket(talk)) => {
+                if let Some(mut socket) = websockets::accept(received, to) {
                     talk(&mut socket);
                 }
             }
@@ -53,7 +53,7 @@ pub(super) enum Answer {
     /// Of this type.
     Bytes(&'static str, Vec<u8>),
     Events(String),
-    Socket(fn(&mut sockets::Socket)),
+    WebSocket(fn(&mut websockets::WebSocket)),
 }
 
 pub(super) type Expected<T> = Result<T, String>;

@@ -4,11 +4,11 @@ use serde_json::{Value, json};
 use tungstenite::Message;
 
 use super::openai::{MODEL, RESPONSE};
-use crate::sockets::Socket;
+use crate::websockets::WebSocket;
 
 /// A session of Realtime: it says what it was set to, and one answer in two pieces.
-pub(super) fn realtime(socket: &mut Socket) {
-    let say = |socket: &mut Socket, event: Value| socket.send(Message::text(event.to_string())).is_ok();
+pub(super) fn realtime(socket: &mut WebSocket) {
+    let say = |socket: &mut WebSocket, event: Value| socket.send(Message::text(event.to_string())).is_ok();
     say(
         socket,
         json!({"type": "session.created", "event_id": "event_0", "session": {"type": "realtime", "model": MODEL}}),
@@ -59,7 +59,7 @@ pub(super) fn realtime(socket: &mut Socket) {
 }
 
 /// A response for each `response.create`, its events as messages.
-pub(super) fn respond(socket: &mut Socket) {
+pub(super) fn respond(socket: &mut WebSocket) {
     while let Ok(message) = socket.read() {
         if matches!(&message, Message::Text(text) if text.contains("\"response.create\"")) {
             for data in RESPONSE.lines().filter_map(|line| line.strip_prefix("data: ")) {

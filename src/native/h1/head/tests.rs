@@ -3,7 +3,7 @@ use proptest::prelude::*;
 use super::*;
 
 fn read(text: &str) -> Result<Option<RequestHead>, Unreadable> {
-    request(&mut Search::new(), &mut BytesMut::from(text))
+    read_request(&mut Search::new(), &mut BytesMut::from(text))
 }
 
 fn head(fields: &str) -> Result<RequestHead, Unreadable> {
@@ -114,6 +114,8 @@ fn a_request_says_in_one_way_whom_it_is_for_or_is_refused() {
         "GET http://user@h/v1 HTTP/1.1",
         "GET http://h:x/v1 HTTP/1.1",
         "GET ftp://h/v1 HTTP/1.1",
+        "GET /v1#/v2 HTTP/1.1",
+        "GET http://h/v1#x HTTP/1.1",
         "CONNECT /v1 HTTP/1.1",
         "GET /v1 HTTP/1.2",
         "GET  /v1 HTTP/1.1",
@@ -127,7 +129,9 @@ fn a_request_says_in_one_way_whom_it_is_for_or_is_refused() {
 #[test]
 fn an_upstream_may_end_its_lines_with_line_feeds_alone() {
     let text = "HTTP/1.1 200 OK\ncontent-length: 1\n\n";
-    let head = answer(&mut Search::new(), &mut BytesMut::from(text)).unwrap().unwrap();
+    let head = read_answer(&mut Search::new(), &mut BytesMut::from(text))
+        .unwrap()
+        .unwrap();
     assert_eq!(head.framing, Framing::Length(1));
 }
 
@@ -136,8 +140,52 @@ fn a_connection_is_kept_as_its_version_has_it() {
     let keeps = |text: &str| read(text).unwrap().unwrap().keep;
     assert!(keeps("GET / HTTP/1.1\r\nhost: h\r\n\r\n"));
     assert!(!keeps("GET / HTTP/1.1\r\nhost: h\r\nconnection: x, Close\r\n\r\n"));
+    assert!(!keeps(
+        "GET / HTTP/1.1\r\nhost: h\r\nconnection: ,, x\r\nconnection: close ,\r\n\r\n"
+    ));
+    assert!(keeps("GET / HTTP/1.1\r\nhost: h\r\nconnection: closed\r\n\r\n"));
     assert!(!keeps("GET / HTTP/1.0\r\n\r\n"));
     assert!(keeps("GET / HTTP/1.0\r\nconnection: Keep-Alive\r\n\r\n"));
+    // Whoever says both closes it.
+    assert!(!keeps("GET / HTTP/1.0\r\nconnection: keep-alive, close\r\n\r\n"));
+    let answers = |fields: &str| {
+        let text = format!("HTTP/1.0 200 OK\r\ncontent-length: 0\r\n{fields}\r\n");
+        read_answer(&mut Search::new(), &mut BytesMut::from(&*text))
+            .unwrap()
+            .unwrap()
+            .keep
+    };
+    assert!(answers("connection: keep-alive\r\n"));
+    assert!(!answers("connection: keep-alive\r\nconnection: close\r\n"));
+}
+
+#[test]
+fn blanks_around_a_value_are_no_part_of_it() {
+    let head = head("a:b\r\nc: \t d\te \t\r\nf:\r\ng: \t \r\n").unwrap();
+    let value = |name: &str| head.parts.headers[name].as_bytes();
+    assert_eq!((value("a"), value("c")), (&b"b"[..], &b"d\te"[..]));
+    assert!(value("f").is_empty() && value("g").is_empty());
+}
+
+#[test]
+fn a_request_of_http_1_0_gets_no_leave_to_send_its_body() {
+    let expects = |version: &str, expectation: &str| {
+        let text = format!("POST / HTTP/{version}\r\nhost: h\r\nexpect: {expectation}\r\ncontent-length: 1\r\n\r\n");
+        read(&text).unwrap().unwrap().expects
+    };
+    assert!(expects("1.1", "100-continue") && expects("1.1", "100-Continue"));
+    assert!(!expects("1.0", "100-continue") && !expects("1.1", "something-else"));
+}
+
+#[test]
+fn another_protocol_is_asked_for_under_http_1_1_and_without_a_body() {
+    let asks = |version: &str, fields: &str| {
+        let text = format!("GET / HTTP/{version}\r\nhost: h\r\nupgrade: websocket\r\n{fields}\r\n");
+        read(&text).unwrap().unwrap().parts.headers.contains_key("upgrade")
+    };
+    assert!(asks("1.1", "") && asks("1.1", "content-length: 0\r\n"));
+    assert!(!asks("1.0", ""));
+    assert!(!asks("1.1", "content-length: 1\r\n") && !asks("1.1", "transfer-encoding: chunked\r\n"));
 }
 
 #[test]
@@ -159,7 +207,7 @@ fn what_can_be_no_head_is_not_waited_for() {
 fn an_answer_says_where_it_ends() {
     let read = |fields: &str| {
         let text = format!("HTTP/1.1 200 Fine\r\n{fields}\r\n");
-        answer(&mut Search::new(), &mut BytesMut::from(&*text)).map(|head| {
+        read_answer(&mut Search::new(), &mut BytesMut::from(&*text)).map(|head| {
             let head = head.unwrap();
             (head.framing, head.keep, head.parts.headers.len())
         })
@@ -201,7 +249,7 @@ fn an_answer_says_where_it_ends() {
     }
     let old = BytesMut::from("HTTP/1.0 200 OK\r\ntransfer-encoding: chunked\r\n\r\n");
     assert_eq!(
-        answer(&mut Search::new(), &mut { old }).unwrap_err(),
+        read_answer(&mut Search::new(), &mut { old }).unwrap_err(),
         Unreadable::Malformed
     );
 }
@@ -210,7 +258,7 @@ fn an_answer_says_where_it_ends() {
 fn an_upstream_may_say_how_long_it_keeps_a_connection() {
     let read = |fields: &str| {
         let text = format!("HTTP/1.1 200 OK\r\ncontent-length: 0\r\n{fields}\r\n");
-        let head = answer(&mut Search::new(), &mut BytesMut::from(&*text))
+        let head = read_answer(&mut Search::new(), &mut BytesMut::from(&*text))
             .unwrap()
             .unwrap();
         head.patience.map(|patience| patience.as_secs())
@@ -238,7 +286,7 @@ proptest! {
         for piece in [&text[..cut], &text[cut..]] {
             buffer.extend_from_slice(piece.as_bytes());
             if found.is_none() {
-                found = request(&mut search, &mut buffer).unwrap();
+                found = read_request(&mut search, &mut buffer).unwrap();
             }
         }
         prop_assert_eq!(found.unwrap().framing, Framing::Length(4));
@@ -248,7 +296,7 @@ proptest! {
     #[test]
     fn no_bytes_panic(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
         let bytes = BytesMut::from(&bytes[..]);
-        let _ = request(&mut Search::new(), &mut bytes.clone());
-        let _ = answer(&mut Search::new(), &mut { bytes });
+        let _ = read_request(&mut Search::new(), &mut bytes.clone());
+        let _ = read_answer(&mut Search::new(), &mut { bytes });
     }
 }

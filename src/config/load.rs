@@ -1,0 +1,181 @@
+//! The configuration as a whole, and how it is made: from the table of routes, wherever that is, and from the variables.
+
+use std::collections::HashMap;
+
+use http::HeaderValue;
+
+use super::account::Account;
+use super::cors::{Cors, cors};
+use super::document::Document;
+use super::parse::{self, Table};
+use super::problem::Problems;
+use super::route::Route;
+use super::secret::{Secret, TokenDigest};
+use super::source::{inline_routes, report_gap, sources};
+use super::variables::{ROUTES, Reading, Variables, misspelt};
+use super::{identity, single_token};
+
+/// Everything that the gateway needs to know. Made by [`load`].
+#[derive(Debug)]
+pub struct Config {
+    /// The routes: at least one, in a configuration that was loaded.
+    pub routes: Vec<Route>,
+    /// Who may call.
+    pub accounts: Vec<Account>,
+    /// The index of each token's account: see [`Config::account_of`].
+    tokens: HashMap<TokenDigest, usize>,
+    /// Which web pages may read answers.
+    pub cors: Cors,
+    /// The largest request body that is read, in bytes. Where nothing is set, the runtime has a limit of its own.
+    pub body_limit: Option<usize>,
+    /// Whether the addresses of clients are logged.
+    pub log_client: bool,
+    /// What seals the state that clients keep: the first one, and all of them open it. The clients' tokens where there is none.
+    pub state_secrets: Vec<Secret>,
+    /// What the operator should know although nothing is wrong, one sentence each: where the routes come from, and what is
+    /// set and not used. No secret is in them.
+    pub notes: Vec<String>,
+    /// The mark of requests that this gateway, or another replica of it, has sent.
+    pub hop: HeaderValue,
+}
+
+impl Config {
+    /// Returns the configuration of `ai-gateway demo`: the tokens `demo` and `demo-2`, answered by the gateway itself.
+    ///
+    /// # Errors
+    /// Problems with those variables that are not about routes.
+    pub fn demo(variables: &Variables) -> Result<Self, Problems> {
+        let text = r#"[{"token":"demo","name":"demo","provider":"echo","default_model":"echo"},
+            {"token":"demo-2","name":"demo-2","provider":"echo","default_model":"echo-2"}]"#;
+        with_table(text, variables)
+    }
+
+    /// Returns a configuration without routes. A gateway with it refuses every request.
+    #[must_use]
+    pub fn none() -> Self {
+        Self {
+            routes: Vec::new(),
+            accounts: Vec::new(),
+            tokens: HashMap::new(),
+            cors: Cors::Any,
+            body_limit: None,
+            log_client: false,
+            state_secrets: Vec::new(),
+            notes: Vec::new(),
+            hop: identity::of(&[]),
+        }
+    }
+
+    /// Returns the configuration of a table of routes, without any variable.
+    ///
+    /// # Errors
+    /// Every problem of the table.
+    pub fn of_routes(table: &str) -> Result<Self, Problems> {
+        with_table(table, &Variables::default())
+    }
+
+    /// Returns the account of a token. The accounts are searched by the token's digest, which nobody can choose piece by
+    /// piece, and what is found is compared in constant time.
+    #[must_use]
+    pub fn account_of(&self, token: &[u8]) -> Option<&Account> {
+        let digest = TokenDigest::of(token);
+        let account = self.accounts.get(*self.tokens.get(&digest)?)?;
+        account.token.matches(&digest).then_some(account)
+    }
+
+    /// Whether a text has the form of [`Config::hop`].
+    #[must_use]
+    pub fn is_hop(text: &str) -> bool {
+        identity::is_mark(text)
+    }
+
+    /// Returns everything that must never be shown: keys, and tokens that are known in clear.
+    pub fn secrets(&self) -> impl Iterator<Item = &Secret> {
+        let keys = self.routes.iter().flat_map(|route| &route.keys);
+        keys.chain(self.accounts.iter().filter_map(|account| account.clear_token.as_ref()))
+            .chain(&self.state_secrets)
+    }
+}
+
+/// Returns the configuration. The routes are those in the variables, else those in `stored`, else that of a single token.
+/// Where there are [`inline_routes`], a shell need not read what is stored.
+///
+/// # Errors
+/// Every problem that there is.
+pub fn load(stored: Option<&Document>, variables: &Variables) -> Result<Config, Problems> {
+    let mut reading = Reading::new(variables);
+    let inline = inline_routes(variables);
+    let table = inline.as_ref().or_else(|| stored.filter(|stored| !stored.is_empty()));
+    reading.problems.notes = sources(variables, table, stored);
+    if table.is_none_or(|table| table.origin != ROUTES) {
+        report_gap(&mut reading);
+    }
+    let parsed = match table {
+        Some(table) => parse::table(table, &mut reading.problems),
+        None => single_token::table(&mut reading),
+    };
+    reading.problems.notes.extend(misspelt(variables, table.is_some()));
+    finish(parsed, reading)
+}
+
+/// Returns the configuration of a table, and of the variables that are not about routes.
+fn with_table(text: &str, variables: &Variables) -> Result<Config, Problems> {
+    let mut reading = Reading::new(variables);
+    let table = Document::variables(ROUTES.to_owned(), text.to_owned());
+    finish(parse::table(&table, &mut reading.problems), reading)
+}
+
+/// Adds the settings to the routes.
+fn finish(parsed: Table, mut reading: Reading<'_>) -> Result<Config, Problems> {
+    let cors = cors(&mut reading);
+    let body_limit = reading.bytes("BODY_LIMIT", 1);
+    let log_client = log_client(&mut reading);
+    let state_secrets = state_secrets(&mut reading);
+    if !reading.problems.is_empty() {
+        return Err(reading.problems);
+    }
+    let Table { routes, accounts } = parsed;
+    let tokens = accounts.iter().enumerate();
+    Ok(Config {
+        tokens: tokens.map(|(index, account)| (account.token, index)).collect(),
+        accounts,
+        hop: identity::of(&routes),
+        routes,
+        cors,
+        body_limit,
+        log_client,
+        state_secrets,
+        notes: reading.problems.notes,
+    })
+}
+
+/// Reads `LOG_CLIENT`.
+fn log_client(reading: &mut Reading<'_>) -> bool {
+    match reading.get("LOG_CLIENT").map(str::to_ascii_lowercase).as_deref() {
+        None | Some("false" | "0" | "no" | "off") => false,
+        Some("true" | "1" | "yes" | "on") => true,
+        Some(_) => {
+            reading.problems.at("LOG_CLIENT", "expected `true` or `false`", "");
+            false
+        }
+    }
+}
+
+/// The shortest secret, in bytes. A shorter one could be guessed.
+const SHORTEST_SECRET: usize = 16;
+
+/// Reads `STATE_SECRET`: a secret, and behind commas those that it has replaced.
+fn state_secrets(reading: &mut Reading<'_>) -> Vec<Secret> {
+    let Some(text) = reading.get("STATE_SECRET") else {
+        return Vec::new();
+    };
+    let secrets = text.split(',').map(str::trim);
+    if secrets.clone().any(|secret| secret.len() < SHORTEST_SECRET) {
+        reading.problems.at(
+            "STATE_SECRET",
+            format!("expected at least {SHORTEST_SECRET} characters, and as many for each one behind a comma"),
+            "`openssl rand -hex 32` makes a good one",
+        );
+    }
+    secrets.map(|secret| Secret::new(secret.to_owned())).collect()
+}

@@ -1,0 +1,72 @@
+//! Takes signatures out of a request whose upstream does not know them.
+
+use bytes::Bytes;
+use serde_json::Value;
+
+use super::signature::DUMMY;
+use crate::dialect::wire::build::Set;
+use crate::dialect::wire::change::{changed, retain};
+
+/// Returns a request without the signatures of its parts; nothing where it has none. A call has to have one, and gets the one that is
+/// not checked.
+pub(super) fn without_state(body: &Bytes) -> Option<Bytes> {
+    changed(body, "contents", &mut |contents| {
+        let mut is_changed = false;
+        retain(contents, &mut |content| {
+            if let Some(parts) = content.get_mut("parts") {
+                retain(parts, &mut |part| {
+                    is_changed |= forget(part);
+                    true
+                });
+            }
+            true
+        });
+        is_changed
+    })
+}
+
+fn forget(part: &mut Value) -> bool {
+    let is_call = ["functionCall", "function_call"]
+        .iter()
+        .any(|name| part.get(*name).is_some());
+    let Some(members) = part.as_object_mut() else {
+        return false;
+    };
+    let mut is_changed = false;
+    for name in ["thoughtSignature", "thought_signature"] {
+        let is_signed = members.get(name).is_some_and(|signature| signature != DUMMY);
+        if is_signed && is_call {
+            members.say(name, &DUMMY);
+        } else if is_signed {
+            members.shift_remove(name);
+        }
+        is_changed |= is_signed;
+    }
+    is_changed
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn left(body: &Value) -> Value {
+        let body = without_state(&body.to_string().into()).unwrap();
+        serde_json::from_slice(&body).unwrap()
+    }
+
+    #[test]
+    fn a_call_gets_the_signature_that_is_not_checked_and_a_text_none() {
+        let body = json!({"contents": [{"role": "model", "parts": [
+            {"text": "t", "thoughtSignature": "A"},
+            {"functionCall": {"name": "f"}, "thought_signature": "B"},
+        ]}]});
+        let expected = json!({"contents": [{"role": "model", "parts": [
+            {"text": "t"},
+            {"functionCall": {"name": "f"}, "thought_signature": DUMMY},
+        ]}]});
+        assert_eq!(left(&body), expected);
+        assert_eq!(without_state(&expected.to_string().into()), None);
+    }
+}

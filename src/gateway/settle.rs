@@ -1,0 +1,96 @@
+//! The one end of a record: every request that came is settled once, on both runtimes, when its answer's last byte has gone
+//! out or its client has left.
+//!
+//! What comes of it today is the line of the log; whatever counts what was used belongs here as well.
+
+use serde::Serialize;
+
+use super::record::Record;
+use crate::platform::Millis;
+
+/// How an answer went out, as far as the shell knows.
+#[derive(Clone, Copy, Debug)]
+pub struct Delivery {
+    /// Of the body, in bytes.
+    pub bytes: u64,
+    /// When the first of them went.
+    pub first_byte: Option<Millis>,
+    /// When the last of them had gone, or the client had left.
+    pub end: Millis,
+    /// The whole body went out.
+    pub complete: bool,
+}
+
+/// What the log says of a request.
+#[derive(Debug, Serialize)]
+pub struct Settled<'a> {
+    /// What the gateway knows.
+    #[serde(flatten)]
+    pub record: &'a Record,
+    /// How its answer went out; nothing where the runtime does not say.
+    #[serde(flatten)]
+    pub delivered: Option<Delivered>,
+}
+
+/// The fields of a line that tell how an answer went out. Milliseconds count from when the request came.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct Delivered {
+    /// Of the body, in bytes.
+    pub bytes: u64,
+    /// Until the first of them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub first_byte_ms: Option<u64>,
+    /// Until the last of them had gone, or the client had left.
+    pub total_ms: u64,
+    /// The whole body went out.
+    pub complete: bool,
+}
+
+/// Settles a record. `delivery` is what the shell knows of the answer's way out.
+pub fn settle(record: &mut Record, delivery: Option<Delivery>) -> Settled<'_> {
+    if record.status == 0 {
+        record.status = Record::CLIENT_LEFT;
+    }
+    let start = record.start;
+    let since_start = |end: Millis| u64::try_from(start.until(end).as_millis()).unwrap_or(u64::MAX);
+    let delivered = delivery.map(|delivery| Delivered {
+        bytes: delivery.bytes,
+        first_byte_ms: delivery.first_byte.map(since_start),
+        total_ms: since_start(delivery.end),
+        complete: delivery.complete,
+    });
+    Settled { record, delivered }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_request_without_an_answer_is_one_whose_client_left() {
+        let mut record = Record::new(Millis(1_000), "1".into());
+        let settled = settle(&mut record, None);
+        assert_eq!(settled.record.status, Record::CLIENT_LEFT);
+        let line = serde_json::to_value(&settled).unwrap();
+        assert!(line.get("bytes").is_none() && line["status"] == 499, "{line}");
+    }
+
+    #[test]
+    fn milliseconds_count_from_when_the_request_came() {
+        let mut record = Record::new(Millis(1_000), "1".into());
+        record.status = 200;
+        let delivery = Delivery {
+            bytes: 5,
+            first_byte: Some(Millis(1_250)),
+            end: Millis(3_000),
+            complete: true,
+        };
+        let settled = settle(&mut record, Some(delivery));
+        let line = serde_json::to_value(&settled).unwrap();
+        assert_eq!(
+            (&line["first_byte_ms"], &line["total_ms"]),
+            (&250.into(), &2_000.into())
+        );
+        assert_eq!((&line["bytes"], &line["status"]), (&5.into(), &200.into()));
+    }
+}
