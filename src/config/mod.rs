@@ -17,6 +17,7 @@
 
 mod account;
 mod address;
+mod allowance;
 mod character;
 mod check;
 mod cors;
@@ -28,6 +29,7 @@ mod load;
 mod loops;
 mod misplaced;
 mod model_pattern;
+mod money;
 mod parse;
 mod pasted;
 mod problem;
@@ -43,12 +45,14 @@ mod variables;
 
 pub use self::account::Account;
 pub use self::address::is_loopback;
+pub use self::allowance::{Allowance, Budget, Limits, OnExhausted};
 pub use self::check::table;
 pub use self::cors::Cors;
 pub use self::document::Document;
 pub use self::load::{Config, load};
 pub use self::loops::loops;
 pub use self::model_pattern::ModelPattern;
+pub use self::money::Money;
 pub use self::parse::{DEFAULT_TIMEOUT, ROUTE_FIELDS};
 pub use self::problem::{Problem, Problems};
 pub use self::route::{Addresses, Base, Rotation, Route, Upstream};
