@@ -22,7 +22,7 @@ mod settle;
 mod state;
 mod upstream;
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -185,6 +185,7 @@ impl<P: Platform> Gateway<P> {
             affinity: Affinity::None,
             alone: None,
             misplaced: None,
+            conversation: OnceLock::new(),
         };
         let incoming = Incoming {
             platform: &self.platform,

@@ -1,5 +1,7 @@
 //! A request as the upstreams will be asked it, whichever of them it will be.
 
+use std::sync::OnceLock;
+
 use bytes::Bytes;
 use http::{HeaderMap, Method};
 
@@ -14,6 +16,7 @@ use crate::dialect::wire::find::contains;
 use crate::dialect::wire::form::Form;
 use crate::dialect::wire::patch::Peek;
 use crate::dialect::wire::pieces::{Pieces, whole};
+use crate::policy::rank;
 
 /// One client request, read as far as the gateway needs it.
 pub(crate) struct ClientRequest<'a> {
@@ -36,6 +39,8 @@ pub(crate) struct ClientRequest<'a> {
     pub(crate) alone: Option<usize>,
     /// The body is not as its endpoint has it: the dialect whose reader reads it. No upstream gets it as it is.
     pub(crate) misplaced: Option<&'static Format>,
+    /// What [`ClientRequest::conversation`] returns, once that was asked for.
+    pub(crate) conversation: OnceLock<Option<[u8; 32]>>,
 }
 
 /// What the body is, as far as the model in it goes.
@@ -90,6 +95,7 @@ impl ClientRequest<'_> {
             affinity: Affinity::None,
             alone,
             misplaced: None,
+            conversation: OnceLock::new(),
         }
     }
 
@@ -123,12 +129,13 @@ impl ClientRequest<'_> {
         matches!(self.content, Content::WebSocket { .. })
     }
 
-    /// Returns what stays the same over a conversation, if the body has such a thing.
+    /// Returns a digest of what stays the same over a conversation, if the body has such a thing.
     pub(crate) fn conversation(&self) -> Option<&[u8]> {
-        match &self.content {
-            Content::Json(_) | Content::InPath { .. } => conversation(&self.body),
+        let digest = self.conversation.get_or_init(|| match &self.content {
+            Content::Json(_) | Content::InPath { .. } => conversation(&self.body).map(rank::digest),
             Content::Opaque | Content::Form(_) | Content::WebSocket { .. } => None,
-        }
+        });
+        digest.as_ref().map(<[u8; 32]>::as_slice)
     }
 
     /// Returns the name that its headers give to the conversation.

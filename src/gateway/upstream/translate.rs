@@ -28,7 +28,6 @@ use crate::gateway::call::{ClientRequest, Content};
 use crate::gateway::reply::{Body, json};
 use crate::gateway::sealing::Sealing;
 use crate::platform::Millis;
-use crate::policy::rank;
 
 /// The names of what could not be said to the upstream.
 pub(super) const DROPPED: HeaderName = HeaderName::from_static("x-gateway-dropped");
@@ -171,7 +170,7 @@ fn cache_key(request: &ClientRequest<'_>, only_session: bool) -> Option<String> 
     let conversation = || {
         if only_session { None } else { request.conversation() }
     };
-    let mut key = TokenDigest::of(&rank::digest(request.session().or_else(conversation)?)).hex();
+    let mut key = TokenDigest::of(request.session().or_else(conversation)?).hex();
     key.truncate(32);
     Some(key)
 }
