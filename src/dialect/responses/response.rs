@@ -31,7 +31,8 @@ pub(super) fn is_incomplete(finish: Option<Finish>) -> bool {
     matches!(finish, Some(Finish::Length | Finish::ContentFilter))
 }
 
-/// Returns the object. It repeats `echo`, which is the context's or nothing.
+/// Returns the object. It repeats `echo`, which is the context's or nothing. Clients that read by a schema (Open Responses) want every
+/// member, also where it says nothing.
 pub(super) fn response(
     context: &Context,
     echo: &Map<String, Value>,
@@ -40,11 +41,12 @@ pub(super) fn response(
     usage: Option<Usage>,
 ) -> Value {
     let mut response = json!({
-        "id": id(context), "object": "response", "created_at": context.created, "background": false, "error": null,
-        "incomplete_details": null, "instructions": null, "max_output_tokens": null, "metadata": {}, "model": context.model,
-        "parallel_tool_calls": true, "previous_response_id": null, "reasoning": {"effort": null, "summary": null},
-        "temperature": 1.0, "text": {"format": {"type": "text"}}, "tool_choice": "auto", "tools": [], "top_p": 1.0,
-        "truncation": "disabled", "user": null,
+        "id": id(context), "object": "response", "created_at": context.created, "completed_at": null, "background": false,
+        "error": null, "frequency_penalty": 0, "incomplete_details": null, "instructions": null, "max_output_tokens": null,
+        "max_tool_calls": null, "metadata": {}, "model": context.model, "parallel_tool_calls": true, "presence_penalty": 0,
+        "previous_response_id": null, "prompt_cache_key": null, "reasoning": {"effort": null, "summary": null},
+        "safety_identifier": null, "service_tier": "default", "temperature": 1.0, "text": {"format": {"type": "text"}},
+        "tool_choice": "auto", "tools": [], "top_logprobs": 0, "top_p": 1.0, "truncation": "disabled", "user": null,
     });
     if let Value::Object(members) = &mut response {
         members.extend(echo.clone());

@@ -68,11 +68,7 @@ pub(crate) async fn serve<P: Platform>(
     if incoming.head.extensions.get::<WarmUp>().is_some() {
         let model = request.model(route, request.route);
         model.into_iter().for_each(|model| record.set_model(model));
-        return Ok(websocket::warmed_up(
-            &request.request_id,
-            model,
-            upstreams.platform.now(),
-        ));
+        return Ok(websocket::warmed_up(&request, model, upstreams.platform.now()));
     }
     upstreams.forward(admitted, upload, record).await
 }

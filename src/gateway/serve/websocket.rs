@@ -4,7 +4,9 @@ use http::{HeaderValue, Response, StatusCode, header};
 
 use crate::config::{Config, Route};
 use crate::dialect::formats::RESPONSES;
-use crate::dialect::wire::build::{json, json_text};
+use crate::dialect::neutral::answer::Answer;
+use crate::dialect::neutral::event::{Context, Usage};
+use crate::dialect::wire::build::json_text;
 use crate::error::{Error, Kind};
 use crate::gateway::admit::admit;
 use crate::gateway::call::body::Incoming;
@@ -81,12 +83,17 @@ fn bridged<P: Platform>(incoming: &Incoming<'_, P>) -> Response<Body<P::Stream>>
 }
 
 /// Returns the answer to a request for which nobody is to be asked: a response without output, from which the next one goes on.
-pub(crate) fn warmed_up<S>(request_id: &str, model: Option<&str>, now: Millis) -> Response<Body<S>> {
-    let id = ["resp_", &request_id.replace('-', "")].concat();
-    let none = json!({"input_tokens": 0, "output_tokens": 0, "total_tokens": 0});
-    let response = json!({
-        "id": id, "object": "response", "created_at": now.0 / 1000, "status": "completed", "error": null, "incomplete_details": null,
-        "model": model, "output": [], "usage": none,
-    });
-    reply::json(StatusCode::OK, json_text(&response))
+pub(crate) fn warmed_up<S>(request: &ClientRequest<'_>, model: Option<&str>, now: Millis) -> Response<Body<S>> {
+    let context = Context {
+        model: request.named_model().or(model).unwrap_or_default().to_owned(),
+        id: request.request_id.clone(),
+        created: now.0 / 1000,
+        echo: (RESPONSES.echo)(&request.body),
+        ..Context::default()
+    };
+    let answer = Answer {
+        usage: Some(Usage::default()),
+        ..Answer::default()
+    };
+    reply::json(StatusCode::OK, json_text(&(RESPONSES.write_answer)(&answer, &context)))
 }

@@ -96,8 +96,24 @@ impl Client {
             "tools",
             "created_at",
             "temperature",
+            "top_p",
+            "top_logprobs",
+            "presence_penalty",
+            "frequency_penalty",
+            "service_tier",
+            "truncation",
+            "text",
         ] {
             assert!(!response[name].is_null(), "{name}");
+        }
+        for name in [
+            "completed_at",
+            "max_tool_calls",
+            "prompt_cache_key",
+            "safety_identifier",
+            "reasoning",
+        ] {
+            assert!(response.get(name).is_some(), "{name}");
         }
         let status = kind.strip_prefix("response.").unwrap();
         if kind == "response.created" || kind == "response.in_progress" {
