@@ -11,7 +11,7 @@ pub(super) const RATE_LIMIT: &str = "rate_limit_exceeded";
 /// The code of an account without credit.
 const QUOTA: &str = "insufficient_quota";
 /// The code of an error of the server's own.
-const SERVER: &str = "server_error";
+pub(super) const SERVER: &str = "server_error";
 
 /// Returns an error of the gateway's own.
 pub(super) fn error_body(error: &Error) -> Vec<u8> {

@@ -10,8 +10,10 @@ use std::mem::take;
 use bytes::Bytes;
 use serde_json::Value;
 
-use super::errors::{RATE_LIMIT, error_body, status_of};
+use super::errors::{RATE_LIMIT, SERVER, error_body, status_of};
+use super::response::{Status, response};
 use crate::dialect::ending::truncated;
+use crate::dialect::neutral::event::Context;
 use crate::dialect::wire::build::{Set, json, json_text};
 use crate::dialect::wire::json::{elements, members, parsed, text};
 use crate::dialect::wire::members::{Malformed, Members};
@@ -45,6 +47,8 @@ pub(crate) struct Turns {
     next: Option<String>,
     /// The client wants nothing to be stored.
     stores_nothing: bool,
+    /// The response that is being made goes on from the latest one.
+    goes_on: bool,
     events: Events,
     status: u16,
     /// Whether an item of the answer has come.
@@ -74,6 +78,7 @@ impl Turns {
         }
         let previous = members.last(PREVIOUS).and_then(text);
         let goes_on = previous.is_some() && previous.as_deref() == Some(&self.latest);
+        self.goes_on = goes_on;
         let new = as_items(members.last("input").unwrap_or("null"))?;
         let all = if goes_on {
             joined(&self.items, &new)
@@ -123,10 +128,20 @@ impl Turns {
     pub(crate) fn end(&mut self, out: &mut Vec<String>) {
         take(&mut self.events).end(&mut |item| self.item(&item, out));
         if !self.is_over {
-            self.is_over = true;
-            out.push(error_message(502, &error_body(&truncated())));
+            self.fail(502, &error_body(&truncated()), out);
         }
         self.next = None;
+    }
+
+    /// Ends the answer with an error. What it went on from is forgotten, as Open Responses wants it: the client sends the whole
+    /// conversation next. Where it only has to wait, it may ask for the same again.
+    fn fail(&mut self, status: u16, body: &[u8], out: &mut Vec<String>) {
+        self.is_over = true;
+        if self.goes_on && status != 429 {
+            self.latest.clear();
+            self.items.clear();
+        }
+        out.push(error_message(status, body));
     }
 
     fn item(&mut self, item: &Item<'_>, out: &mut Vec<String>) {
@@ -219,7 +234,6 @@ impl Turns {
 
     /// Says an error as this API says it over a WebSocket.
     fn error(&mut self, data: &str, event: &Members<'_>, out: &mut Vec<String>) {
-        self.is_over = true;
         let error = event
             .last("error")
             .filter(|error| error.starts_with('{'))
@@ -231,7 +245,7 @@ impl Turns {
             None if self.status >= 400 => self.status,
             None => code.as_deref().and_then(status_of).unwrap_or(502),
         };
-        out.push(error_message(status, data.as_bytes()));
+        self.fail(status, data.as_bytes(), out);
     }
 }
 
@@ -257,10 +271,22 @@ fn error_message(status: u16, body: &[u8]) -> String {
             .get("code")
             .is_none_or(|code| code.is_null() || code == RATE_LIMIT)
     {
-        let error = json!({"code": RATE_LIMIT, "message": error.get("message").unwrap_or(&Value::Null)});
-        let response =
-            json!({"id": "resp_refused", "object": "response", "status": "failed", "error": error, "output": []});
-        return json_text(&json!({"type": "response.failed", "response": response}));
+        let context = Context {
+            id: "refused".to_owned(),
+            ..Context::default()
+        };
+        let message = error.get("message").and_then(Value::as_str).unwrap_or_default();
+        let failed = Status::Failed(message, RATE_LIMIT);
+        let response = response(&context, &context.echo, &failed, Vec::new(), None);
+        return json_text(&json!({"type": "response.failed", "sequence_number": 0, "response": response}));
+    }
+    // Here the code is what a client knows an error by.
+    if error.get("code").is_none_or(Value::is_null) {
+        let class = error
+            .get("type")
+            .filter(|class| class.is_string() && *class != "error")
+            .cloned();
+        error.set("code", class.unwrap_or_else(|| SERVER.into()));
     }
     json_text(&json!({"type": "error", "status": status, "error": error}))
 }

@@ -83,9 +83,39 @@ fn the_items_of_the_latest_response_come_before_what_is_new() {
         json!([user, {"type": "message", "id": "m1"}, {"new": 1}])
     );
     assert!(body.get("previous_response_id").is_none());
-    // A request that fails changes nothing.
-    answered(&mut turns, 500, r#"{"error":{"message":"no"}}"#);
+    // Whoever only has to wait asks for the same again.
+    answered(&mut turns, 429, r#"{"error":{"message":"no"}}"#);
     assert_eq!(asked(&mut turns, &next)["input"], body["input"]);
+    answered(&mut turns, 500, r#"{"error":{"message":"no"}}"#);
+    assert_eq!(asked(&mut turns, &next)["previous_response_id"], "r1");
+}
+
+#[test]
+fn a_request_that_does_not_go_on_fails_alone() {
+    let mut turns = Turns::new(1000);
+    asked(&mut turns, &create(&json!({"input": "hi"})));
+    answered(&mut turns, 200, STREAM);
+    asked(&mut turns, &create(&json!({"input": "something else"})));
+    answered(&mut turns, 500, r#"{"error":{"message":"no"}}"#);
+    let next = create(&json!({"input": [{"new": 1}], "previous_response_id": "r1"}));
+    assert!(asked(&mut turns, &next).get("previous_response_id").is_none());
+}
+
+#[test]
+fn every_error_has_a_code() {
+    let mut turns = Turns::new(1000);
+    for (error, code) in [
+        (
+            json!({"message": "no", "type": "invalid_request_error", "code": null}),
+            "invalid_request_error",
+        ),
+        (json!({"message": "no"}), "server_error"),
+        (json!({"message": "no", "type": "x", "code": "its own"}), "its own"),
+    ] {
+        asked(&mut turns, &create(&json!({"input": "hi"})));
+        let said = answered(&mut turns, 400, &json!({"error": error}).to_string());
+        assert_eq!(said[0]["error"]["code"], code, "{}", said[0]);
+    }
 }
 
 #[test]
