@@ -95,7 +95,7 @@ async fn read<P: Platform>(
     match Kinds::of(request.headers, must_read || is_said) {
         Kinds::Json => {
             request.body = incoming.whole().await?;
-            request.content = match json(&request.body, path, route)? {
+            request.content = match json(&request.body, path, route, is_said)? {
                 Content::Json(_) if is_googles(request) => UNTOUCHED,
                 content => content,
             };
@@ -188,11 +188,11 @@ fn may_be_json(body: &Bytes) -> bool {
 }
 
 /// Reads a JSON body. What is not an object with a model is refused where the endpoint needs one, or where the token may not use
-/// every model; elsewhere it is the upstream's to judge.
-fn json(body: &Bytes, path: &str, route: &Route) -> Result<Content, Error> {
+/// every model; elsewhere it is the upstream's to judge. `is_said`: it is asked for an answer, or for its number of tokens.
+fn json(body: &Bytes, path: &str, route: &Route, is_said: bool) -> Result<Content, Error> {
     match Peek::read(body) {
         Ok(peek) => Ok(Content::Json(peek)),
-        Err(_) if body.is_empty() => Ok(Content::Opaque),
+        Err(_) if body.is_empty() && !is_said => Ok(Content::Opaque),
         Err(error) if surface::takes_default_model(path) => Err(error.into()),
         Err(Malformed::NotAnObject) => Ok(Content::Opaque),
         Err(error) if !route.models.is_empty() => Err(error.into()),
