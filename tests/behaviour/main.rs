@@ -51,6 +51,7 @@ mod odd_answers;
 mod oddities;
 mod only_native;
 mod only_worker;
+mod open_responses;
 mod outages;
 mod overflow;
 mod passthrough;
@@ -340,6 +341,16 @@ behaviours! {
         when_a_fallback_is_limited_its_own_limit_is_told,
         waiting_helps_where_it_helps_one_of_the_keys,
         a_body_where_none_belongs_is_no_upstreams_fault,
+    }
+    open_responses {
+        every_check_holds_with_one_key,
+        every_check_holds_with_three_keys_of_which_one_is_limited,
+        every_check_holds_with_sticky_rotation,
+        every_check_holds_with_aliases,
+        every_check_holds_with_an_allow_list,
+        every_check_holds_where_the_upstream_has_chat_completions_only,
+        every_check_holds_where_the_upstream_has_anthropics_messages,
+        compat_canary_has_nothing_to_say_against_the_demo,
     }
     outages {
         an_outage_of_one_account_or_model_is_not_paid_for_by_every_request,

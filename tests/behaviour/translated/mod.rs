@@ -20,6 +20,7 @@ pub(crate) use self::lost::*;
 pub(crate) use self::sdks::*;
 pub(crate) use self::seams::*;
 pub(crate) use self::talk::*;
+pub(crate) use self::turns::PIXEL;
 
 use serde_json::{Value, json};
 

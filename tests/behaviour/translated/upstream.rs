@@ -35,12 +35,12 @@ fn fixture(path: &str) -> Option<String> {
 }
 
 /// The recorded stream of a name.
-pub(super) fn stream(dialect: Dialect, name: &str) -> Option<String> {
+pub(crate) fn stream(dialect: Dialect, name: &str) -> Option<String> {
     fixture(&format!("streams/{}/{name}.sse", dialect.folder()))
 }
 
 /// The recorded whole answer of a name.
-pub(super) fn whole(dialect: Dialect, name: &str) -> Option<String> {
+pub(crate) fn whole(dialect: Dialect, name: &str) -> Option<String> {
     ANSWERS[dialect.name()].get(name).map(Value::to_string)
 }
 
@@ -88,14 +88,20 @@ fn base_url(dialect: Dialect, upstream: &Upstream) -> String {
 }
 
 pub(super) fn reply(dialect: Dialect, received: &Received, to: &mut Connection) {
+    // Anthropic has no better word for it.
+    let code = if dialect == Dialect::Anthropic {
+        "invalid_request_error"
+    } else {
+        "odd"
+    };
     let request = match Request::read(dialect, received) {
         Ok(request) => request,
-        Err(complaint) => return errors::say(dialect, 400, "odd", &format!("odd request: {complaint}"), to),
+        Err(complaint) => return errors::say(dialect, 400, code, &format!("odd request: {complaint}"), to),
     };
     match request.kind {
         Kind::Answer => {
             if let Err(complaint) = answer(dialect, &request, to) {
-                errors::say(dialect, 400, "odd", &format!("odd request: {complaint}"), to);
+                errors::say(dialect, 400, code, &format!("odd request: {complaint}"), to);
             }
         }
         Kind::Count => {
