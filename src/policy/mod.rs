@@ -8,6 +8,7 @@ pub mod health;
 mod in_front;
 pub mod meaning;
 pub mod plan;
+pub mod price;
 pub mod rank;
 pub mod retry_after;
 pub mod subject;
