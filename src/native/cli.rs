@@ -10,6 +10,7 @@ use http::{Request, Uri};
 
 use super::client::Client;
 use super::memory::Memory;
+use super::prices::{self, Prices};
 use super::process::{Level, begin_log, configuration, print, say, tell, variables};
 use super::runtime::{Native, start_runtime};
 use super::server::{self, bare, bracketed, no_address};
@@ -41,6 +42,8 @@ enum Command {
     Check,
     /// Ask a running gateway whether it is well; exits 0 if it is (for container health checks)
     Health(Health),
+    /// Show what models cost, or compare that with another list
+    Prices(Prices),
     /// Make a new random token for a client and print it once, with the `token_sha256` to configure
     Token,
 }
@@ -60,6 +63,7 @@ pub fn run() -> ExitCode {
         Command::Demo => demo(),
         Command::Check => check(),
         Command::Health(health) => health.ask(),
+        Command::Prices(prices) => prices.run(),
         Command::Token => token(),
     };
     match done {
@@ -108,7 +112,7 @@ fn check() -> Result<(), String> {
         .to_socket_addrs()
         .map_err(|error| no_address(&server.host, server.port, &error))?;
     let warning = Memory::of_this_process(server.body_memory).warning(config.body_limit.unwrap_or(Native::BODY_LIMIT));
-    for note in config.notes.iter().chain(&warning) {
+    for note in config.notes.iter().chain(&warning).chain(&prices::remark()) {
         say(note);
     }
     print(&config::table(&config));

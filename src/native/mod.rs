@@ -4,7 +4,7 @@
 //!
 //! | module | holds |
 //! |---|---|
-//! | [`cli`] | the subcommands |
+//! | [`cli`] | the subcommands; [`prices`] is one of them |
 //! | [`server`] | the side of the clients: listening, connections, answers |
 //! | [`runtime`] | the [`Platform`](crate::platform::Platform) of the core |
 //! | [`client`] | the side of the upstreams: requests, and connections that are used again |
@@ -23,6 +23,7 @@ mod from_client;
 mod h1;
 mod http2_body;
 mod memory;
+mod prices;
 mod process;
 mod receiving;
 mod runtime;

@@ -55,6 +55,7 @@ mod open_responses;
 mod outages;
 mod overflow;
 mod passthrough;
+mod prices;
 mod providers;
 mod proxies;
 mod readme;

@@ -18,6 +18,13 @@ pub(super) fn rfc3339(Millis(millis): Millis) -> String {
     humantime::format_rfc3339_millis(std::time::UNIX_EPOCH + Duration::from_millis(millis)).to_string()
 }
 
+/// Returns the date of today in UTC, as `2026-12-01`.
+pub(crate) fn today() -> String {
+    let mut date = rfc3339(now());
+    date.truncate("2026-12-01".len());
+    date
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
