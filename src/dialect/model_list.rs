@@ -1,7 +1,6 @@
 //! Lists of models: whatever shape an upstream gives them, each client gets the one that it reads.
 
 mod codex;
-mod date;
 mod entry;
 
 use std::borrow::Cow;

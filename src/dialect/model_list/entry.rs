@@ -7,10 +7,10 @@ use std::borrow::Cow;
 
 use serde_json::{Map, Value};
 
-use super::date;
 use crate::dialect::api::google;
 use crate::dialect::upstream_models::limits;
 use crate::dialect::wire::build::{Set, json, json_text};
+use crate::dialect::wire::date;
 use crate::dialect::wire::json::{members, text};
 use crate::dialect::wire::members::Members;
 use crate::dialect::wire::number::of_json;

@@ -7,12 +7,13 @@
 //! For JSON, `scan` checks the grammar and finds the members of the outermost object, `members` offers them by name,
 //! `patch` replaces the model, `change` another member, `cut` takes a member out and `halves` mends texts. `form` does the same for forms. `shorten` keeps the
 //! structure of JSON that is too long to be kept. `json` reads values that are deeper inside, `build` makes new ones. `sse` and `elements` cut streams
-//! into their events; `number` reads numbers, `find` looks for texts, `sorted` keeps what streams
+//! into their events; `number` reads numbers and `date` dates, `find` looks for texts, `sorted` keeps what streams
 //! number.
 
 pub(crate) mod build;
 pub(crate) mod change;
 pub mod cut;
+pub(crate) mod date;
 pub mod elements;
 pub mod find;
 pub mod form;

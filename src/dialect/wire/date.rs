@@ -1,4 +1,4 @@
-//! Dates: seconds since 1970 in some lists, texts in others.
+//! Dates: seconds since 1970 in some places, texts in others.
 
 use std::ops::Range;
 
@@ -12,7 +12,7 @@ const DAY: i64 = 86_400;
 
 /// Returns the seconds since 1970 of a date (RFC 3339, as `2025-02-19T00:00:00Z`, or its day only); nothing where it is not
 /// one, or before that. A zone counts as UTC: nobody's models are released to the hour.
-pub(super) fn seconds(date: &str) -> Option<u64> {
+pub(crate) fn seconds(date: &str) -> Option<u64> {
     let number = |range: Range<usize>| date.get(range)?.parse::<u32>().ok().map(i64::from);
     let is_written = date.is_ascii() && date.get(4..5) == Some("-") && date.get(7..8) == Some("-");
     let (year, month, day) = (number(0..4)?, number(5..7)?, number(8..10)?);
@@ -28,7 +28,7 @@ pub(super) fn seconds(date: &str) -> Option<u64> {
 }
 
 /// Returns seconds since 1970 as a date (RFC 3339).
-pub(super) fn text(seconds: u64) -> String {
+pub(crate) fn text(seconds: u64) -> String {
     // The last second of the year 9999.
     let seconds = i64::try_from(seconds).unwrap_or(i64::MAX).min(253_402_300_799);
     let (days, time) = (seconds / DAY + EPOCH, seconds % DAY);
