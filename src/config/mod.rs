@@ -42,6 +42,7 @@ mod single_token;
 mod source;
 mod suggest;
 mod syntax;
+mod time_zone;
 mod variables;
 
 pub use self::account::Account;
@@ -61,4 +62,5 @@ pub use self::route::{Addresses, Base, Rotation, Route, Upstream};
 pub use self::secret::{Secret, TokenDigest};
 pub use self::server::{LogFormat, Server};
 pub use self::source::{inline_routes, routes_file};
+pub use self::time_zone::TimeZone;
 pub use self::variables::{Variables, known as known_variables};
