@@ -10,6 +10,7 @@
 //! letter what has another one. Behind `>` stands how many tokens of input there are more than, and what differs then.
 
 use crate::config::{Price, Rate, Rates, decimal_of, millionths};
+use crate::dialect::wire::date;
 
 /// The letters of the rates that have one.
 const LETTERS: [(&str, Rate); 10] = [
@@ -190,14 +191,7 @@ pub fn day(date: &str) -> Option<i64> {
     if !is_date || !(1..=31).contains(&day) {
         return None;
     }
-    // Years that begin in March have their extra day at the end.
-    let (year, month) = if month < 3 {
-        (year - 1, month + 9)
-    } else {
-        (year, month - 3)
-    };
-    let leap_days = year / 4 - year / 100 + year / 400;
-    Some(year * 365 + leap_days + (month * 153 + 2) / 5 + day - 719_469)
+    Some(date::days(year, month, day))
 }
 
 #[cfg(test)]
