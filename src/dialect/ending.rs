@@ -1,12 +1,13 @@
 //! How the streams of an endpoint end, and the event that says that one was cut.
 
+use std::borrow::Cow;
+
 use memchr::memmem;
-use serde::Deserialize;
-use serde_json::json;
 
 use super::openai;
-use super::wire::json::parsed;
-use crate::dialect::wire::build::json_text;
+use super::wire::json::text;
+use super::wire::members::Members;
+use crate::dialect::wire::build::{json, json_text};
 use crate::error::{Error, Kind};
 
 /// How the streams of an endpoint end.
@@ -43,11 +44,9 @@ const PARTS: [(&str, &str); 4] = [
     ("speech.audio.", "speech.audio.done"),
 ];
 
-/// An event with a `type`: not every upstream also writes a line `event:`.
-#[derive(Deserialize)]
-struct Typed<'a> {
-    #[serde(borrow, rename = "type")]
-    kind: &'a str,
+/// Returns the `type` of an event: not every upstream also writes a line `event:`.
+fn kind_of(data: &[u8]) -> Option<Cow<'_, str>> {
+    text(Members::of(data).ok()?.last("type")?)
 }
 
 /// Returns the error for a stream that was cut.
@@ -86,7 +85,7 @@ impl Ending {
         self.last_events()
             .iter()
             .any(|end| memmem::find(data, end.as_bytes()).is_some())
-            && parsed::<Typed<'_>>(data).is_some_and(|event| self.is_last_name(event.kind.as_bytes()))
+            && kind_of(data).is_some_and(|kind| self.is_last_name(kind.as_bytes()))
     }
 
     /// Returns what the event with this data means, where its type is known.
@@ -94,9 +93,9 @@ impl Ending {
         if self != Self::Unknown {
             return None;
         }
-        let event: Typed<'_> = parsed(data)?;
-        let (_, last) = PARTS.iter().find(|(family, _)| event.kind.starts_with(family))?;
-        Some(if event.kind == *last { Part::Ends } else { Part::Begins })
+        let kind = kind_of(data)?;
+        let (_, last) = PARTS.iter().find(|(family, _)| kind.starts_with(family))?;
+        Some(if kind == *last { Part::Ends } else { Part::Begins })
     }
 
     /// Returns the event that says that the stream was cut. No end mark follows it.

@@ -5,11 +5,10 @@ mod entry;
 
 use std::borrow::Cow;
 
-use serde_json::value::RawValue;
-
 pub use self::entry::{Entry, Shape};
 use super::formats::{ANTHROPIC, GEMINI};
 use super::neutral::Format;
+use super::wire::json::elements;
 use super::wire::members::Members;
 use super::wire::trim::trimmed;
 use crate::dialect::wire::build::json;
@@ -79,13 +78,10 @@ impl Shape {
             Self::OpenAi | Self::Anthropic => "data",
             Self::Gemini => "models",
         };
-        let Some(data) = members
-            .last(name)
-            .and_then(|data| serde_json::from_str::<Vec<&RawValue>>(data).ok())
-        else {
+        let Some(data) = members.last(name).and_then(elements) else {
             return false;
         };
-        data.iter().all(|entry| entry.get().starts_with('{'))
+        data.iter().all(|entry| entry.starts_with('{'))
             && entries.iter().all(|entry| entry.is_in(self))
             && (self != Self::Anthropic || members.last("has_more").is_some())
             && trimmed(list).len() == list.trim_ascii().len()
@@ -98,17 +94,12 @@ impl Shape {
 #[must_use]
 pub fn entries(list: &[u8]) -> Option<Vec<Entry<'_>>> {
     let values = values(str::from_utf8(trimmed(list)).ok()?)?;
-    Some(
-        values
-            .into_iter()
-            .filter_map(|value| Entry::read(value.get()))
-            .collect(),
-    )
+    Some(values.into_iter().filter_map(Entry::read).collect())
 }
 
-fn values(list: &str) -> Option<Vec<&RawValue>> {
+fn values(list: &str) -> Option<Vec<&str>> {
     if list.starts_with('[') {
-        return serde_json::from_str(list).ok();
+        return elements(list);
     }
     let members = Members::of(list.as_bytes()).ok()?;
     let lists = ["data", "models", "result"].map(|name| members.last(name));

@@ -1,14 +1,10 @@
 //! Chat Completions, the format of OpenAI, as far as the gateway reads and writes it itself.
 
-use std::borrow::Cow;
-
 use memchr::memmem;
-use serde::{Deserialize, Deserializer};
-use serde_json::value::RawValue;
 
 use super::upstream_error::{PREFIX, STREAM_OPTIONS, UpstreamError};
 use super::usage::{self, Usage};
-use super::wire::json::{parsed, text};
+use super::wire::json::elements;
 use super::wire::members::{Malformed, Members};
 use super::wire::shape::is_object_shaped;
 use super::wire::shorten::shortened;
@@ -58,14 +54,14 @@ impl Answer {
             Ok(members) => members,
             Err(malformed) => return Self::read_malformed(body, &malformed),
         };
-        let value = |name: &str| members.last(name).filter(|value| *value != "null");
+        let value = |name: &str| members.value(name);
         let is_empty = |list: &&str| list.strip_prefix('[').is_some_and(|rest| rest.trim_start() == "]");
         let choices = value("choices").filter(|choices| !is_empty(choices));
         let object = value("object");
         let has_error = object == Some("\"error\"") || value("error").is_some_and(is_filled);
         Self {
             usage: value("usage")
-                .and_then(|usage| serde_json::from_str(usage).ok())
+                .and_then(Usage::read)
                 .or_else(|| usage::of_gemini(value("usageMetadata")?)),
             is_error: choices.map_or(has_error, |choices| have_failed(choices, has_error)),
             is_bare_error: ["object", "id", "choices", "data", "model"]
@@ -86,10 +82,8 @@ impl Answer {
                 ..Self::default()
             };
         }
-        let list: Vec<&RawValue> = parsed(body).unwrap_or_default();
-        let members = list
-            .iter()
-            .filter_map(|element| Members::of(element.get().as_bytes()).ok());
+        let list = listed(body);
+        let members = list.iter().filter_map(|element| Members::of(element.as_bytes()).ok());
         let mut answer = Self {
             is_unreadable: true,
             ..Self::default()
@@ -128,9 +122,9 @@ fn have_failed(choices: &str, has_error: bool) -> bool {
     if !has_error && memmem::find(choices.as_bytes(), b"\"error\"").is_none() {
         return false;
     }
-    let choices: Vec<&RawValue> = serde_json::from_str(choices).unwrap_or_default();
-    let failed = |choice: &&RawValue| {
-        Members::of(choice.get().as_bytes()).is_ok_and(|choice| {
+    let choices = elements(choices).unwrap_or_default();
+    let failed = |choice: &&str| {
+        Members::of(choice.as_bytes()).is_ok_and(|choice| {
             let is_empty = choice.last("message").is_none_or(is_empty_message)
                 && choice.last("text").is_none_or(|text| !is_filled(text));
             choice.last("error").is_some_and(is_filled) || has_error && is_empty
@@ -176,9 +170,15 @@ pub fn has_usual_stream_options(request: &[u8]) -> bool {
 #[must_use]
 pub fn is_listed_error(body: &[u8]) -> bool {
     let body = shortened(body, PREFIX);
-    let list: Vec<&RawValue> = parsed(&body).unwrap_or_default();
-    let first = list.first().and_then(|first| Members::of(first.get().as_bytes()).ok());
-    first.is_some_and(|first| first.last("error").is_some_and(|error| error != "null"))
+    let list = listed(&body);
+    let first = list.first().and_then(|first| Members::of(first.as_bytes()).ok());
+    first.is_some_and(|first| first.value("error").is_some())
+}
+
+/// Returns the elements of a body that is an array; none where it is anything else.
+fn listed(body: &[u8]) -> Vec<&str> {
+    let text = simdutf8::compat::from_utf8(body).ok();
+    text.and_then(elements).unwrap_or_default()
 }
 
 /// Returns a body with a blank in the place of each control character, which some upstreams write into texts without an
@@ -186,43 +186,6 @@ pub fn is_listed_error(body: &[u8]) -> bool {
 fn without_controls(body: &[u8]) -> Vec<u8> {
     let blank = |byte: &u8| if byte.is_ascii_control() { b' ' } else { *byte };
     trimmed(body).iter().map(blank).collect()
-}
-
-/// The content of a message. Of parts, only the texts are read.
-pub(crate) enum Content<'a> {
-    /// `"content": "..."`
-    Text(Cow<'a, str>),
-    /// `"content": [{"type": "text", "text": "..."}, ...]`
-    Parts(Vec<Part<'a>>),
-    /// `null`, or a shape that is not known.
-    Other,
-}
-
-/// Written by hand: `untagged` would keep any value in a form of serde's own first.
-impl<'de: 'a, 'a> Deserialize<'de> for Content<'a> {
-    fn deserialize<D: Deserializer<'de>>(content: D) -> Result<Self, D::Error> {
-        let json = <&RawValue>::deserialize(content)?.get();
-        let parts = || parsed(json.as_bytes()).map(Self::Parts);
-        Ok(text(json).map(Self::Text).or_else(parts).unwrap_or(Self::Other))
-    }
-}
-
-/// One part of a message.
-#[derive(Deserialize)]
-pub(crate) struct Part<'a> {
-    #[serde(borrow, default)]
-    text: Cow<'a, str>,
-}
-
-impl Content<'_> {
-    /// Returns all of its text.
-    pub(crate) fn text(&self) -> String {
-        match self {
-            Self::Text(text) => text.to_string(),
-            Self::Parts(parts) => parts.iter().map(|part| part.text.as_ref()).collect(),
-            Self::Other => String::new(),
-        }
-    }
 }
 
 #[cfg(test)]

@@ -3,12 +3,9 @@
 
 use std::fmt::Write;
 
-use serde::Deserialize;
 use serde_json::Value;
-use serde_json::value::RawValue;
 
-use super::openai::Content;
-use super::wire::json::parsed;
+use super::wire::json::{self, elements};
 use super::wire::members::{Malformed, Members};
 use crate::dialect::wire::build::{json, json_text};
 use crate::error::{Error, Kind};
@@ -22,12 +19,8 @@ pub fn request(body: &[u8]) -> Result<Vec<u8>, Error> {
     let members = Members::of(body)?;
     let message = text(&members, "message")?;
     let system = text(&members, "system")?;
-    let messages: Vec<&RawValue> = match members.last("messages") {
-        Some(list) => serde_json::from_str::<Option<_>>(list)
-            .map_err(|_| Error::new(Kind::InvalidBody, "`messages` must be an array of messages.").about("messages"))?
-            .unwrap_or_default(),
-        None => Vec::new(),
-    };
+    let messages = elements(members.value("messages").unwrap_or("[]"))
+        .ok_or_else(|| Error::new(Kind::InvalidBody, "`messages` must be an array of messages.").about("messages"))?;
     if message.is_none() && messages.iter().all(|message| is_of_the_system(message)) {
         let hint = "Send {\"message\": \"...\"} or {\"messages\": [{\"role\": \"user\", \"content\": \"...\"}]}.";
         return Err(Error::new(Kind::InvalidBody, hint).about("message"));
@@ -38,7 +31,7 @@ pub fn request(body: &[u8]) -> Result<Vec<u8>, Error> {
     let all: Vec<&str> = system
         .as_deref()
         .into_iter()
-        .chain(messages.iter().map(|message| message.get()))
+        .chain(messages)
         .chain(message.as_deref())
         .collect();
     let mut request = format!("{{\"messages\":[{}]", all.join(","));
@@ -55,38 +48,24 @@ pub fn request(body: &[u8]) -> Result<Vec<u8>, Error> {
 /// the message, else the model's refusal.
 #[must_use]
 pub fn reply(answer: &[u8], request_id: &str) -> Option<Vec<u8>> {
-    #[derive(Deserialize)]
-    struct Answer<'a> {
-        #[serde(borrow)]
-        choices: Vec<Choice<'a>>,
-        #[serde(default)]
-        model: Value,
-        #[serde(default)]
-        usage: Value,
-    }
-    #[derive(Deserialize)]
-    struct Choice<'a> {
-        #[serde(borrow)]
-        message: Message<'a>,
-    }
-    #[derive(Deserialize)]
-    struct Message<'a> {
-        #[serde(borrow, default)]
-        content: Option<Content<'a>>,
-        #[serde(borrow, default)]
-        refusal: Option<Content<'a>>,
-    }
-    let answer = answer.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(answer);
-    let answer: Answer<'_> = parsed(answer)?;
-    let message = &answer.choices.first()?.message;
-    let texts = [&message.content, &message.refusal].map(|content| content.as_ref().map(Content::text));
-    let reply = texts
-        .into_iter()
-        .flatten()
-        .find(|text| !text.is_empty())
-        .unwrap_or_default();
-    let body = json!({"reply": reply, "model": answer.model, "usage": answer.usage, "request_id": request_id});
+    let answer = Members::of(answer).ok()?;
+    let choices = json::value(answer.last("choices")?)?;
+    let message = choices.get(0)?.get("message")?.as_object()?;
+    let texts = ["content", "refusal"].into_iter().filter_map(|name| message.get(name));
+    let reply = texts.map(text_of).find(|text| !text.is_empty()).unwrap_or_default();
+    let said = |name| answer.last(name).and_then(json::value).unwrap_or_default();
+    let body = json!({"reply": reply, "model": said("model"), "usage": said("usage"), "request_id": request_id});
     Some(json_text(&body).into_bytes())
+}
+
+/// Returns all of the text of a message's content: a string, or the texts of its parts.
+fn text_of(content: &Value) -> String {
+    let text = |part: &Value| part["text"].as_str().unwrap_or_default().to_owned();
+    match content {
+        Value::String(text) => text.clone(),
+        Value::Array(parts) => parts.iter().map(text).collect(),
+        _ => String::new(),
+    }
 }
 
 /// Returns a member that is a string, as it is written; nothing where it is empty or missing.
@@ -99,8 +78,8 @@ fn text<'a>(members: &Members<'a>, name: &'static str) -> Result<Option<&'a str>
 }
 
 /// Whether a message is an instruction, and does not ask anything.
-fn is_of_the_system(message: &RawValue) -> bool {
-    let members = Members::of(message.get().as_bytes());
+fn is_of_the_system(message: &str) -> bool {
+    let members = Members::of(message.as_bytes());
     members.is_ok_and(|members| members.last("role") == Some("\"system\""))
 }
 

@@ -1,17 +1,15 @@
 //! How many tokens an answer used, whatever its endpoint calls them.
 
-use std::borrow::Cow;
-use std::fmt;
-
-use serde::de::{Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::Serialize;
 use serde::ser::{SerializeMap, Serializer};
-use serde::{Deserialize, Serialize};
 
 use super::neutral::event as neutral;
+use super::wire::json;
+use super::wire::members::Members;
+use super::wire::number::of_json;
 
 /// The tokens of one answer. Zero where the upstream leaves a number out.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(from = "UsageMembers")]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Usage {
     /// Tokens of the request.
     pub prompt_tokens: u64,
@@ -48,125 +46,67 @@ impl From<neutral::Usage> for Usage {
     }
 }
 
-/// The members of a `usage` object: the first two in Chat Completions, the others in Responses and most other endpoints.
-#[derive(Deserialize)]
-struct UsageMembers {
-    prompt_tokens: Option<f64>,
-    completion_tokens: Option<f64>,
-    input_tokens: Option<f64>,
-    output_tokens: Option<f64>,
-    /// Anthropic counts what was read from a cache and written to it beside `input_tokens`, not in it.
-    cache_read_input_tokens: Option<f64>,
-    cache_creation_input_tokens: Option<f64>,
-    #[serde(default)]
-    prompt_tokens_details: Details,
-    #[serde(default)]
-    input_tokens_details: Details,
-    /// DeepSeek.
-    prompt_cache_hit_tokens: Option<f64>,
-}
-
-/// How many of some tokens were cached, where their details are an object that says so.
-#[derive(Clone, Copy, Default)]
-struct Details(Option<f64>);
-
-impl<'de> Deserialize<'de> for Details {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(DetailsOnly)
-    }
-}
-
-struct DetailsOnly;
-
-/// A name, borrowed where it holds no escape.
-#[derive(Deserialize)]
-struct Key<'a>(#[serde(borrow)] Cow<'a, str>);
-
-impl<'de> Visitor<'de> for DetailsOnly {
-    type Value = Details;
-
-    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("details")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Details, A::Error> {
+impl Usage {
+    /// Reads a `usage` object; nothing where a number in it is something else.
+    pub(super) fn read(usage: &str) -> Option<Self> {
+        let members = json::members(usage)?;
+        let tokens = |name| number(&members, name);
+        // Anthropic's names, which Responses and most other endpoints have for two of them.
+        let message = MessageTokens::of(&members)?.usage();
+        let (prompt, completion) = (tokens("prompt_tokens")?, tokens("completion_tokens")?);
         let mut cached = None;
-        while let Some(name) = map.next_key::<Key<'de>>()? {
-            if name.0 == "cached_tokens" {
-                cached = map.next_value::<Option<f64>>()?;
-            } else {
-                map.next_value::<IgnoredAny>()?;
+        for name in ["prompt_tokens_details", "input_tokens_details"] {
+            let details = members.value(name).and_then(json::members);
+            if let Some(details) = details {
+                cached = cached.or(number(&details, "cached_tokens")?);
             }
         }
-        Ok(Details(cached))
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Details, A::Error> {
-        while seq.next_element::<IgnoredAny>()?.is_some() {}
-        Ok(Details(None))
-    }
-
-    fn visit_unit<E>(self) -> Result<Details, E> {
-        Ok(Details(None))
-    }
-
-    fn visit_bool<E>(self, _: bool) -> Result<Details, E> {
-        Ok(Details(None))
-    }
-
-    fn visit_u64<E>(self, _: u64) -> Result<Details, E> {
-        Ok(Details(None))
-    }
-
-    fn visit_i64<E>(self, _: i64) -> Result<Details, E> {
-        Ok(Details(None))
-    }
-
-    fn visit_f64<E>(self, _: f64) -> Result<Details, E> {
-        Ok(Details(None))
-    }
-
-    fn visit_str<E>(self, _: &str) -> Result<Details, E> {
-        Ok(Details(None))
+        // DeepSeek.
+        let cached = cached.or(tokens("prompt_cache_hit_tokens")?);
+        // Some upstreams write `12.0`.
+        let whole = |tokens: f64| tokens as u64;
+        Some(Self {
+            prompt_tokens: prompt.map_or(message.prompt_tokens, whole),
+            completion_tokens: completion.map_or(message.completion_tokens, whole),
+            cached_tokens: cached.map(whole).or(message.cached_tokens),
+        })
     }
 }
 
-impl From<UsageMembers> for Usage {
-    fn from(members: UsageMembers) -> Self {
-        // Some upstreams write `12.0`.
-        let tokens = |number: Option<f64>| number.unwrap_or_default() as u64;
-        let input = || {
-            MessageTokens {
-                input_tokens: members.input_tokens,
-                output_tokens: None,
-                cache_read_input_tokens: members.cache_read_input_tokens,
-                cache_creation_input_tokens: members.cache_creation_input_tokens,
-            }
-            .usage()
-            .prompt_tokens
-        };
-        Self {
-            prompt_tokens: members.prompt_tokens.map_or_else(input, |tokens| tokens as u64),
-            completion_tokens: tokens(members.completion_tokens.or(members.output_tokens)),
-            cached_tokens: (members.prompt_tokens_details.0)
-                .or(members.input_tokens_details.0)
-                .or(members.prompt_cache_hit_tokens)
-                .or(members.cache_read_input_tokens)
-                .map(|tokens| tokens as u64),
-        }
+/// Returns the number that a member is, if it is there; nothing where it is something else.
+fn number(members: &Members<'_>, name: &str) -> Option<Option<f64>> {
+    match members.value(name) {
+        None => Some(None),
+        Some(value) => of_json(value).map(Some),
     }
 }
 
 /// The tokens that a stream of Anthropic's Messages has named so far. The numbers are totals: those that come later count.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(super) struct MessageTokens {
     input_tokens: Option<f64>,
     output_tokens: Option<f64>,
+    /// What was read from a cache and written to it counts beside `input_tokens`, not in it.
     cache_read_input_tokens: Option<f64>,
     cache_creation_input_tokens: Option<f64>,
 }
 
 impl MessageTokens {
+    /// Reads a `usage` object; nothing where a number in it is something else.
+    pub(super) fn read(usage: &str) -> Option<Self> {
+        Self::of(&json::members(usage)?)
+    }
+
+    fn of(members: &Members<'_>) -> Option<Self> {
+        let tokens = |name| number(members, name);
+        Some(Self {
+            input_tokens: tokens("input_tokens")?,
+            output_tokens: tokens("output_tokens")?,
+            cache_read_input_tokens: tokens("cache_read_input_tokens")?,
+            cache_creation_input_tokens: tokens("cache_creation_input_tokens")?,
+        })
+    }
+
     /// Takes the numbers that a later event has.
     pub(super) fn update(&mut self, later: &Self) {
         let update = |known: &mut Option<f64>, later: Option<f64>| *known = later.or(*known);
@@ -193,24 +133,16 @@ impl MessageTokens {
 
 /// Returns the tokens in Gemini's `usageMetadata`, where they can be read.
 pub(super) fn of_gemini(usage: &str) -> Option<Usage> {
-    let tokens: GeminiTokens = serde_json::from_str(usage).ok()?;
-    let sum = |one: Option<f64>, other: Option<f64>| (one.unwrap_or_default() + other.unwrap_or_default()) as u64;
+    let members = json::members(usage)?;
+    let tokens = |name| number(&members, name);
+    let cached = tokens("cachedContentTokenCount")?;
+    // What was thought is not in the candidates' tokens, nor what tools said in the prompt's.
+    let sum = |one, other| Some((tokens(one)?.unwrap_or_default() + tokens(other)?.unwrap_or_default()) as u64);
     Some(Usage {
-        prompt_tokens: sum(tokens.prompt_token_count, tokens.tool_use_prompt_token_count),
-        completion_tokens: sum(tokens.candidates_token_count, tokens.thoughts_token_count),
-        cached_tokens: tokens.cached_content_token_count.map(|tokens| tokens as u64),
+        prompt_tokens: sum("promptTokenCount", "toolUsePromptTokenCount")?,
+        completion_tokens: sum("candidatesTokenCount", "thoughtsTokenCount")?,
+        cached_tokens: cached.map(|tokens| tokens as u64),
     })
-}
-
-/// What was thought is not in the candidates' tokens, nor what tools said in the prompt's.
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct GeminiTokens {
-    prompt_token_count: Option<f64>,
-    tool_use_prompt_token_count: Option<f64>,
-    candidates_token_count: Option<f64>,
-    thoughts_token_count: Option<f64>,
-    cached_content_token_count: Option<f64>,
 }
 
 #[cfg(test)]
@@ -240,7 +172,7 @@ mod tests {
             (json!({"prompt_tokens": 8, "prompt_tokens_details": "x"}), None),
             (json!({"prompt_tokens": 8}), None),
         ] {
-            let read: Usage = serde_json::from_str(&usage.to_string()).unwrap();
+            let read = Usage::read(&usage.to_string()).unwrap();
             assert_eq!((read.prompt_tokens, read.cached_tokens), (8, cached), "{usage}");
         }
         let usage = Usage {

@@ -6,9 +6,9 @@ use std::borrow::Cow;
 
 use bytes::Bytes;
 use memchr::memmem;
-use serde_json::value::RawValue;
 
 use crate::dialect::neutral::opaque;
+use crate::dialect::wire::json::{elements, text};
 use crate::dialect::wire::members::Members;
 
 /// What a text with a mark begins with.
@@ -23,9 +23,9 @@ pub(super) fn without_marked(body: &Bytes) -> Option<Bytes> {
     let messages = Members::of(body).ok()?.last("messages")?;
     let mut is_changed = false;
     let mut kept: Vec<Cow<'_, str>> = Vec::new();
-    for message in list(messages)? {
-        match message_without(message.get()) {
-            None => kept.push(Cow::Borrowed(message.get())),
+    for message in elements(messages)? {
+        match message_without(message) {
+            None => kept.push(Cow::Borrowed(message)),
             Some(rest) => {
                 is_changed = true;
                 kept.extend(rest.map(Cow::Owned));
@@ -43,12 +43,9 @@ pub(super) fn without_marked(body: &Bytes) -> Option<Bytes> {
 /// Returns a message without marked reasoning, which is nothing where it has nothing else; `None` where it has none.
 fn message_without(message: &str) -> Option<Option<String>> {
     let content = Members::of(message.as_bytes()).ok()?.last("content")?;
-    let blocks = list(content)?;
-    let kept: Vec<&str> = blocks
-        .iter()
-        .map(|block| block.get())
-        .filter(|block| !is_marked(block))
-        .collect();
+    let blocks = elements(content)?;
+    let mut kept = blocks.clone();
+    kept.retain(|block| !is_marked(block));
     if kept.len() == blocks.len() {
         return None;
     }
@@ -63,13 +60,11 @@ fn is_marked(block: &str) -> bool {
         return false;
     };
     ["signature", "data"].iter().any(|name| {
-        let text: Option<String> = members.last(name).and_then(|text| serde_json::from_str(text).ok());
-        text.is_some_and(|text| opaque::is_marked(&text))
+        members
+            .last(name)
+            .and_then(text)
+            .is_some_and(|text| opaque::is_marked(&text))
     })
-}
-
-fn list(text: &str) -> Option<Vec<&RawValue>> {
-    serde_json::from_str(text).ok()
 }
 
 fn joined<T: AsRef<str>>(values: &[T]) -> String {

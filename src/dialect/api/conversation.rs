@@ -1,10 +1,7 @@
 //! Which conversation a request belongs to. Requests of one conversation go to one key, whose account has the beginning of
 //! the conversation in its prompt cache.
 
-use std::borrow::Cow;
-
-use serde_json::value::RawValue;
-
+use crate::dialect::wire::json::{self, elements};
 use crate::dialect::wire::members::Members;
 
 /// Returns the bytes of a request that stay the same while a conversation grows: `prompt_cache_key`, else `metadata.user_id`
@@ -32,23 +29,16 @@ pub fn conversation(body: &[u8]) -> Option<&[u8]> {
 /// Returns the text of `messages` up to and with the first message of the user; `unsaid` is the role of one that names none. Where the
 /// list begins with a plain text of the user's, that is all: a client of Responses may have sent it without a list first.
 fn opening<'a>(messages: &'a str, unsaid: &str) -> Option<&'a str> {
-    #[derive(serde::Deserialize)]
-    struct Message<'a> {
-        #[serde(borrow)]
-        role: Option<Cow<'a, str>>,
-        #[serde(borrow)]
-        content: Option<&'a RawValue>,
-    }
-    let list: Vec<&RawValue> = serde_json::from_str(messages).ok()?;
+    let list = elements(messages)?;
     let users = list.iter().enumerate().find_map(|(place, raw)| {
-        let message: Message<'_> = serde_json::from_str(raw.get()).ok()?;
-        let role = message.role.as_deref().unwrap_or(unsaid);
-        (role == "user").then_some((place, *raw, message.content))
+        let message = json::members(raw)?;
+        let role = message.value("role").map_or(Some(unsaid.into()), json::text)?;
+        (role == "user").then(|| (place, *raw, message.value("content")))
     });
     let last = match users {
-        Some((0, _, Some(content))) if content.get().starts_with('"') => return Some(content.get()),
-        Some((_, raw, _)) => raw.get(),
-        None => list.last()?.get(),
+        Some((0, _, Some(content))) if content.starts_with('"') => return Some(content),
+        Some((_, raw, _)) => raw,
+        None => list.last()?,
     };
     let end = last.as_ptr() as usize + last.len() - messages.as_ptr() as usize;
     messages.get(..end)

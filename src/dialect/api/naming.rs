@@ -4,10 +4,9 @@
 //! has not checked, so all of them are checked, although few upstreams read any.
 
 use serde_json::Value;
-use serde_json::value::RawValue;
 
 use super::google;
-use crate::dialect::wire::json::parsed;
+use crate::dialect::wire::json::{elements, text};
 use crate::dialect::wire::members::Members;
 use crate::dialect::wire::percent::decode;
 
@@ -64,29 +63,29 @@ const DEEPEST: usize = 8;
 #[must_use]
 pub fn google_models(body: &[u8]) -> Vec<String> {
     let mut models = Vec::new();
-    collect_google(body, DEEPEST, &mut models);
+    if let Ok(body) = simdutf8::compat::from_utf8(body) {
+        collect_google(body, DEEPEST, &mut models);
+    }
     models
 }
 
-fn collect_google(value: &[u8], depth: usize, models: &mut Vec<String>) {
+fn collect_google(value: &str, depth: usize, models: &mut Vec<String>) {
     let Some(below) = depth.checked_sub(1) else {
         return;
     };
-    if let Some(list) = parsed::<Vec<&RawValue>>(value) {
-        for request in list {
-            collect_google(request.get().as_bytes(), below, models);
-        }
+    if let Some(list) = elements(value) {
+        list.iter().for_each(|request| collect_google(request, below, models));
         return;
     }
-    let Ok(Members(members)) = Members::of(value) else {
+    let Ok(Members(members)) = Members::of(value.as_bytes()) else {
         return;
     };
     for (name, value) in members {
         if name == "model" {
-            let named = serde_json::from_str::<String>(value);
+            let named = text(value);
             models.extend(named.map(|name| google::bare(&name).to_owned()));
         } else if REQUESTS.contains(&&*name) {
-            collect_google(value.as_bytes(), below, models);
+            collect_google(value, below, models);
         }
     }
 }

@@ -1,33 +1,30 @@
 //! The data of an event, as far as the observer reads it.
 
-use serde::Deserialize;
-use serde_json::value::RawValue;
-use serde_json::{Map, Value};
-
 use crate::dialect::openai::is_filled;
 use crate::dialect::usage::Usage;
+use crate::dialect::wire::json::{elements, members};
+use crate::dialect::wire::members::Members;
 
 /// The data of one event of Chat Completions, of Responses or of Messages.
-#[derive(Deserialize)]
 pub(super) struct Event<'a> {
-    #[serde(borrow, default, rename = "type")]
-    kind: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    pub(super) error: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    pub(super) object: Option<&'a str>,
-    #[serde(borrow, default)]
-    usage: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    pub(super) response: Option<&'a RawValue>,
-    #[serde(borrow, default)]
+    members: Members<'a>,
     pub(super) choices: Option<Vec<Choice<'a>>>,
 }
 
-impl Event<'_> {
+impl<'a> Event<'a> {
+    /// Reads an event; nothing where its data does not have the shape of one.
+    pub(super) fn read(data: &'a [u8]) -> Option<Self> {
+        let members = Members::of(data).ok()?;
+        let choices = match members.value("choices") {
+            Some(list) => Some(Choice::all(list)?),
+            None => None,
+        };
+        Some(Self { members, choices })
+    }
+
     /// Returns its `type`, if that is a text.
     pub(super) fn kind(&self) -> Option<&[u8]> {
-        let kind = self.kind?.get().as_bytes();
+        let kind = self.members.last("type")?.as_bytes();
         kind.strip_prefix(b"\"")?.strip_suffix(b"\"")
     }
 
@@ -35,67 +32,82 @@ impl Event<'_> {
         self.kind() == Some(kind)
     }
 
+    /// Whether it is called an error.
+    pub(super) fn is_error(&self) -> bool {
+        self.members.value("error").is_some_and(is_filled) || self.members.last("object") == Some("\"error\"")
+    }
+
     /// Returns the tokens that it names, where they can be read.
     pub(super) fn usage(&self) -> Option<Usage> {
-        self.usage.and_then(|usage| serde_json::from_str(usage.get()).ok())
+        self.members.value("usage").and_then(Usage::read)
+    }
+
+    /// Returns the object `response` of an event of Responses, which has its usage and its error.
+    pub(super) fn response(&self) -> Option<Members<'a>> {
+        members(self.members.value("response")?)
     }
 }
 
-/// The object `response` of an event of Responses, which has its usage and its error.
-#[derive(Deserialize)]
-pub(super) struct Response<'a> {
-    pub(super) usage: Option<Usage>,
-    #[serde(borrow)]
-    pub(super) error: Option<&'a RawValue>,
-}
-
 /// A part of one choice.
-#[derive(Deserialize)]
 pub(super) struct Choice<'a> {
-    #[serde(default)]
-    pub(super) index: Option<u64>,
-    #[serde(borrow, default)]
-    error: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    finish_reason: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    delta: Option<&'a RawValue>,
-    /// What the older completions have instead of `delta`.
-    #[serde(borrow, default)]
-    text: Option<&'a RawValue>,
+    pub(super) index: u64,
+    members: Members<'a>,
 }
 
-impl Choice<'_> {
+impl<'a> Choice<'a> {
+    fn all(list: &'a str) -> Option<Vec<Self>> {
+        let mut choices = Vec::new();
+        for choice in elements(list)? {
+            let members = members(choice)?;
+            let index = members.value("index").unwrap_or("0").parse().ok()?;
+            choices.push(Self { index, members });
+        }
+        Some(choices)
+    }
+
     /// Whether it says why it ended. Some upstreams write an empty reason until then.
     pub(super) fn is_finished(&self) -> bool {
-        self.finish_reason.is_some_and(|reason| reason.get() != "\"\"")
+        self.members
+            .value("finish_reason")
+            .is_some_and(|reason| reason != "\"\"")
     }
 
     /// Whether it is an error instead of an answer.
     pub(super) fn has_failed(&self) -> bool {
-        self.error.is_some_and(|error| is_filled(error.get()))
+        self.members.value("error").is_some_and(is_filled)
     }
 
     /// Returns whether it has anything besides its role; nothing where that cannot be read.
     pub(super) fn has_content(&self) -> Option<bool> {
-        let empty = |value: &Value| match value {
-            Value::Null => true,
-            Value::String(text) => text.is_empty(),
-            Value::Array(list) => list.is_empty(),
-            Value::Object(members) => members.is_empty(),
-            Value::Bool(_) | Value::Number(_) => false,
-        };
-        let delta = self
-            .delta
-            .and_then(|delta| serde_json::from_str::<Map<String, Value>>(delta.get()).ok());
-        match delta {
-            Some(delta) => Some(!delta.iter().all(|(name, value)| name == "role" || empty(value))),
-            None => self.text.map(|text| text.get() != "\"\""),
+        let is_empty = |value: &str| matches!(value, "null" | "\"\"") || is_bare(value);
+        match self.members.value("delta").and_then(members) {
+            Some(delta) => Some(!delta.0.iter().all(|(name, value)| name == "role" || is_empty(value))),
+            // What the older completions have instead.
+            None => self.members.value("text").map(|text| text != "\"\""),
         }
     }
 
     /// Whether it has nothing but the role, or an empty text, and goes on.
     pub(super) fn is_empty(&self) -> bool {
         !self.is_finished() && self.has_content() == Some(false)
+    }
+}
+
+/// Whether a value is an array or an object with nothing in it.
+fn is_bare(value: &str) -> bool {
+    let inner = |open, close| value.strip_prefix(open)?.strip_suffix(close);
+    let inner = inner('[', ']').or_else(|| inner('{', '}'));
+    inner.is_some_and(|inner| inner.trim_ascii().is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_a_member_that_stands_twice_the_last_one_counts() {
+        let event = Event::read(br#"{"type":"ping","usage":null,"usage":{"input_tokens":3},"type":"error"}"#).unwrap();
+        assert!(event.is(b"error"));
+        assert_eq!(event.usage().map(|usage| usage.prompt_tokens), Some(3));
     }
 }

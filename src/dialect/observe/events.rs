@@ -1,7 +1,7 @@
 //! What the lines of a stream say. Most events are one choice's next words: they are searched for what says more, and only
 //! then parsed.
 
-use super::event::{Choice, Event, Response};
+use super::event::{Choice, Event};
 use super::gemini::Chunk;
 use super::search::{
     CANDIDATES, CHOICES, FINISH_REASON, FINISH_REASON_OF_CANDIDATES, INDEX, USAGE, begins_with_other_type,
@@ -10,9 +10,9 @@ use super::search::{
 };
 use super::used::Used;
 use crate::dialect::ending::{Ending, Part};
-use crate::dialect::openai::{is_filled, is_listed_error};
+use crate::dialect::openai::is_listed_error;
 use crate::dialect::usage::Usage;
-use crate::dialect::wire::json::parsed;
+use crate::dialect::wire::members::Members;
 use crate::dialect::wire::shape::is_json;
 use crate::dialect::wire::sorted::Sorted;
 
@@ -181,8 +181,7 @@ impl Events {
     fn read_chunk(&mut self, data: &[u8]) {
         let first = self.beginning == Beginning::Nothing;
         self.error_flag |= self.data_may_be_error(data, false);
-        let chunk = data.starts_with(b"{").then(|| parsed::<Chunk<'_>>(data));
-        let Some(Some(chunk)) = chunk else {
+        let Some(chunk) = Chunk::read(data) else {
             return self.read_other_data(data, first);
         };
         if chunk.is_error() {
@@ -243,18 +242,15 @@ impl Events {
     }
 
     fn read_event(&mut self, data: &[u8], first: bool) {
-        let event = data.starts_with(b"{").then(|| parsed::<Event<'_>>(data));
-        let Some(Some(event)) = event else {
+        let Some(event) = Event::read(data) else {
             return self.read_other_data(data, first);
         };
-        let response: Option<Response<'_>> = event
-            .response
-            .and_then(|response| serde_json::from_str(response.get()).ok());
+        let response = event.response();
         if let Some(error) = self.error(&event, response.as_ref(), data, first) {
             self.begin(Beginning::Error(error));
         }
         self.used
-            .update(event.usage().or_else(|| response.and_then(|response| response.usage)));
+            .update(event.usage().or_else(|| Usage::read(response?.value("usage")?)));
         let Some(choices) = &event.choices else {
             // That a request has been accepted is not part of its answer.
             if !event.kind().is_some_and(is_announcement) {
@@ -298,13 +294,13 @@ impl Events {
     fn error(
         &mut self,
         event: &Event<'_>,
-        response: Option<&Response<'_>>,
+        response: Option<&Members<'_>>,
         data: &[u8],
         first: bool,
     ) -> Option<Vec<u8>> {
         let choices = event.choices.as_deref().unwrap_or_default();
         let is_bare = || first && event.choices.is_none() && self.ending == Ending::Done && is_bare_error(data);
-        if event.error.is_some_and(|error| is_filled(error.get())) || event.object == Some("error") {
+        if event.is_error() {
             self.ends_in_error = true;
             Some(data.to_vec())
         } else if !choices.is_empty() && choices.iter().all(Choice::has_failed) || is_bare() {
@@ -312,8 +308,8 @@ impl Events {
         } else if self.name == Name::Error || event.is(b"error") {
             Some(error_object(data))
         } else if event.is(b"response.failed") {
-            let error = response.and_then(|response| response.error);
-            Some(error_object(error.map_or(data, |error| error.get().as_bytes())))
+            let error = response.and_then(|response| response.value("error"));
+            Some(error_object(error.map_or(data, str::as_bytes)))
         } else {
             None
         }
@@ -325,10 +321,9 @@ impl Events {
             return;
         }
         for choice in choices {
-            let index = choice.index.unwrap_or_default();
             let is_finished = choice.is_finished();
-            let goes_on = || self.is_finished(index) && choice.has_content() == Some(true);
-            self.note(index, (is_finished || goes_on()).then_some(is_finished));
+            let goes_on = || self.is_finished(choice.index) && choice.has_content() == Some(true);
+            self.note(choice.index, (is_finished || goes_on()).then_some(is_finished));
         }
     }
 

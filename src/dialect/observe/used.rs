@@ -1,9 +1,7 @@
 //! The tokens that a stream has named so far.
 
-use serde::Deserialize;
-
 use crate::dialect::usage::{MessageTokens, Usage};
-use crate::dialect::wire::json::parsed;
+use crate::dialect::wire::members::Members;
 
 /// The tokens that a stream has named so far.
 #[derive(Debug)]
@@ -27,7 +25,7 @@ impl Used {
 
     /// Adds the tokens that an event of Messages names.
     pub(super) fn update_some(&mut self, data: &[u8]) {
-        let Some(tokens) = Metered::read(data) else { return };
+        let Some(tokens) = tokens_of(data) else { return };
         match self {
             Self::Some(known) => known.update(&tokens),
             Self::Nothing | Self::All(_) => *self = Self::Some(Box::new(tokens)),
@@ -44,22 +42,12 @@ impl Used {
     }
 }
 
-/// The tokens of an event of Messages: the first one has them in its message.
-#[derive(Deserialize)]
-struct Metered {
-    usage: Option<MessageTokens>,
-    message: Option<Message>,
-}
-
-#[derive(Deserialize)]
-struct Message {
-    usage: Option<MessageTokens>,
-}
-
-impl Metered {
-    /// Returns the tokens that an event names, where they can be read.
-    fn read(data: &[u8]) -> Option<MessageTokens> {
-        let event: Self = parsed(data)?;
-        event.usage.or_else(|| event.message?.usage)
-    }
+/// Returns the tokens that an event of Messages names, where they can be read. The first event has them in its message.
+fn tokens_of(data: &[u8]) -> Option<MessageTokens> {
+    let event = Members::of(data).ok()?;
+    let usage = match event.value("usage") {
+        Some(usage) => usage,
+        None => Members::of(event.value("message")?.as_bytes()).ok()?.value("usage")?,
+    };
+    MessageTokens::read(usage)
 }

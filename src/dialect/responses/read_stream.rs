@@ -2,65 +2,33 @@
 
 use std::borrow::Cow;
 
-use serde::Deserialize;
-use serde::de::DeserializeOwned;
 use serde_json::Value;
-use serde_json::value::RawValue;
 
 use super::errors;
 use super::pieces::{self, Kind, Pieces};
 use crate::dialect::neutral::event::{Event, Finish, ReadStream, Usage};
 use crate::dialect::wire::build::json;
-use crate::dialect::wire::halves::without_halves;
+use crate::dialect::wire::json;
+use crate::dialect::wire::members::Members;
 
 /// What an event of the stream says. Only what its type needs is read further.
-#[derive(Deserialize)]
-struct Incoming<'a> {
-    #[serde(borrow, default)]
-    r#type: Cow<'a, str>,
-    #[serde(borrow)]
-    response: Option<&'a RawValue>,
-    #[serde(borrow)]
-    item: Option<&'a RawValue>,
-    #[serde(borrow)]
-    output_index: Option<&'a RawValue>,
-    #[serde(borrow)]
-    content_index: Option<&'a RawValue>,
-    #[serde(borrow)]
-    summary_index: Option<&'a RawValue>,
-    #[serde(borrow)]
-    delta: Option<&'a RawValue>,
-    #[serde(borrow)]
-    text: Option<&'a RawValue>,
-    #[serde(borrow)]
-    refusal: Option<&'a RawValue>,
-    #[serde(borrow)]
-    arguments: Option<&'a RawValue>,
-    #[serde(borrow)]
-    input: Option<&'a RawValue>,
-    #[serde(borrow)]
-    logprobs: Option<&'a RawValue>,
-    #[serde(borrow)]
-    annotation: Option<&'a RawValue>,
-    #[serde(borrow)]
-    error: Option<&'a RawValue>,
-}
+struct Incoming<'a>(Members<'a>);
 
-fn parse<T: DeserializeOwned>(json: &str) -> Option<T> {
-    let mended = |_| serde_json::from_str(&without_halves(json));
-    serde_json::from_str(json).or_else(mended).ok()
-}
+impl<'a> Incoming<'a> {
+    /// Returns a member that is a text, and an empty text for any other one.
+    fn text(&self, name: &str) -> Cow<'a, str> {
+        self.0.last(name).and_then(json::text).unwrap_or_default()
+    }
 
-fn text_of(raw: Option<&RawValue>) -> String {
-    raw.and_then(|raw| parse(raw.get())).unwrap_or_default()
-}
+    /// Returns a member that is a whole number.
+    fn number(&self, name: &str) -> Option<u64> {
+        self.0.last(name)?.parse().ok()
+    }
 
-fn number_of(raw: Option<&RawValue>) -> Option<u64> {
-    raw.and_then(|raw| parse(raw.get()))
-}
-
-fn value_of(raw: Option<&RawValue>) -> Value {
-    raw.and_then(|raw| parse(raw.get())).unwrap_or_default()
+    /// Returns a member of any shape; `null` where there is none.
+    fn value(&self, name: &str) -> Value {
+        self.0.last(name).and_then(json::value).unwrap_or_default()
+    }
 }
 
 /// Reads an upstream's stream.
@@ -81,11 +49,11 @@ impl ReadStream for Reader {
         if self.is_over {
             return;
         }
-        let Ok(event) = serde_json::from_str::<Incoming<'_>>(data) else {
+        let Some(event) = json::members(data).map(Incoming) else {
             return;
         };
-        let kind = if event.r#type.is_empty() { name } else { &event.r#type };
-        self.event(kind, data, &event, events);
+        let kind = event.text("type");
+        self.event(if kind.is_empty() { name } else { &kind }, data, &event, events);
     }
 
     fn end(&mut self, _: &mut Vec<Event>) {
@@ -97,24 +65,24 @@ impl ReadStream for Reader {
 impl Reader {
     fn event(&mut self, kind: &str, data: &str, event: &Incoming<'_>, events: &mut Vec<Event>) {
         match kind {
-            "response.created" => self.begin(&value_of(event.response), events),
+            "response.created" => self.begin(&event.value("response"), events),
             "response.in_progress" | "response.queued" => {
                 if self.has_begun && self.is_in_progress {
                     events.push(Event::KeepAlive);
                 }
                 self.is_in_progress = true;
-                self.begin(&value_of(event.response), events);
+                self.begin(&event.value("response"), events);
             }
             "response.completed" | "response.incomplete" | "response.failed" | "response.cancelled" => {
                 let status = kind.trim_start_matches("response.");
-                self.complete(status, &value_of(event.response), events);
+                self.complete(status, &event.value("response"), events);
             }
-            "error" => self.fail(&parse(data).unwrap_or_default(), events),
+            "error" => self.fail(&json::value(data).unwrap_or_default(), events),
             kind if kind.starts_with("response.") => {
                 self.begin(&Value::Null, events);
                 self.piece(kind, event, events);
             }
-            _ if event.error.is_some() => self.fail(&parse(data).unwrap_or_default(), events),
+            _ if event.0.value("error").is_some() => self.fail(&json::value(data).unwrap_or_default(), events),
             _ => {}
         }
     }
@@ -133,19 +101,19 @@ impl Reader {
     fn piece(&mut self, kind: &str, event: &Incoming<'_>, events: &mut Vec<Event>) {
         let (kind, is_whole) = match kind {
             "response.output_item.added" => {
-                let item = self.item(number_of(event.output_index), true);
+                let item = self.item(event.number("output_index"), true);
                 self.is_item_open = true;
-                return self.pieces.begin(item, &value_of(event.item), events);
+                return self.pieces.begin(item, &event.value("item"), events);
             }
             "response.output_item.done" => {
-                let item = self.item(number_of(event.output_index), !self.is_item_open);
+                let item = self.item(event.number("output_index"), !self.is_item_open);
                 self.is_item_open = false;
-                return self.pieces.end(item, &value_of(event.item), events);
+                return self.pieces.end(item, &event.value("item"), events);
             }
             "response.output_text.annotation.added" => {
-                let item = self.item(number_of(event.output_index), false);
-                let part = number_of(event.content_index).unwrap_or_default();
-                return self.pieces.citation(item, part, &value_of(event.annotation), events);
+                let item = self.item(event.number("output_index"), false);
+                let part = event.number("content_index").unwrap_or_default();
+                return self.pieces.citation(item, part, &event.value("annotation"), events);
             }
             "response.output_text.delta" => (Kind::Text, false),
             "response.output_text.done" => (Kind::Text, true),
@@ -161,22 +129,21 @@ impl Reader {
             "response.function_call_arguments.done" | "response.custom_tool_call_input.done" => (Kind::Arguments, true),
             _ => return,
         };
-        let item = self.item(number_of(event.output_index), false);
+        let item = self.item(event.number("output_index"), false);
         let (part, whole) = match kind {
-            Kind::Text | Kind::Thought => (event.content_index, event.text),
-            Kind::Refusal => (event.content_index, event.refusal),
-            Kind::Summary => (event.summary_index, event.text),
-            Kind::Arguments | Kind::Citation | Kind::ToolCall | Kind::Headless | Kind::End => {
-                (None, event.arguments.or(event.input))
-            }
+            Kind::Text | Kind::Thought => (Some("content_index"), "text"),
+            Kind::Refusal => (Some("content_index"), "refusal"),
+            Kind::Summary => (Some("summary_index"), "text"),
+            Kind::Arguments if event.0.value("arguments").is_some() => (None, "arguments"),
+            Kind::Arguments | Kind::Citation | Kind::ToolCall | Kind::Headless | Kind::End => (None, "input"),
         };
-        let place = (item, kind, number_of(part).unwrap_or_default());
+        let place = (item, kind, part.and_then(|part| event.number(part)).unwrap_or_default());
         if is_whole {
-            return self.pieces.whole(place, &text_of(whole), events);
+            return self.pieces.whole(place, &event.text(whole), events);
         }
-        self.pieces.delta(place, &text_of(event.delta), events);
-        if kind == Kind::Text && event.logprobs.is_some_and(|list| list.get() != "[]") {
-            pieces::logprobs(&value_of(event.logprobs), events);
+        self.pieces.delta(place, &event.text("delta"), events);
+        if kind == Kind::Text && event.0.value("logprobs").is_some_and(|list| list != "[]") {
+            pieces::logprobs(&event.value("logprobs"), events);
         }
     }
 
@@ -258,7 +225,7 @@ fn usage(usage: &Value) -> Option<Usage> {
 
 /// Reads a whole answer; nothing where it is not a response.
 pub(super) fn read_answer(body: &[u8]) -> Option<Vec<Event>> {
-    let response: Value = parse(std::str::from_utf8(body).ok()?)?;
+    let response = json::value(std::str::from_utf8(body).ok()?)?;
     if response["object"] != "response" && !response["output"].is_array() {
         return None;
     }

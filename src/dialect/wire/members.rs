@@ -69,6 +69,11 @@ impl<'a> Members<'a> {
             .map(|(_, value)| *value)
     }
 
+    /// Returns what [`Members::last`] does, and nothing where that is `null`.
+    pub(crate) fn value(&self, key: &str) -> Option<&'a str> {
+        self.last(key).filter(|value| *value != "null")
+    }
+
     /// Returns the value of the only member called `key`.
     pub(super) fn once(&self, key: &'static str) -> Result<Option<&'a str>, Malformed> {
         let mut values = self.0.iter().filter(|(name, _)| name == key).map(|(_, value)| *value);

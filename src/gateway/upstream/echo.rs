@@ -7,7 +7,6 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use http::{Response, StatusCode};
-use serde::Deserialize;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
@@ -21,7 +20,8 @@ use crate::dialect::openai;
 use crate::dialect::providers::ECHO_MODEL;
 use crate::dialect::usage::Usage;
 use crate::dialect::wire::build::{json, json_text};
-use crate::dialect::wire::json::parsed;
+use crate::dialect::wire::json;
+use crate::dialect::wire::members::Members;
 use crate::error::{Error, Kind};
 use crate::gateway::admit::not_found;
 use crate::gateway::call::ClientRequest;
@@ -118,24 +118,18 @@ fn said<S>(
 }
 
 fn embeddings<S>(body: &[u8], model: &str) -> Result<Response<Body<S>>, Error> {
-    #[derive(Deserialize)]
-    struct Request {
-        input: Value,
-        #[serde(default)]
-        encoding_format: Option<String>,
-        #[serde(default)]
-        dimensions: Option<usize>,
-    }
     let invalid = |param: &'static str, expected: &str| {
         Error::new(Kind::InvalidBody, format!("`{param}` must be {expected}.")).about(param)
     };
-    let request: Request =
-        parsed(body).ok_or_else(|| invalid("input", "a string, or an array of strings or of token numbers"))?;
-    let dimensions = request.dimensions.unwrap_or(DIMENSIONS);
+    let request = Members::of(body)?;
+    let dimensions = match request.value("dimensions") {
+        Some(dimensions) => dimensions.parse().unwrap_or_default(),
+        None => DIMENSIONS,
+    };
     if !(1..=MAX_DIMENSIONS).contains(&dimensions) {
         return Err(invalid("dimensions", &format!("between 1 and {MAX_DIMENSIONS}")));
     }
-    let inputs = match request.input {
+    let inputs = match request.last("input").and_then(json::value).unwrap_or_default() {
         Value::Array(list) if list.is_empty() || list.len() > MAX_INPUTS => {
             return Err(invalid("input", &format!("an array of 1 to {MAX_INPUTS} inputs")));
         }
@@ -145,7 +139,7 @@ fn embeddings<S>(body: &[u8], model: &str) -> Result<Response<Body<S>>, Error> {
             return Err(invalid("input", "a string, or an array of strings or of token numbers"));
         }
     };
-    let in_base64 = request.encoding_format.as_deref() == Some("base64");
+    let in_base64 = request.last("encoding_format") == Some("\"base64\"");
     let data: Vec<Value> = inputs
         .iter()
         .enumerate()

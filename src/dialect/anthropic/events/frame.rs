@@ -2,53 +2,38 @@
 
 use std::borrow::Cow;
 
-use serde::Deserialize;
 use serde_json::Value;
 
-/// An event. What most of them have, a piece of text, is read without values in between.
-#[derive(Debug, Deserialize)]
-pub(super) struct Frame<'a> {
-    #[serde(rename = "type", borrow, default)]
-    pub(super) kind: Cow<'a, str>,
-    /// The block's number.
-    #[serde(default)]
-    pub(super) index: u64,
-    #[serde(default)]
-    pub(super) delta: Option<Delta>,
-    #[serde(default)]
-    pub(super) content_block: Option<Value>,
-    #[serde(default)]
-    pub(super) message: Option<Value>,
-    #[serde(default)]
-    pub(super) usage: Option<Value>,
-    #[serde(default)]
-    pub(super) error: Option<Value>,
-}
+use crate::dialect::wire::json::{self, members};
+use crate::dialect::wire::members::Members;
 
-/// What an event adds.
-#[derive(Debug, Deserialize)]
-pub(super) struct Delta {
-    #[serde(default)]
-    pub(super) text: Option<String>,
-    #[serde(default)]
-    pub(super) partial_json: Option<String>,
-    #[serde(default)]
-    pub(super) thinking: Option<String>,
-    #[serde(default)]
-    pub(super) signature: Option<String>,
-    #[serde(default)]
-    pub(super) citation: Option<Value>,
-    #[serde(default)]
-    pub(super) stop_reason: Option<Value>,
-    #[serde(default)]
-    pub(super) stop_sequence: Option<Value>,
-    #[serde(default)]
-    pub(super) stop_details: Option<Value>,
-}
+/// An event, or what it adds. A member that has another shape than the one that is asked for is as good as none.
+#[derive(Debug)]
+pub(super) struct Frame<'a>(Members<'a>);
 
 impl<'a> Frame<'a> {
     /// Reads an event; nothing where it is not one.
     pub(super) fn read(data: &'a str) -> Option<Self> {
-        serde_json::from_str(data).ok()
+        members(data).map(Self)
+    }
+
+    /// Returns a member that is a text.
+    pub(super) fn text(&self, name: &str) -> Option<Cow<'a, str>> {
+        self.0.last(name).and_then(json::text)
+    }
+
+    /// Returns a member of any shape.
+    pub(super) fn value(&self, name: &str) -> Option<Value> {
+        self.0.value(name).and_then(json::value)
+    }
+
+    /// Returns what the event adds.
+    pub(super) fn delta(&self) -> Option<Self> {
+        self.0.last("delta").and_then(Self::read)
+    }
+
+    /// Returns the block's number; nothing where it is not a number.
+    pub(super) fn index(&self) -> Option<u64> {
+        self.0.last("index").unwrap_or("0").parse().ok()
     }
 }

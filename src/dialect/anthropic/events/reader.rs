@@ -2,13 +2,12 @@
 
 use serde_json::Value;
 
-use super::frame::{Delta, Frame};
+use super::frame::Frame;
 use crate::dialect::anthropic::tokens::Tokens;
 use crate::dialect::anthropic::{errors, stop};
 use crate::dialect::neutral::event::{Event, Finish, ReadStream};
 use crate::dialect::neutral::request::ToolCall;
 use crate::dialect::wire::build::json_text;
-use crate::dialect::wire::halves::without_halves;
 
 /// The most blocks that are open at once. There should be one.
 const MOST_OPEN: usize = 64;
@@ -48,13 +47,8 @@ impl ReadStream for Reader {
         if self.is_over {
             return;
         }
-        if let Some(frame) = Frame::read(data) {
-            return self.take(name, frame, data, events);
-        }
-        // Its text may have been cut between the two halves of a character.
-        let mended = without_halves(data);
-        match Frame::read(&mended) {
-            Some(frame) => self.take(name, frame, data, events),
+        match Frame::read(data) {
+            Some(frame) => self.take(name, &frame, data, events),
             None if name == "error" => self.fail(&Value::String(data.to_owned()), events),
             None => {}
         }
@@ -70,47 +64,52 @@ impl ReadStream for Reader {
 }
 
 impl Reader {
-    fn take(&mut self, name: &str, frame: Frame<'_>, data: &str, events: &mut Vec<Event>) {
-        let kind = if frame.kind.is_empty() { name } else { &*frame.kind };
-        match (kind, &frame) {
-            (
-                "message_start",
-                Frame {
-                    message: Some(message), ..
-                },
-            ) => self.start(message, events),
-            (
-                "content_block_start",
-                Frame {
-                    content_block: Some(block),
-                    index,
-                    ..
-                },
-            ) => self.open(*index, block, events),
-            ("content_block_delta", _) => {
-                if let Some(delta) = frame.delta {
-                    self.add(frame.index, delta, events);
+    fn take(&mut self, name: &str, frame: &Frame<'_>, data: &str, events: &mut Vec<Event>) {
+        let kind = frame.text("type").unwrap_or_default();
+        let kind = if kind.is_empty() { name } else { &*kind };
+        match kind {
+            "message_start" => {
+                if let Some(message) = frame.value("message") {
+                    self.start(&message, events);
                 }
             }
-            ("content_block_stop", _) => self.close(frame.index, events),
-            ("message_delta", _) => {
-                if let Some(delta) = &frame.delta {
+            "content_block_start" => {
+                if let (Some(index), Some(block)) = (frame.index(), frame.value("content_block")) {
+                    self.open(index, &block, events);
+                }
+            }
+            "content_block_delta" => {
+                if let (Some(index), Some(delta)) = (frame.index(), frame.delta()) {
+                    self.add(index, &delta, events);
+                }
+            }
+            "content_block_stop" => {
+                if let Some(index) = frame.index() {
+                    self.close(index, events);
+                }
+            }
+            "message_delta" => {
+                if let Some(delta) = frame.delta() {
+                    let member = |name| delta.value(name).unwrap_or_default();
                     self.stop(
-                        delta.stop_reason.as_ref(),
-                        delta.stop_sequence.as_ref(),
-                        delta.stop_details.as_ref(),
+                        &member("stop_reason"),
+                        &member("stop_sequence"),
+                        &member("stop_details"),
                         events,
                     );
                 }
-                if let Some(usage) = &frame.usage {
-                    self.usage(usage, events);
+                if let Some(usage) = frame.value("usage") {
+                    self.usage(&usage, events);
                 }
             }
-            ("message_stop", _) => self.complete(events),
-            ("ping", _) => events.push(Event::KeepAlive),
+            "message_stop" => self.complete(events),
+            "ping" => events.push(Event::KeepAlive),
             // Some servers of other vendors break off with an error of another shape.
-            ("" | "error", Frame { error: Some(error), .. }) => self.fail(error, events),
-            ("error", _) => self.fail(&Value::String(data.to_owned()), events),
+            "" | "error" => match frame.value("error") {
+                Some(error) => self.fail(&error, events),
+                None if kind == "error" => self.fail(&Value::String(data.to_owned()), events),
+                None => {}
+            },
             _ => {}
         }
     }
@@ -200,31 +199,30 @@ impl Reader {
         }
     }
 
-    fn add(&mut self, index: u64, delta: Delta, events: &mut Vec<Event>) {
+    fn add(&mut self, index: u64, delta: &Frame<'_>, events: &mut Vec<Event>) {
         let Some((_, block)) = self.open.iter_mut().find(|(open, _)| *open == index) else {
             return;
         };
+        let text = |name| delta.text(name).unwrap_or_default().into_owned();
         match block {
             Block::Text => {
-                say(delta.text.unwrap_or_default(), events, |choice, text| Event::Text {
+                say(text("text"), events, |choice, text| Event::Text { choice, text });
+                events.extend(delta.value("citation").as_ref().map(cited));
+            }
+            Block::Thinking { signature } => {
+                say(text("thinking"), events, |choice, text| Event::Reasoning {
                     choice,
                     text,
                 });
-                events.extend(delta.citation.as_ref().map(cited));
-            }
-            Block::Thinking { signature } => {
-                say(delta.thinking.unwrap_or_default(), events, |choice, text| {
-                    Event::Reasoning { choice, text }
-                });
-                if let Some(new) = delta.signature {
-                    *signature = new;
+                if let Some(new) = delta.text("signature") {
+                    *signature = new.into_owned();
                 }
             }
             Block::Tool {
                 index, has_arguments, ..
             } => {
                 let index = *index;
-                let text = delta.partial_json.unwrap_or_default();
+                let text = text("partial_json");
                 *has_arguments |= !text.is_empty();
                 say(text, events, |choice, text| Event::ToolArguments {
                     choice,
@@ -265,36 +263,30 @@ impl Reader {
 
     /// Reads why the answer ended, from the answer or the event that says so.
     pub(super) fn finish(&mut self, message: &Value, events: &mut Vec<Event>) {
+        let member = |name| &message[name];
         self.stop(
-            message.get("stop_reason"),
-            message.get("stop_sequence"),
-            message.get("stop_details"),
+            member("stop_reason"),
+            member("stop_sequence"),
+            member("stop_details"),
             events,
         );
     }
 
-    fn stop(
-        &mut self,
-        reason: Option<&Value>,
-        sequence: Option<&Value>,
-        details: Option<&Value>,
-        events: &mut Vec<Event>,
-    ) {
-        let Some(reason) = reason.and_then(Value::as_str) else {
+    fn stop(&mut self, reason: &Value, sequence: &Value, details: &Value, events: &mut Vec<Event>) {
+        let Some(reason) = reason.as_str() else {
             return;
         };
         if self.has_finished {
             return;
         }
-        let explanation = details.and_then(|details| details.get("explanation")?.as_str());
-        if let Some(explanation) = explanation {
+        if let Some(explanation) = details["explanation"].as_str() {
             self.begin(String::new(), String::new(), events);
             say(explanation.to_owned(), events, |choice, text| Event::Refusal {
                 choice,
                 text,
             });
         }
-        self.end_choice(stop::read(reason), sequence.and_then(Value::as_str), events);
+        self.end_choice(stop::read(reason), sequence.as_str(), events);
     }
 
     fn end_choice(&mut self, reason: Finish, stop: Option<&str>, events: &mut Vec<Event>) {
