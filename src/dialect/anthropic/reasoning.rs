@@ -5,36 +5,36 @@
 use serde_json::Value;
 
 use crate::dialect::neutral::fields::Fields;
-use crate::dialect::neutral::request::{Quirks, Reasoning, Request, Unsayable, Written};
+use crate::dialect::neutral::request::{Quirks, Reasoning, Request, Written};
 use crate::dialect::wire::build::{Set, json};
 
 /// The least that may be thought, in tokens.
 const LEAST: u64 = 1024;
 
 /// Reads how much is to be thought. `effort` is that of `output_config`.
-pub(super) fn read(thinking: Option<Fields>, effort: Option<String>) -> Result<Option<Reasoning>, Unsayable> {
+pub(super) fn read(thinking: Option<Fields>, effort: Option<String>) -> Option<Reasoning> {
     let Some(mut thinking) = thinking else {
-        return Ok(effort.map(|effort| Reasoning {
+        return effort.map(|effort| Reasoning {
             effort: Some(effort),
             ..Reasoning::default()
-        }));
+        });
     };
-    let kind = thinking.required_text("type")?;
+    let kind = thinking.required_text("type");
     if kind == "disabled" {
-        return Ok(Some(Reasoning {
+        return Some(Reasoning {
             is_disabled: true,
             ..Reasoning::default()
-        }));
+        });
     }
-    Ok(Some(Reasoning {
+    Some(Reasoning {
         effort,
-        budget: thinking.count("budget_tokens")?.filter(|_| kind == "enabled"),
+        budget: thinking.count("budget_tokens").filter(|_| kind == "enabled"),
         is_adaptive: kind != "enabled",
         is_disabled: false,
-        wants_text: thinking.text("display")?.as_deref() != Some("omitted"),
+        wants_text: thinking.text("display").as_deref() != Some("omitted"),
         // These clients send all reasoning back.
         wants_encrypted: true,
-    }))
+    })
 }
 
 /// What a request says of thinking.

@@ -1,7 +1,13 @@
 //! The members of a client's request, taken out one by one, with the path that an error names.
 //!
-//! A member that is `null` is as good as none. One of the wrong type is an error that says where it is and what was expected. What is
-//! left in the end is what nobody asked for.
+//! A member that is `null` is as good as none. One of the wrong type is an error that says where it is and what was expected. The first
+//! error of a request is kept, and reading goes on as if the member were missing: what is read is thrown away in the end
+//! ([`Fields::settle`]). A `Result` of every member would be a branch, and a way to leave with all that was read, at each of them.
+//! What is left in the end is what nobody asked for.
+
+use std::cell::OnceCell;
+use std::mem;
+use std::rc::Rc;
 
 use serde_json::{Map, Number, Value};
 
@@ -18,6 +24,8 @@ pub struct Fields {
     members: Map<String, Value>,
     /// Where it stands: `messages[3].content[0]`. Empty for the request itself.
     path: String,
+    /// The first error of the whole request.
+    error: Rc<OnceCell<Unsayable>>,
 }
 
 impl Fields {
@@ -38,6 +46,7 @@ impl Fields {
             Ok(Value::Object(members)) => Ok(Self {
                 members,
                 path: String::new(),
+                error: Rc::default(),
             }),
             Ok(_) => Err(Unsayable::invalid("", "The request body must be a JSON object.")),
             Err(error) => Err(Unsayable::invalid(
@@ -47,15 +56,39 @@ impl Fields {
         }
     }
 
-    /// Reads a value that has to be an object. `path` is where it stands.
+    /// Returns what was read of the request.
     ///
     /// # Errors
     ///
-    /// If it is not one.
-    pub fn of(value: Value, path: String) -> Result<Self, Unsayable> {
-        match value {
-            Value::Object(members) => Ok(Self { members, path }),
-            _ => Err(wrong(path, "an object")),
+    /// The first one that any of its objects had.
+    pub fn settle<T>(&self, read: T) -> Result<T, Unsayable> {
+        self.error.get().cloned().map_or(Ok(read), Err)
+    }
+
+    /// Notes an error, if it is the first one.
+    pub fn refuse(&self, error: Unsayable) {
+        let _ = self.error.set(error);
+    }
+
+    /// Notes that what stands at `path` has the wrong type, or is missing.
+    pub fn wrong(&self, path: &str, expected: Expected) {
+        self.refuse(Unsayable::invalid(path, format!("`{path}` must be {expected}.")));
+    }
+
+    /// Reads a value inside of this object that has to be an object. `path` is where it stands.
+    #[must_use]
+    pub fn inner(&self, value: Value, path: String) -> Self {
+        let members = match value {
+            Value::Object(members) => members,
+            _ => {
+                self.wrong(&path, "an object");
+                Map::new()
+            }
+        };
+        Self {
+            members,
+            path,
+            error: Rc::clone(&self.error),
         }
     }
 
@@ -87,42 +120,25 @@ impl Fields {
     }
 
     /// Takes a text.
-    ///
-    /// # Errors
-    ///
-    /// If it is something else.
-    pub fn text(&mut self, name: &str) -> Result<Option<String>, Unsayable> {
-        self.read(name, "a string", |value| match value {
-            Value::String(text) => Some(text),
-            _ => None,
+    pub fn text(&mut self, name: &str) -> Option<String> {
+        self.read(name, "a string", text)
+    }
+
+    /// Takes a text that has to be there. It is empty where it is not.
+    pub fn required_text(&mut self, name: &str) -> String {
+        self.text(name).unwrap_or_else(|| {
+            self.wrong(&self.path(name), "a string");
+            String::new()
         })
     }
 
-    /// Takes a text that has to be there.
-    ///
-    /// # Errors
-    ///
-    /// If it is missing, or something else.
-    pub fn required_text(&mut self, name: &str) -> Result<String, Unsayable> {
-        let text = self.text(name)?;
-        text.ok_or_else(|| wrong(self.path(name), "a string"))
-    }
-
     /// Takes a truth.
-    ///
-    /// # Errors
-    ///
-    /// If it is something else.
-    pub fn flag(&mut self, name: &str) -> Result<Option<bool>, Unsayable> {
+    pub fn flag(&mut self, name: &str) -> Option<bool> {
         self.read(name, "true or false", |value| value.as_bool())
     }
 
     /// Takes a number, as it is written.
-    ///
-    /// # Errors
-    ///
-    /// If it is something else.
-    pub fn number(&mut self, name: &str) -> Result<Option<Number>, Unsayable> {
+    pub fn number(&mut self, name: &str) -> Option<Number> {
         self.read(name, "a number", |value| match value {
             Value::Number(number) => Some(number),
             _ => None,
@@ -130,11 +146,7 @@ impl Fields {
     }
 
     /// Takes a whole number that is not negative. `64.0` is one.
-    ///
-    /// # Errors
-    ///
-    /// If it is something else.
-    pub fn count(&mut self, name: &str) -> Result<Option<u64>, Unsayable> {
+    pub fn count(&mut self, name: &str) -> Option<u64> {
         self.read(name, "a whole number that is not negative", |value| {
             let whole =
                 |number: f64| (number >= 0.0 && number.fract() == 0.0 && number < 2e15).then_some(number as u64);
@@ -143,98 +155,74 @@ impl Fields {
     }
 
     /// Takes an array.
-    ///
-    /// # Errors
-    ///
-    /// If it is something else.
-    pub fn list(&mut self, name: &str) -> Result<Option<Vec<Value>>, Unsayable> {
-        self.read(name, "an array", |value| match value {
-            Value::Array(list) => Some(list),
-            _ => None,
-        })
+    pub fn list(&mut self, name: &str) -> Option<Vec<Value>> {
+        self.read(name, "an array", list)
     }
 
     /// Takes an array of objects. Missing is empty.
-    ///
-    /// # Errors
-    ///
-    /// If it is something else.
-    pub fn objects(&mut self, name: &str) -> Result<Vec<Self>, Unsayable> {
+    pub fn objects(&mut self, name: &str) -> Vec<Self> {
+        let list = self.list(name).unwrap_or_default().into_iter().enumerate();
         let path = self.path(name);
-        let list = self.list(name)?.unwrap_or_default().into_iter().enumerate();
-        list.map(|(index, value)| Self::of(value, format!("{path}[{index}]")))
+        list.map(|(index, value)| self.inner(value, format!("{path}[{index}]")))
             .collect()
     }
 
     /// Takes an array of texts. Missing is empty.
-    ///
-    /// # Errors
-    ///
-    /// If it is something else.
-    pub fn texts(&mut self, name: &str) -> Result<Vec<String>, Unsayable> {
-        let texts = self.read(name, "an array of strings", |value| match value {
-            Value::Array(list) => list
-                .into_iter()
-                .map(|value| match value {
-                    Value::String(text) => Some(text),
-                    _ => None,
-                })
-                .collect::<Option<Vec<_>>>(),
-            _ => None,
-        });
-        Ok(texts?.unwrap_or_default())
+    pub fn texts(&mut self, name: &str) -> Vec<String> {
+        let texts = |value| list(value)?.into_iter().map(text).collect();
+        self.read(name, "an array of strings", texts).unwrap_or_default()
     }
 
     /// Takes an object.
-    ///
-    /// # Errors
-    ///
-    /// If it is something else.
-    pub fn object(&mut self, name: &str) -> Result<Option<Self>, Unsayable> {
-        let path = self.path(name);
-        self.take(name).map(|value| Self::of(value, path)).transpose()
+    pub fn object(&mut self, name: &str) -> Option<Self> {
+        let value = self.take(name)?;
+        Some(self.inner(value, self.path(name)))
     }
 
-    /// Takes an object that has to be there.
-    ///
-    /// # Errors
-    ///
-    /// If it is missing, or something else.
-    pub fn required_object(&mut self, name: &str) -> Result<Self, Unsayable> {
-        let object = self.object(name)?;
-        object.ok_or_else(|| wrong(self.path(name), "an object"))
+    /// Takes an object that has to be there. It is empty where it is not.
+    pub fn required_object(&mut self, name: &str) -> Self {
+        let value = self.take(name).unwrap_or_default();
+        self.inner(value, self.path(name))
     }
 
-    /// Returns what was not taken: the names of members that are not `null`.
-    pub fn left(self) -> impl Iterator<Item = String> {
-        let left = self.members.into_iter().filter(|(_, value)| !value.is_null());
-        left.map(|(name, _)| name)
+    /// Takes what is left: the names of members that are not `null`.
+    pub fn left(&mut self) -> impl Iterator<Item = String> + use<> {
+        let left = self.take_all().into_iter();
+        left.filter(|(_, value)| !value.is_null()).map(|(name, _)| name)
     }
 
-    /// Returns all that was not taken.
+    /// Takes all members that are left.
+    pub fn take_all(&mut self) -> Map<String, Value> {
+        mem::take(&mut self.members)
+    }
+
+    /// Returns all members that are left.
     #[must_use]
     pub fn into_members(self) -> Map<String, Value> {
         self.members
     }
 
-    fn read<T>(
-        &mut self,
-        name: &str,
-        expected: Expected,
-        read: impl FnOnce(Value) -> Option<T>,
-    ) -> Result<Option<T>, Unsayable> {
-        match self.take(name) {
-            Some(value) => read(value).map(Some).ok_or_else(|| wrong(self.path(name), expected)),
-            None => Ok(None),
+    fn read<T>(&mut self, name: &str, expected: Expected, read: fn(Value) -> Option<T>) -> Option<T> {
+        let read = read(self.take(name)?);
+        if read.is_none() {
+            self.wrong(&self.path(name), expected);
         }
+        read
     }
 }
 
-/// Returns what is said of a member of the wrong type, or of a missing one.
-#[must_use]
-pub fn wrong(path: String, expected: Expected) -> Unsayable {
-    let message = format!("`{path}` must be {expected}.");
-    Unsayable::invalid(path, message)
+fn text(value: Value) -> Option<String> {
+    match value {
+        Value::String(text) => Some(text),
+        _ => None,
+    }
+}
+
+fn list(value: Value) -> Option<Vec<Value>> {
+    match value {
+        Value::Array(list) => Some(list),
+        _ => None,
+    }
 }
 
 #[cfg(test)]
@@ -245,27 +233,50 @@ mod tests {
 
     #[test]
     fn a_wrong_member_is_named_by_its_path() {
-        let mut fields =
-            Fields::of_request(br#"{"a":[{"b":5},{}],"c":64.0,"d":-1,"e":["x",1],"f":null,"g":1}"#).unwrap();
-        let mut inner = fields.objects("a").unwrap();
-        let wrong = inner[0].text("b").unwrap_err();
-        assert_eq!(
-            (&*wrong.param, &*wrong.message),
-            ("a[0].b", "`a[0].b` must be a string.")
-        );
-        assert_eq!(inner[1].required_text("b").unwrap_err().param, "a[1].b");
-        assert_eq!(fields.count("c"), Ok(Some(64)));
-        for (found, param) in [
-            (fields.count("d").map(|_| ()), "d"),
-            (fields.texts("e").map(|_| ()), "e"),
-            (fields.required_object("f").map(|_| ()), "f"),
-        ] {
-            assert_eq!(found.unwrap_err().param, param);
+        let request =
+            || Fields::of_request(br#"{"a":[{"b":5},{}],"c":64.0,"d":-1,"e":["x",1],"f":null,"g":1}"#).unwrap();
+        let wrong: [(fn(&mut Fields), &str, &str); 6] = [
+            (|fields| drop(fields.objects("a")[0].text("b")), "a[0].b", "a string"),
+            (
+                |fields| drop(fields.objects("a")[1].required_text("b")),
+                "a[1].b",
+                "a string",
+            ),
+            (
+                |fields| _ = fields.count("d"),
+                "d",
+                "a whole number that is not negative",
+            ),
+            (|fields| drop(fields.texts("e")), "e", "an array of strings"),
+            (|fields| drop(fields.required_object("f")), "f", "an object"),
+            (|fields| drop(fields.inner(json!([]), "x".to_owned())), "x", "an object"),
+        ];
+        for (read, param, expected) in wrong {
+            let mut fields = request();
+            read(&mut fields);
+            let error = fields.settle(()).unwrap_err();
+            assert_eq!(
+                (&*error.param, &*error.message),
+                (param, &*format!("`{param}` must be {expected}."))
+            );
         }
+        let mut fields = request();
+        for name in ["a", "d", "e", "f"] {
+            fields.take(name);
+        }
+        assert_eq!(fields.count("c"), Some(64));
         assert_eq!(fields.left().collect::<Vec<_>>(), ["g"]);
-        assert!(Fields::of(json!([]), "x".to_owned()).is_err());
+        assert_eq!(fields.settle(1), Ok(1));
         let mut cut = Fields::of_request(br#"{"a":"\ud83d"}"#).unwrap();
-        assert_eq!(cut.text("a"), Ok(Some("\u{fffd}".to_owned())));
+        assert_eq!(cut.text("a"), Some("\u{fffd}".to_owned()));
         assert!(Fields::of_request(b"[]").is_err() && Fields::of_request(b"{").is_err());
+    }
+
+    #[test]
+    fn the_first_error_of_a_request_is_the_one_that_counts() {
+        let mut fields = Fields::of_request(br#"{"a":{"b":5},"c":1}"#).unwrap();
+        let mut inner = fields.object("a").unwrap();
+        assert_eq!((inner.text("b"), fields.text("c")), (None, None));
+        assert_eq!(fields.settle(()).unwrap_err().param, "a.b");
     }
 }

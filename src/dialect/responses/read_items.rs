@@ -37,46 +37,36 @@ impl<'a> Conversation<'a> {
         }
     }
 
-    /// Reads the item at `path`.
-    pub(super) fn read(&mut self, item: Value, path: &str) -> Result<(), Unsayable> {
-        let mut item = Fields::of(item, path.to_owned())?;
-        let kind = item.text("type")?;
+    /// Reads an item.
+    pub(super) fn read(&mut self, mut item: Fields) {
+        let kind = item.text("type");
         match kind.as_deref() {
             None | Some("message") => self.message(item),
             Some("reasoning") => self.reasoning(item),
             Some("function_call") => self.call(item, "arguments"),
             Some("custom_tool_call") => self.call(item, "input"),
             Some("function_call_output" | "custom_tool_call_output") => self.result(item),
-            Some("additional_tools") => {
-                let tools = item.objects("tools")?;
-                self.tools.read(tools, None)
-            }
-            Some("configuration_update") => {
-                self.change_settings(item);
-                Ok(())
-            }
-            Some("item_reference") => Err(Unsayable::unsupported(
-                path,
+            Some("additional_tools") => self.tools.read(item.objects("tools"), None),
+            Some("configuration_update") => self.change_settings(item),
+            Some("item_reference") => item.refuse(Unsayable::unsupported(
+                item.own_path(),
                 "item_reference is not supported by this gateway: send the item itself in `input` with store=false.",
             )),
-            Some("compaction_trigger") => {
-                self.compaction = true;
-                Ok(())
-            }
+            Some("compaction_trigger") => self.compaction = true,
             // Those that the gateway made are opened before.
-            Some("compaction" | "compaction_summary") => Err(Unsayable::encrypted(
+            Some("compaction" | "compaction_summary") => item.refuse(Unsayable::encrypted(
                 item.path("encrypted_content"),
                 "This summary was encrypted by another upstream, and cannot be read here; go on with the model that made it, or begin a new conversation.",
             )),
-            Some(kind) => Err(Unsayable::unsupported(
-                path,
+            Some(kind) => item.refuse(Unsayable::unsupported(
+                item.own_path(),
                 format!("Input items of type `{kind}` are not supported by this gateway for this model."),
             )),
         }
     }
 
-    fn message(&mut self, mut item: Fields) -> Result<(), Unsayable> {
-        let role = item.required_text("role")?;
+    fn message(&mut self, mut item: Fields) {
+        let role = item.required_text("role");
         let role = match role.as_str() {
             "user" => Role::User,
             "assistant" => Role::Assistant,
@@ -84,11 +74,11 @@ impl<'a> Conversation<'a> {
             "developer" => Role::Developer,
             _ => {
                 let message = format!("`{role}` is not a role: user, assistant, system and developer are.");
-                return Err(Unsayable::invalid(item.path("role"), message));
+                return item.refuse(Unsayable::invalid(item.path("role"), message));
             }
         };
-        let path = item.path("content");
-        let parts = read_parts::read(item.take("content").unwrap_or_default(), &path)?;
+        let content = item.take("content").unwrap_or_default();
+        let parts = read_parts::read(&item, content, &item.path("content"));
         if role == Role::Assistant {
             for part in parts {
                 self.say(part);
@@ -96,7 +86,6 @@ impl<'a> Conversation<'a> {
         } else if !parts.is_empty() {
             self.messages.push(Message { role, parts });
         }
-        Ok(())
     }
 
     /// Adds a part to what the model said.
@@ -113,19 +102,19 @@ impl<'a> Conversation<'a> {
         }
     }
 
-    fn reasoning(&mut self, mut item: Fields) -> Result<(), Unsayable> {
+    fn reasoning(&mut self, mut item: Fields) {
         let mut texts = Vec::new();
         for name in ["summary", "content"] {
             // A summary and the whole of it say the same.
             if texts.is_empty() {
-                for mut part in item.objects(name)? {
-                    texts.extend(part.text("text")?);
+                for mut part in item.objects(name) {
+                    texts.extend(part.text("text"));
                 }
             }
         }
         let text = texts.join("\n\n");
-        let id = item.text("id")?.unwrap_or_default();
-        let content = item.text("encrypted_content")?.filter(|content| !content.is_empty());
+        let id = item.text("id").unwrap_or_default();
+        let content = item.text("encrypted_content").filter(|content| !content.is_empty());
         let (mut signature, mut encrypted) = (None, None);
         match content.map(|content| opaque::read(&id, content)) {
             None => {}
@@ -143,30 +132,28 @@ impl<'a> Conversation<'a> {
                 .part(),
             );
         }
-        Ok(())
     }
 
     /// Reads a call whose arguments are the member `arguments`.
-    fn call(&mut self, mut item: Fields, arguments: &str) -> Result<(), Unsayable> {
+    fn call(&mut self, mut item: Fields, arguments: &str) {
         let call = ToolCall {
-            id: item.required_text("call_id")?,
-            name: item.required_text("name")?,
-            namespace: item.text("namespace")?,
-            arguments: item.text(arguments)?.unwrap_or_default(),
+            id: item.required_text("call_id"),
+            name: item.required_text("name"),
+            namespace: item.text("namespace"),
+            arguments: item.text(arguments).unwrap_or_default(),
             is_custom: arguments == "input",
             signature: self.signature.take(),
         };
         self.say(PartKind::ToolCall(call).part());
-        Ok(())
     }
 
-    fn result(&mut self, mut item: Fields) -> Result<(), Unsayable> {
-        let id = item.required_text("call_id")?;
-        let path = item.path("output");
+    fn result(&mut self, mut item: Fields) {
+        let id = item.required_text("call_id");
+        let output = item.take("output").unwrap_or_default();
         let part = PartKind::ToolResult {
             id,
             name: None,
-            parts: read_parts::read(item.take("output").unwrap_or_default(), &path)?,
+            parts: read_parts::read(&item, output, &item.path("output")),
             is_error: false,
         }
         .part();
@@ -185,7 +172,6 @@ impl<'a> Conversation<'a> {
                 parts: vec![part],
             }),
         }
-        Ok(())
     }
 
     /// Keeps what an item says of settings. The last one counts.

@@ -3,6 +3,7 @@
 use serde_json::{Map, Value};
 
 use super::read_items::Conversation;
+use super::read_parts::missing;
 use super::read_tools::{self, Tools};
 use crate::dialect::neutral::fields::Fields;
 use crate::dialect::neutral::request::{Format, Message, PartKind, Reasoning, Request, Role, Unsayable};
@@ -40,44 +41,44 @@ const SILENT: [&str; 10] = [
 /// Reads the body of a `POST /v1/responses`.
 pub(super) fn read_request(body: &[u8]) -> Result<Request, Unsayable> {
     let mut fields = Fields::of_request(body)?;
+    let request = read_members(&mut fields);
+    fields.settle(request)
+}
+
+fn read_members(fields: &mut Fields) -> Request {
     for (name, instead) in STATE {
         if fields.take(name).as_ref().is_some_and(is_set) {
             let message = format!("{name} is not supported by this gateway: {instead}");
-            return Err(Unsayable::unsupported(name, message));
+            fields.refuse(Unsayable::unsupported(name, message));
         }
     }
     let mut request = Request {
-        model: fields.text("model")?,
-        stream: fields.flag("stream")?.unwrap_or_default(),
-        parallel_tools: fields.flag("parallel_tool_calls")?,
-        max_tokens: fields.count("max_output_tokens")?,
-        temperature: fields.number("temperature")?,
-        top_p: fields.number("top_p")?,
-        logprobs: fields.count("top_logprobs")?,
-        cache_key: fields.text("prompt_cache_key")?,
-        service_tier: fields.text("service_tier")?,
+        model: fields.text("model"),
+        stream: fields.flag("stream").unwrap_or_default(),
+        parallel_tools: fields.flag("parallel_tool_calls"),
+        max_tokens: fields.count("max_output_tokens"),
+        temperature: fields.number("temperature"),
+        top_p: fields.number("top_p"),
+        logprobs: fields.count("top_logprobs"),
+        cache_key: fields.text("prompt_cache_key"),
+        service_tier: fields.text("service_tier"),
         ..Request::default()
     };
-    request.user = match fields.text("user")? {
-        Some(user) => Some(user),
-        None => fields.text("safety_identifier")?,
-    };
-    if let Some(metadata) = fields.object("metadata")? {
-        request.metadata = Some(metadata.into_members());
-    }
-    settings(&mut fields, &mut request)?;
-    include(&mut fields, &mut request)?;
+    request.user = fields.text("user").or_else(|| fields.text("safety_identifier"));
+    request.metadata = fields.object("metadata").map(Fields::into_members);
+    settings(fields, &mut request);
+    include(fields, &mut request);
     let mut tools = Tools::default();
-    tools.read(fields.objects("tools")?, None)?;
-    conversation(&mut fields, &mut request, &mut tools)?;
-    request.tool_choice = read_tools::read_choice(&mut fields, &tools)?;
+    tools.read(fields.objects("tools"), None);
+    conversation(fields, &mut request, &mut tools);
+    request.tool_choice = read_tools::read_choice(fields, &tools);
     request.dropped.append(&mut tools.dropped);
     request.tools = tools.tools;
     let is_silent = |name: &str| SILENT.contains(&name);
-    let left = fields.into_members().into_iter();
+    let left = fields.take_all().into_iter();
     let unknown = left.filter(|(name, value)| is_set(value) && !is_silent(name));
     request.dropped.extend(unknown.map(|(name, _)| name));
-    Ok(request)
+    request
 }
 
 /// Whether a member asks for anything.
@@ -92,13 +93,13 @@ fn is_set(value: &Value) -> bool {
 }
 
 /// Reads `reasoning` and `text`, which also stand in the items that change them in the middle of a conversation.
-fn settings(fields: &mut Fields, request: &mut Request) -> Result<(), Unsayable> {
-    if let Some(mut reasoning) = fields.object("reasoning")? {
+fn settings(fields: &mut Fields, request: &mut Request) {
+    if let Some(mut reasoning) = fields.object("reasoning") {
         let known = request.reasoning.get_or_insert_default();
-        if let Some(effort) = reasoning.text("effort")? {
+        if let Some(effort) = reasoning.text("effort") {
             known.effort = Some(effort);
         }
-        known.wants_text |= reasoning.text("summary")?.is_some() || reasoning.text("generate_summary")?.is_some();
+        known.wants_text |= reasoning.text("summary").is_some() || reasoning.text("generate_summary").is_some();
         if *known == Reasoning::default() {
             request.reasoning = None;
         }
@@ -107,42 +108,43 @@ fn settings(fields: &mut Fields, request: &mut Request) -> Result<(), Unsayable>
             request.dropped.push(reasoning.path("mode"));
         }
     }
-    if let Some(mut text) = fields.object("text")? {
-        if let Some(verbosity) = text.text("verbosity")? {
+    if let Some(mut text) = fields.object("text") {
+        if let Some(verbosity) = text.text("verbosity") {
             request.verbosity = Some(verbosity);
         }
-        if let Some(format) = text.object("format")? {
-            request.format = read_format(format)?;
+        if let Some(format) = text.object("format") {
+            request.format = read_format(format);
         }
     }
-    Ok(())
 }
 
-fn read_format(mut fields: Fields) -> Result<Option<Format>, Unsayable> {
-    let kind = fields.required_text("type")?;
+fn read_format(mut fields: Fields) -> Option<Format> {
+    let kind = fields.required_text("type");
     match kind.as_str() {
-        "text" => Ok(None),
-        "json_object" => Ok(Some(Format::JsonObject)),
+        "text" => None,
+        "json_object" => Some(Format::JsonObject),
         "json_schema" => {
-            let schema = fields.object("schema")?;
-            let missing = || Unsayable::invalid(fields.path("schema"), "`schema` is missing.");
-            Ok(Some(Format::JsonSchema {
-                schema: Value::Object(schema.ok_or_else(missing)?.into_members()),
-                name: fields.text("name")?,
-                description: fields.text("description")?,
-                strict: fields.flag("strict")?,
-            }))
+            if !fields.has("schema") {
+                missing(&fields, "schema");
+            }
+            Some(Format::JsonSchema {
+                schema: Value::Object(fields.required_object("schema").into_members()),
+                name: fields.text("name"),
+                description: fields.text("description"),
+                strict: fields.flag("strict"),
+            })
         }
-        _ => Err(Unsayable::unsupported(
-            fields.path("type"),
-            format!("Answers in the format `{kind}` are not supported by this gateway."),
-        )),
+        _ => {
+            let message = format!("Answers in the format `{kind}` are not supported by this gateway.");
+            fields.refuse(Unsayable::unsupported(fields.path("type"), message));
+            None
+        }
     }
 }
 
 /// Reads `include`: of what it may ask for, a translation has two things.
-fn include(fields: &mut Fields, request: &mut Request) -> Result<(), Unsayable> {
-    for name in fields.list("include")?.unwrap_or_default() {
+fn include(fields: &mut Fields, request: &mut Request) {
+    for name in fields.list("include").unwrap_or_default() {
         match name.as_str() {
             Some("reasoning.encrypted_content") => request.reasoning.get_or_insert_default().wants_encrypted = true,
             Some("message.output_text.logprobs") => {
@@ -151,12 +153,11 @@ fn include(fields: &mut Fields, request: &mut Request) -> Result<(), Unsayable> 
             _ => {}
         }
     }
-    Ok(())
 }
 
 /// Reads `instructions` and `input`. The items of the input may bring tools and change settings.
-fn conversation(fields: &mut Fields, request: &mut Request, tools: &mut Tools) -> Result<(), Unsayable> {
-    if let Some(text) = fields.text("instructions")?
+fn conversation(fields: &mut Fields, request: &mut Request, tools: &mut Tools) {
+    if let Some(text) = fields.text("instructions")
         && !text.is_empty()
     {
         request.messages.push(message(Role::System, text));
@@ -168,16 +169,17 @@ fn conversation(fields: &mut Fields, request: &mut Request, tools: &mut Tools) -
         Some(Value::Array(items)) => {
             let mut conversation = Conversation::of(std::mem::take(&mut request.messages), tools);
             for (place, item) in items.into_iter().enumerate() {
-                conversation.read(item, &format!("input[{place}]"))?;
+                let path = format!("input[{place}]");
+                conversation.read(fields.inner(item, path));
             }
             update = conversation.update;
             request.compaction = conversation.compaction;
             request.messages = conversation.messages;
         }
-        None => return Err(Unsayable::invalid("input", "`input` is missing.")),
-        Some(_) => return Err(Unsayable::invalid("input", "`input` has to be a string or an array.")),
+        None => missing(fields, "input"),
+        Some(_) => fields.refuse(Unsayable::invalid("input", "`input` has to be a string or an array.")),
     }
-    settings(&mut Fields::of(Value::Object(update), "input".to_owned())?, request)
+    settings(&mut fields.inner(Value::Object(update), "input".to_owned()), request);
 }
 
 fn message(role: Role, text: String) -> Message {

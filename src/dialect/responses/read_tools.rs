@@ -19,12 +19,12 @@ pub(super) struct Tools {
 
 impl Tools {
     /// Reads the tools of a request, of an item that brings tools, or of a name space.
-    pub(super) fn read(&mut self, list: Vec<Fields>, namespace: Option<&str>) -> Result<(), Unsayable> {
+    pub(super) fn read(&mut self, list: Vec<Fields>, namespace: Option<&str>) {
         for mut tool in list {
-            let kind = tool.required_text("type")?;
+            let kind = tool.required_text("type");
             match kind.as_str() {
                 "function" | "custom" => {
-                    let tool = read_tool(tool, &kind, namespace)?;
+                    let tool = read_tool(tool, &kind, namespace);
                     // Tools that an item brings may be there already.
                     let is_same = |known: &&mut Tool| known.name == tool.name && known.namespace == tool.namespace;
                     match self.tools.iter_mut().find(is_same) {
@@ -33,13 +33,12 @@ impl Tools {
                     }
                 }
                 "namespace" if namespace.is_none() => {
-                    let name = tool.required_text("name")?;
-                    self.read(tool.objects("tools")?, Some(&name))?;
+                    let name = tool.required_text("name");
+                    self.read(tool.objects("tools"), Some(&name));
                 }
                 _ => self.drop_hosted(&kind, tool),
             }
         }
-        Ok(())
     }
 
     /// Leaves a tool out that the upstream itself would have to run.
@@ -56,11 +55,11 @@ impl Tools {
     }
 }
 
-fn read_tool(mut fields: Fields, kind: &str, namespace: Option<&str>) -> Result<Tool, Unsayable> {
+fn read_tool(mut fields: Fields, kind: &str, namespace: Option<&str>) -> Tool {
     let mut tool = Tool {
-        name: fields.required_text("name")?,
+        name: fields.required_text("name"),
         namespace: namespace.map(str::to_owned),
-        description: fields.text("description")?.filter(|text| !text.is_empty()),
+        description: fields.text("description").filter(|text| !text.is_empty()),
         parameters: None,
         strict: None,
         custom: None,
@@ -68,71 +67,70 @@ fn read_tool(mut fields: Fields, kind: &str, namespace: Option<&str>) -> Result<
     };
     if kind == "custom" {
         tool.custom = Some(fields.take("format").unwrap_or_default());
-        return Ok(tool);
+        return tool;
     }
     // What has no arguments is written so.
     let nothing = json!({"type": "object", "properties": {}});
     let parameters = fields
-        .object("parameters")?
+        .object("parameters")
         .map(|schema| Value::Object(schema.into_members()));
     tool.parameters = parameters.filter(|schema| *schema != nothing);
-    tool.strict = fields.flag("strict")?.filter(|strict| *strict);
-    Ok(tool)
+    tool.strict = fields.flag("strict").filter(|strict| *strict);
+    tool
 }
 
 /// Reads `tool_choice`. A choice that none of `tools` can meet is refused.
-pub(super) fn read_choice(request: &mut Fields, tools: &Tools) -> Result<Option<ToolChoice>, Unsayable> {
+pub(super) fn read_choice(request: &mut Fields, tools: &Tools) -> Option<ToolChoice> {
     let path = request.path("tool_choice");
-    let unmet = |kind: &str| {
-        let message = format!("Tools of type `{kind}` are not supported by this gateway for this model.");
-        Unsayable::unsupported("tool_choice", message)
+    let mut choice = match request.take("tool_choice")? {
+        Value::String(mode) => return read_mode(request, &mode, &path, tools),
+        choice => request.inner(choice, path),
     };
-    let choice = match request.take("tool_choice") {
-        None => return Ok(None),
-        Some(Value::String(mode)) => return read_mode(&mode, &path, tools).map(Some),
-        Some(choice) => choice,
-    };
-    let mut choice = Fields::of(choice, path)?;
-    let kind = choice.required_text("type")?;
+    let kind = choice.required_text("type");
     match kind.as_str() {
-        "function" | "custom" => Ok(Some(ToolChoice::Named {
-            names: vec![choice.required_text("name")?],
+        "function" | "custom" => Some(ToolChoice::Named {
+            names: vec![choice.required_text("name")],
             optional: false,
-        })),
+        }),
         "allowed_tools" => {
-            let mode = choice.text("mode")?;
+            let mode = choice.text("mode");
             let mut names = Vec::new();
-            for mut tool in choice.objects("tools")? {
-                if matches!(tool.text("type")?.as_deref(), Some("function" | "custom")) {
-                    names.push(tool.required_text("name")?);
+            for mut tool in choice.objects("tools") {
+                if matches!(tool.text("type").as_deref(), Some("function" | "custom")) {
+                    names.push(tool.required_text("name"));
                 }
             }
             let optional = mode.as_deref() != Some("required");
-            if names.is_empty() {
-                return if optional {
-                    Ok(Some(ToolChoice::None))
-                } else {
-                    Err(unmet("allowed_tools"))
-                };
+            match (names.is_empty(), optional) {
+                (true, true) => Some(ToolChoice::None),
+                (true, false) => unmet(request, &kind),
+                (false, _) => Some(ToolChoice::Named { names, optional }),
             }
-            Ok(Some(ToolChoice::Named { names, optional }))
         }
-        _ => Err(unmet(&kind)),
+        _ => unmet(request, &kind),
     }
 }
 
-fn read_mode(mode: &str, path: &str, tools: &Tools) -> Result<ToolChoice, Unsayable> {
+/// Notes that no tool of this kind can be called.
+fn unmet(request: &Fields, kind: &str) -> Option<ToolChoice> {
+    let message = format!("Tools of type `{kind}` are not supported by this gateway for this model.");
+    request.refuse(Unsayable::unsupported("tool_choice", message));
+    None
+}
+
+fn read_mode(request: &Fields, mode: &str, path: &str, tools: &Tools) -> Option<ToolChoice> {
     match mode {
-        "auto" => Ok(ToolChoice::Auto),
-        "none" => Ok(ToolChoice::None),
-        "required" if tools.tools.is_empty() && tools.has_hosted => Err(Unsayable::unsupported(
+        "auto" => return Some(ToolChoice::Auto),
+        "none" => return Some(ToolChoice::None),
+        "required" if tools.tools.is_empty() && tools.has_hosted => request.refuse(Unsayable::unsupported(
             path,
             "A tool has to be called, and none of `tools` is supported by this gateway for this model.",
         )),
-        "required" => Ok(ToolChoice::Required),
-        _ => Err(Unsayable::invalid(
+        "required" => return Some(ToolChoice::Required),
+        _ => request.refuse(Unsayable::invalid(
             path,
             format!("`{mode}` is not a choice: auto, none and required are."),
         )),
     }
+    None
 }

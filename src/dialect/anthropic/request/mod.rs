@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use self::dropped::Dropped;
 use super::reasoning;
-use crate::dialect::neutral::fields::{Fields, wrong};
+use crate::dialect::neutral::fields::Fields;
 use crate::dialect::neutral::request::{Format, Message, Request, Role, Unsayable};
 
 /// The members that change the answer little or not at all: left out without a word. Claude Code always sends some of these.
@@ -30,27 +30,32 @@ const SILENT: [&str; 12] = [
 /// Reads a request for an answer, or for the number of its tokens.
 pub(super) fn read(body: &[u8]) -> Result<Request, Unsayable> {
     let mut body = Fields::of_request(body)?;
+    let request = read_members(&mut body);
+    body.settle(request)
+}
+
+fn read_members(body: &mut Fields) -> Request {
     let mut dropped = Dropped::default();
     let mut request = Request {
-        model: body.text("model")?,
-        stream: body.flag("stream")?.unwrap_or_default(),
-        messages: messages(&mut body, &mut dropped)?,
-        max_tokens: body.count("max_tokens")?,
-        temperature: body.number("temperature")?,
-        top_p: body.number("top_p")?,
-        top_k: body.number("top_k")?,
-        stop: body.texts("stop_sequences")?,
-        service_tier: body.text("service_tier")?.map(|tier| match tier.as_str() {
+        model: body.text("model"),
+        stream: body.flag("stream").unwrap_or_default(),
+        messages: messages(body, &mut dropped),
+        max_tokens: body.count("max_tokens"),
+        temperature: body.number("temperature"),
+        top_p: body.number("top_p"),
+        top_k: body.number("top_k"),
+        stop: body.texts("stop_sequences"),
+        service_tier: body.text("service_tier").map(|tier| match tier.as_str() {
             "standard_only" => "default".to_owned(),
             _ => tier,
         }),
         ..Request::default()
     };
-    tools::read(&mut body, &mut request, &mut dropped)?;
-    read_output(&mut body, &mut request)?;
-    read_user(&mut body, &mut request)?;
+    tools::read(body, &mut request, &mut dropped);
+    read_output(body, &mut request);
+    read_user(body, &mut request);
     // This keeps all up to the last block in the cache.
-    if let Some(cache) = content::cache(&mut body)? {
+    if let Some(cache) = content::cache(body) {
         let last = request.messages.last_mut().and_then(|message| message.parts.last_mut());
         if let Some(last) = last {
             last.cache.get_or_insert(cache);
@@ -60,51 +65,49 @@ pub(super) fn read(body: &[u8]) -> Result<Request, Unsayable> {
         dropped.add("", &name);
     }
     request.dropped = dropped.names;
-    Ok(request)
+    request
 }
 
 /// Reads `thinking` and `output_config`.
-fn read_output(body: &mut Fields, request: &mut Request) -> Result<(), Unsayable> {
+fn read_output(body: &mut Fields, request: &mut Request) {
     let (mut effort, mut format) = (None, None);
-    if let Some(mut config) = body.object("output_config")? {
-        effort = config.text("effort")?;
-        format = config.object("format")?;
+    if let Some(mut config) = body.object("output_config") {
+        effort = config.text("effort");
+        format = config.object("format");
     }
-    request.reasoning = reasoning::read(body.object("thinking")?, effort)?;
+    request.reasoning = reasoning::read(body.object("thinking"), effort);
     if let Some(mut format) = format
-        && format.required_text("type")? == "json_schema"
+        && format.required_text("type") == "json_schema"
     {
         request.format = Some(Format::JsonSchema {
             name: None,
             description: None,
-            schema: Value::Object(format.required_object("schema")?.into_members()),
+            schema: Value::Object(format.required_object("schema").into_members()),
             strict: Some(true),
         });
     }
-    Ok(())
 }
 
 /// Reads whom the request is for. Claude Code writes the id of its session into that name.
-fn read_user(body: &mut Fields, request: &mut Request) -> Result<(), Unsayable> {
-    let Some(mut metadata) = body.object("metadata")? else {
-        return Ok(());
-    };
-    let Some(user) = metadata.text("user_id")? else {
-        return Ok(());
+fn read_user(body: &mut Fields, request: &mut Request) {
+    let Some(user) = body
+        .object("metadata")
+        .and_then(|mut metadata| metadata.text("user_id"))
+    else {
+        return;
     };
     let parsed: Option<Value> = serde_json::from_str(&user).ok();
     let session = parsed.as_ref().and_then(|parsed| parsed.get("session_id")?.as_str());
     let session = session.or_else(|| Some(user.split_once("_session_")?.1));
     request.cache_key = session.filter(|session| !session.is_empty()).map(str::to_owned);
     request.user = Some(user);
-    Ok(())
 }
 
 /// Reads `system`, which comes first, and `messages`.
-fn messages(body: &mut Fields, dropped: &mut Dropped) -> Result<Vec<Message>, Unsayable> {
+fn messages(body: &mut Fields, dropped: &mut Dropped) -> Vec<Message> {
     let mut read = Vec::new();
     if let Some(system) = body.take("system") {
-        let mut parts = content::parts(system, "system", dropped)?;
+        let mut parts = content::parts(body, system, "system", dropped);
         if parts.first().is_some_and(content::is_attribution) {
             parts.remove(0);
         }
@@ -114,22 +117,25 @@ fn messages(body: &mut Fields, dropped: &mut Dropped) -> Result<Vec<Message>, Un
         }
     }
     if !body.has("messages") {
-        return Err(wrong("messages".to_owned(), "an array"));
+        body.wrong("messages", "an array");
     }
-    for message in body.objects("messages")? {
-        read.push(message_of(message, dropped)?);
+    for message in body.objects("messages") {
+        read.push(message_of(message, dropped));
     }
-    Ok(read)
+    read
 }
 
-fn message_of(mut message: Fields, dropped: &mut Dropped) -> Result<Message, Unsayable> {
-    let role = match message.required_text("role")?.as_str() {
-        "user" => Role::User,
+fn message_of(mut message: Fields, dropped: &mut Dropped) -> Message {
+    let role = match message.required_text("role").as_str() {
         "assistant" => Role::Assistant,
         "system" => Role::System,
-        _ => return Err(wrong(message.path("role"), "`user`, `assistant` or `system`")),
+        "user" => Role::User,
+        _ => {
+            message.wrong(&message.path("role"), "`user`, `assistant` or `system`");
+            Role::User
+        }
     };
     let content = message.take("content").unwrap_or_default();
-    let parts = content::parts(content, &message.path("content"), dropped)?;
-    Ok(Message { role, parts })
+    let parts = content::parts(&message, content, &message.path("content"), dropped);
+    Message { role, parts }
 }

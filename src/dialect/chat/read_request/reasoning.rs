@@ -3,28 +3,28 @@
 use serde_json::Value;
 
 use crate::dialect::neutral::fields::Fields;
-use crate::dialect::neutral::request::{Part, PartKind, Reasoning, Unsayable};
+use crate::dialect::neutral::request::{Part, PartKind, Reasoning};
 
 /// Takes how much is to be thought; nothing where nothing is said of it.
-pub(super) fn read(fields: &mut Fields) -> Result<Option<Reasoning>, Unsayable> {
+pub(super) fn read(fields: &mut Fields) -> Option<Reasoning> {
     let mut reasoning = Reasoning {
-        effort: fields.text("reasoning_effort")?,
+        effort: fields.text("reasoning_effort"),
         ..Reasoning::default()
     };
     // OpenRouter.
-    if let Some(mut own) = fields.object("reasoning")? {
-        let effort = own.text("effort")?;
+    if let Some(mut own) = fields.object("reasoning") {
+        let effort = own.text("effort");
         reasoning.effort = reasoning.effort.or(effort);
-        reasoning.budget = own.count("max_tokens")?;
-        reasoning.is_disabled = own.flag("enabled")? == Some(false);
-        reasoning.wants_text = !own.flag("exclude")?.unwrap_or_default() && !reasoning.is_disabled;
+        reasoning.budget = own.count("max_tokens");
+        reasoning.is_disabled = own.flag("enabled") == Some(false);
+        reasoning.wants_text = !own.flag("exclude").unwrap_or_default() && !reasoning.is_disabled;
     }
-    reasoning.wants_text |= fields.flag("include_reasoning")?.unwrap_or_default();
+    reasoning.wants_text |= fields.flag("include_reasoning").unwrap_or_default();
     // Anthropic, DeepSeek, Moonshot, Zhipu.
-    if let Some(mut thinking) = fields.object("thinking")? {
-        let budget = thinking.count("budget_tokens")?;
+    if let Some(mut thinking) = fields.object("thinking") {
+        let budget = thinking.count("budget_tokens");
         reasoning.budget = reasoning.budget.or(budget);
-        match thinking.text("type")?.as_deref() {
+        match thinking.text("type").as_deref() {
             Some("disabled") => reasoning.is_disabled = true,
             Some("enabled") if reasoning.budget.is_some() => {}
             Some("enabled" | "adaptive" | "auto") => reasoning.is_adaptive = true,
@@ -32,29 +32,29 @@ pub(super) fn read(fields: &mut Fields) -> Result<Option<Reasoning>, Unsayable> 
         }
     }
     // Qwen, SiliconFlow.
-    let budget = fields.count("thinking_budget")?;
+    let budget = fields.count("thinking_budget");
     reasoning.budget = reasoning.budget.or(budget);
-    match fields.flag("enable_thinking")? {
+    match fields.flag("enable_thinking") {
         Some(true) => reasoning.is_adaptive |= reasoning.effort.is_none() && reasoning.budget.is_none(),
         Some(false) => reasoning.is_disabled = true,
         None => {}
     }
-    Ok(Some(reasoning).filter(|reasoning| *reasoning != Reasoning::default()))
+    Some(reasoning).filter(|reasoning| *reasoning != Reasoning::default())
 }
 
 /// Takes what was thought in an earlier turn: piece by piece with what proves it, or as one text.
-pub(super) fn history(message: &mut Fields) -> Result<Vec<Part>, Unsayable> {
-    let details = message.objects("reasoning_details")?;
-    let blocks = message.objects("thinking_blocks")?;
+pub(super) fn history(message: &mut Fields) -> Vec<Part> {
+    let details = message.objects("reasoning_details");
+    let blocks = message.objects("thinking_blocks");
     // What stands there as a text is the same once more.
     let texts = ["reasoning_content", "reasoning"].map(|name| message.take(name));
     let mut pieces = Pieces::default();
     for detail in details {
-        pieces.read_detail(detail)?;
+        pieces.read_detail(detail);
     }
     if pieces.0.is_empty() {
         for block in blocks {
-            pieces.read_block(block)?;
+            pieces.read_block(block);
         }
     }
     if pieces.0.is_empty() {
@@ -75,7 +75,7 @@ pub(super) fn history(message: &mut Fields) -> Result<Vec<Part>, Unsayable> {
         };
         kind.part()
     });
-    Ok(parts.collect())
+    parts.collect()
 }
 
 #[derive(Default)]
@@ -91,13 +91,13 @@ struct Piece {
 
 impl Pieces {
     /// Reads an element of OpenRouter's list. A client that puts a stream together may have one for each of its events.
-    fn read_detail(&mut self, mut detail: Fields) -> Result<(), Unsayable> {
-        let index = detail.count("index")?;
-        let (text, summary) = (detail.text("text")?, detail.text("summary")?);
-        let (signature, data) = (detail.text("signature")?, detail.text("data")?);
+    fn read_detail(&mut self, mut detail: Fields) {
+        let index = detail.count("index");
+        let (text, summary) = (detail.text("text"), detail.text("summary"));
+        let (signature, data) = (detail.text("signature"), detail.text("data"));
         let text = text.or(summary).unwrap_or_default();
         if text.is_empty() && signature.is_none() && data.is_none() {
-            return Ok(());
+            return;
         }
         let is_open = |last: &&mut Piece| {
             let is_same = data.is_some() || last.index == index || index.is_none();
@@ -116,20 +116,18 @@ impl Pieces {
                 encrypted: data,
             }),
         }
-        Ok(())
     }
 
     /// Reads a block of Anthropic's, which other gateways hand on in a list of its own.
-    fn read_block(&mut self, mut block: Fields) -> Result<(), Unsayable> {
+    fn read_block(&mut self, mut block: Fields) {
         let piece = Piece {
             index: None,
-            text: block.text("thinking")?.unwrap_or_default(),
-            signature: block.text("signature")?,
-            encrypted: block.text("data")?,
+            text: block.text("thinking").unwrap_or_default(),
+            signature: block.text("signature"),
+            encrypted: block.text("data"),
         };
         if !piece.text.is_empty() || piece.encrypted.is_some() {
             self.0.push(piece);
         }
-        Ok(())
     }
 }
