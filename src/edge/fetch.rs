@@ -123,11 +123,11 @@ async fn after_upload(answer: &Promised, upload: Upload, silence: Duration) -> R
     let answering = pin!(answer.value());
     match select(answering, moving).await {
         Either::Left((answer, moving)) => {
-            task::spawn(async move {
+            task::spawn(Box::pin(async move {
                 if moving.await.is_err() {
                     let _ = to.abort();
                 }
-            });
+            }));
             Ok(answer)
         }
         Either::Right((moved, answering)) => {

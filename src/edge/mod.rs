@@ -74,7 +74,7 @@ pub fn entrypoint_state() -> JsValue {
 #[expect(unreachable_pub, clippy::needless_pass_by_value, reason = "JavaScript calls it")]
 pub fn fetch(request: web_sys::Request, env: JsValue, context: Context) -> Promise {
     task::begin();
-    let answer = task::promise(serve(request, env, context.clone()));
+    let answer = task::promise(Box::pin(serve(request, env, context.clone())));
     // Without this the runtime runs nothing any more when the client leaves, and what was begun stays in memory for ever.
     let _ = context.wait_until(&answer);
     answer

@@ -42,7 +42,8 @@ pub(super) fn response(
         Body::Full(bytes) => answer(&bytes, None, None),
         Body::Paced { chunks, pause } => {
             let (writable, readable) = pipe::pipe(None)?;
-            task::outlive(context, async move { drop(paced(chunks, pause, &writable).await) })?;
+            let pacing = async move { drop(paced(chunks, pause, &writable).await) };
+            task::outlive(context, Box::pin(pacing))?;
             answer(&[], Some(&readable), None)
         }
         Body::Raw(raw) if !raw.read.is_empty() => {
@@ -50,12 +51,13 @@ pub(super) fn response(
             let is_encoded = head.headers.contains_key(http::header::CONTENT_ENCODING);
             let length = raw.stream.length().filter(|_| raw.is_unchanged() && !is_encoded);
             let (writable, readable) = pipe::pipe(length)?;
-            task::outlive(context, async move {
+            let moving = async move {
                 if begun(*raw, &writable).await.is_err() {
                     // Half of a body must not look whole.
                     let _ = writable.abort();
                 }
-            })?;
+            };
+            task::outlive(context, Box::pin(moving))?;
             answer(&[], Some(&readable), None)
         }
         Body::Raw(mut raw) => {
@@ -76,18 +78,17 @@ pub(super) fn response(
         }
         Body::Bridge(bridge) => {
             let (client, answering) = bridge::accept(*bridge, ask())?;
-            task::outlive(context, async move {
+            let answering = async move {
                 answering.await;
                 drop(entry);
-            })?;
+            };
+            task::outlive(context, Box::pin(answering))?;
             answer(&[], None, Some(&client))
         }
         Body::Stream(relay) => {
             let (writable, readable) = pipe::pipe(None)?;
-            task::outlive(
-                context,
-                async move { relay::run(*relay, writable, &mut entry.record).await },
-            )?;
+            let moving = async move { relay::run(*relay, writable, &mut entry.record).await };
+            task::outlive(context, Box::pin(moving))?;
             answer(&[], Some(&readable), None)
         }
     }

@@ -59,7 +59,7 @@ pub(super) async fn config(env: &JsValue, context: &Context) -> Result<Arc<Confi
             (Some((Ok(config), _)), Some(reader)) => {
                 let env = env.clone();
                 let refreshing = async move { drop(reader.read(&env).await) };
-                let _ = task::outlive(context, refreshing);
+                let _ = task::outlive(context, Box::pin(refreshing));
                 return Ok(config);
             }
             (Some((result, _)), None) => return result,

@@ -18,8 +18,11 @@ use wasm_bindgen_futures::spawn_local;
 use super::crossing;
 use crate::dialect::wire::sorted::Sorted;
 
+/// Work of any kind. In a box from the beginning: what is around it is compiled once then, and not for each kind.
+pub(super) type Work<T> = Pin<Box<dyn Future<Output = T>>>;
+
 struct Task {
-    future: Pin<Box<dyn Future<Output = ()>>>,
+    future: Work<()>,
     waker: Waker,
 }
 
@@ -38,11 +41,11 @@ pub(super) fn begin() {
 }
 
 /// Runs `future` up to where it first waits, and further whenever what it waits for is reported.
-pub(super) fn spawn(future: impl Future<Output = ()> + 'static) {
+pub(super) fn spawn(future: Work<()>) {
     let number = LAST.get().wrapping_add(1);
     LAST.set(number);
     let task = Task {
-        future: Box::pin(future),
+        future,
         waker: Arc::new(Wakeup(number)).into(),
     };
     keep(number, task);
@@ -50,24 +53,24 @@ pub(super) fn spawn(future: impl Future<Output = ()> + 'static) {
 }
 
 /// Spawns `future`, and returns a promise of its value.
-pub(super) fn promise(future: impl Future<Output = JsValue> + 'static) -> Promise {
+pub(super) fn promise(future: Work<JsValue>) -> Promise {
     let mut future = Some(future);
     Promise::new(&mut |resolve, _| {
         if let Some(future) = future.take() {
-            spawn(async move {
+            spawn(Box::pin(async move {
                 let value = future.await;
                 let _ = resolve.call1(&JsValue::UNDEFINED, &value);
-            });
+            }));
         }
     })
 }
 
 /// Spawns `work`, which goes on when the answer's head is sent and when its client has left.
-pub(super) fn outlive(context: &crossing::Context, work: impl Future<Output = ()> + 'static) -> Result<(), JsValue> {
-    let work = promise(async move {
+pub(super) fn outlive(context: &crossing::Context, work: Work<()>) -> Result<(), JsValue> {
+    let work = promise(Box::pin(async move {
         work.await;
         JsValue::UNDEFINED
-    });
+    }));
     context.wait_until(&work)
 }
 
