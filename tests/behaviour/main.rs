@@ -510,6 +510,8 @@ behaviours! {
         a_summary_is_opened_by_its_owner_only,
         a_state_secret_opens_summaries_of_all_tokens_and_so_does_an_old_one,
         an_upstream_that_compacts_by_itself_is_let_do_so,
+        an_upstream_that_knows_no_trigger_is_asked_in_words,
+        what_is_wrong_with_a_request_for_a_summary_reaches_its_client,
         every_client_reaches_every_upstream,
         text_of_any_script_comes_whole_through_any_pieces,
         the_first_words_come_as_soon_as_the_upstreams,

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
+use super::outcome::Outcome;
 use super::translate::{self, Translated};
 use crate::config::{Config, Route};
 use crate::dialect::upstream_error::STREAM_OPTIONS;
@@ -13,6 +14,9 @@ use crate::gateway::call::ClientRequest;
 use crate::gateway::call::endpoint::Wish;
 use crate::platform::Moment;
 use crate::policy::plan::Target;
+
+/// What an upstream is known by not to have that does not shorten conversations by itself.
+pub(super) const COMPACTION: &str = "compaction";
 
 /// One attempt.
 pub(super) struct Asked<'a, P> {
@@ -40,6 +44,8 @@ pub(super) struct Asked<'a, P> {
     pub(super) without_state: bool,
     /// The request's body is sent as it comes.
     pub(super) is_upload: bool,
+    /// This attempt finds out whether the upstream makes the summary that it is asked for. Where it does not, it is asked in words.
+    pub(super) finds_compaction: bool,
     /// The request in the upstream's dialect, where that is not the client's.
     pub(super) translated: Option<&'a Translated>,
 }
@@ -68,9 +74,17 @@ impl<P> Asked<'_, P> {
         self.request.streams() && !self.without_options && cut::without(self.sent(), STREAM_OPTIONS).is_some()
     }
 
+    /// Returns the name of what the upstream does not have, as an outcome shows, where there is another way to answer without that.
+    pub(super) fn lacks<S>(&self, outcome: &Outcome<S>) -> Option<&'static str> {
+        if self.may_lack_endpoint() && outcome.is_nowhere() {
+            return Some(self.request.endpoint.label);
+        }
+        (self.finds_compaction && outcome.is_without_compaction()).then_some(COMPACTION)
+    }
+
     /// Whether this attempt finds out whether the upstream has the endpoint that it is asked at. Where it has none, there is another way
     /// to answer: in the upstream's dialect, or, for a number of tokens, by an estimate.
-    pub(super) fn may_lack_endpoint(&self) -> bool {
+    fn may_lack_endpoint(&self) -> bool {
         let endpoint = self.request.endpoint;
         let may_lack = endpoint.wish == Wish::Count || self.translated.is_none();
         may_lack && translate::may_lack_endpoint(endpoint, self.route)

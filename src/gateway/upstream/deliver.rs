@@ -78,6 +78,7 @@ fn answer<P, S>(asked: &Asked<'_, P>, outcome: Outcome<S>, record: &mut Record) 
         }
         Outcome::TooLong => return Err(too_long()),
         Outcome::NoWebSocket => return Err(no_websocket()),
+        Outcome::NoCompaction => return Err(unusable(StatusCode::OK)),
         Outcome::Unusable(status) => return Err(unusable(status)),
         Outcome::Late | Outcome::Failed(_) => return Err(unreachable()),
     })

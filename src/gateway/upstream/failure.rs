@@ -49,7 +49,8 @@ impl<S> Failure<S> {
             | Outcome::Raw(_)
             | Outcome::TooLong
             | Outcome::WebSocket(_)
-            | Outcome::NoWebSocket => Self::Error(unreachable()),
+            | Outcome::NoWebSocket
+            | Outcome::NoCompaction => Self::Error(unreachable()),
         }
     }
 

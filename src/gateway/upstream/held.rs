@@ -9,8 +9,9 @@ use http::response::Parts;
 use http::{HeaderValue, Response, header};
 
 use super::asked::Asked;
-use super::outcome::Outcome;
+use super::outcome::{Outcome, has_compaction};
 use crate::dialect::observe::{Beginning, LINE_LIMIT};
+use crate::dialect::usage::Usage;
 use crate::gateway::reply::{Body, Relay};
 use crate::platform::{Fault, Platform};
 
@@ -52,13 +53,17 @@ pub(super) async fn begins_stream<P: Platform>(
 }
 
 /// Reads a stream whose head came `waited` ago up to its first content, for no longer than a head is held back and no further than what
-/// the request may be repeated in.
+/// the request may be repeated in. One that was asked for a summary of the conversation is read to its end.
 pub(super) async fn held<P: Platform>(
     asked: &Asked<'_, P>,
     response: Response<Box<Relay<P::Stream>>>,
     waited: Duration,
 ) -> Outcome<P::Stream> {
-    let patience = HOLD.saturating_sub(waited);
+    let patience = if asked.finds_compaction {
+        asked.limit
+    } else {
+        HOLD.saturating_sub(waited)
+    };
     let most = asked.request.body.len().saturating_mul(2).saturating_add(HELD);
     let (head, mut relay) = response.into_parts();
     relay.observer.keep_lines(HELD);
@@ -69,6 +74,8 @@ pub(super) async fn held<P: Platform>(
         match relay.observer.beginning() {
             Beginning::Nothing => {}
             Beginning::Content if is_error => return Outcome::Unusable(head.status),
+            // It is one item, and whether it comes only the end shows.
+            Beginning::Content if asked.finds_compaction => {}
             Beginning::Content => break,
             Beginning::Empty => return Outcome::Unusable(head.status),
             Beginning::Error(event) => return failed(asked, head, event),
@@ -97,6 +104,9 @@ pub(super) async fn held<P: Platform>(
             Next::TimeIsUp if !is_error => {
                 relay.first_within = relay.first_within.saturating_sub(patience);
                 break;
+            }
+            Next::End if asked.finds_compaction && relay.observer.is_complete() => {
+                return with_compaction(head, held.freeze(), relay.observer.usage());
             }
             Next::End | Next::TimeIsUp => return Outcome::Unusable(head.status),
             Next::Failed(fault) => return Outcome::Failed(fault),
@@ -138,6 +148,15 @@ fn failed<P: Platform>(asked: &Asked<'_, P>, mut head: Parts, event: &[u8]) -> O
         .insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
     let response = Response::from_parts(head, Body::Full(body));
     Outcome::refused(response, asked.route, asked.platform.now())
+}
+
+/// Returns what a stream is that was asked for a summary of the conversation and is `read` to its end.
+fn with_compaction<S>(head: Parts, read: Bytes, usage: Option<Usage>) -> Outcome<S> {
+    if has_compaction(&read) {
+        Outcome::Whole(Response::from_parts(head, Body::Full(read)), usage)
+    } else {
+        Outcome::NoCompaction
+    }
 }
 
 /// A body without its byte order mark and blank lines at the beginning.

@@ -26,7 +26,7 @@ use std::time::Duration;
 use futures_util::future::{Either, select};
 use http::{Response, header};
 
-use self::asked::Asked;
+use self::asked::{Asked, COMPACTION};
 use self::failure::Failure;
 use self::outcome::Outcome;
 use self::translate::Way;
@@ -110,6 +110,7 @@ impl<P: Platform> Upstreams<'_, P> {
                 without_options: request.streams() && (refused_options || lacks_options()),
                 without_state: forgets_state == Some(target.route),
                 is_upload: upload.is_some(),
+                finds_compaction: translated.is_none() && translate::may_lack_compaction(request, route, model),
                 translated: translated.as_deref(),
             };
             let outcome = in_time(&asked, &mut upload, record).await;
@@ -124,11 +125,11 @@ impl<P: Platform> Upstreams<'_, P> {
             if meaning.scope == Scope::StreamOptions && asked.can_leave_options_out() {
                 refuses_options = Some(target.route);
                 plan.again();
-            } else if asked.may_lack_endpoint() && outcome.is_nowhere() {
-                health.without_endpoint(route, request.endpoint.label, now);
+            } else if let Some(what) = asked.lacks(&outcome) {
+                health.without_endpoint(route, what, now);
                 last_way = None;
                 plan.again();
-                // It says nothing of the request, which goes there in another dialect now.
+                // It says nothing of the request, which goes there in another way now.
                 record.failures.push(failed(&outcome));
                 continue;
             } else if plan.judge(&meaning, self.platform.random() as u64, now) == Verdict::Deliver {
@@ -166,12 +167,12 @@ impl<P: Platform> Upstreams<'_, P> {
     /// Returns how a request is put to the upstream of `route`.
     fn way(&self, request: &ClientRequest<'_>, route: &Route, model: Option<&str>) -> Result<Way, Error> {
         let (platform, endpoint) = (self.platform, request.endpoint);
-        let lacks_endpoint = translate::may_lack_endpoint(endpoint, route)
-            && (self.state.health).lacks_endpoint(route, endpoint.label, platform.moment());
+        let lacks = |what| (self.state.health).lacks_endpoint(route, what, platform.moment());
         let target = translate::Target {
             route,
             model,
-            lacks_endpoint,
+            lacks_endpoint: translate::may_lack_endpoint(endpoint, route) && lacks(endpoint.label),
+            lacks_compaction: translate::may_lack_compaction(request, route, model) && lacks(COMPACTION),
             secrets: &self.config.state_secrets,
             random: &|| platform.random(),
         };

@@ -8,6 +8,7 @@ use super::errors::not_the_upstreams;
 use crate::config::{Route, Upstream};
 use crate::dialect::upstream_error::UpstreamError;
 use crate::dialect::usage::Usage;
+use crate::dialect::wire::find::contains;
 use crate::dialect::wire::number::seconds;
 use crate::error::Error;
 use crate::gateway::record::FailedAttempt;
@@ -28,6 +29,8 @@ pub(super) enum Outcome<S> {
     WebSocket(Response<Raw<S>>),
     /// The upstream has no WebSocket there.
     NoWebSocket,
+    /// A good answer without the summary of the conversation that was asked for.
+    NoCompaction,
     /// An answer that is an error, complete, or as it comes where it is too long for that.
     Refused(Response<Body<S>>, Meaning),
     /// A good answer that is too long for what would have to be done with it.
@@ -60,7 +63,8 @@ impl<S> Outcome<S> {
             | Self::Raw(_)
             | Self::TooLong
             | Self::WebSocket(_)
-            | Self::NoWebSocket => Meaning::SUCCESS,
+            | Self::NoWebSocket
+            | Self::NoCompaction => Meaning::SUCCESS,
             Self::Refused(_, meaning) => *meaning,
             Self::Unusable(_) => Meaning::BROKEN,
             Self::Late => Meaning::LATE,
@@ -78,6 +82,17 @@ impl<S> Outcome<S> {
         };
         let no_model = || UpstreamError::read(body).is_some_and(|error| error.is_about_a_model());
         status == StatusCode::METHOD_NOT_ALLOWED || status == StatusCode::NOT_FOUND && !no_model()
+    }
+
+    /// Whether an upstream that was asked for a summary of the conversation has refused that, or has read it over.
+    pub(super) fn is_without_compaction(&self) -> bool {
+        match self {
+            Self::NoCompaction => true,
+            Self::Refused(response, meaning) => {
+                meaning.scope == Scope::Request && matches!(response.status().as_u16(), 400 | 422)
+            }
+            _ => false,
+        }
     }
 
     /// Returns the error that ends the request, where the failure is not the upstream's.
@@ -139,11 +154,17 @@ impl<S> Outcome<S> {
                 Fault::Client => "the client left, or its body stalled".to_owned(),
             },
             Self::TooLong => "answer too large".to_owned(),
+            Self::NoCompaction => "it does not know `compaction_trigger`".to_owned(),
             Self::Stream(_) | Self::Whole(..) | Self::Raw(_) | Self::WebSocket(_) | Self::NoWebSocket => {
                 "delivered".to_owned()
             }
         }
     }
+}
+
+/// Whether there is a summary of a conversation in an answer, whole or streamed.
+pub(super) fn has_compaction(answer: &[u8]) -> bool {
+    contains(answer, "\"compaction\"")
 }
 
 /// Returns `text` without the names of the upstream's hosts.

@@ -107,7 +107,7 @@ async fn stream<P: Platform>(
                 .map(|translated| Box::new(translated.answer().stream())),
         })
     });
-    if asked.hold {
+    if asked.hold || asked.finds_compaction {
         held::held(asked, response, arrived.until(now)).await
     } else {
         Outcome::Stream(response)

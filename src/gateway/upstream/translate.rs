@@ -46,6 +46,9 @@ const ESTIMATED: HeaderName = HeaderName::from_static("x-gateway-estimated");
 /// The type of an item of Responses that has tools in it. Codex sends it; OpenAI takes it, and few others do.
 const ADDITIONAL_TOOLS: &str = "\"additional_tools\"";
 
+/// The type of an item with which a client of Responses asks for a summary of the conversation. Few but OpenAI know it.
+const TRIGGER: &str = "\"compaction_trigger\"";
+
 /// How a client of Chat Completions asks for the usage of a stream.
 const INCLUDE_USAGE: &str = "\"include_usage\":true";
 
@@ -66,6 +69,8 @@ pub(super) struct Target<'a> {
     pub(super) model: Option<&'a str>,
     /// The upstream has answered that there is nothing at the path of the client's endpoint.
     pub(super) lacks_endpoint: bool,
+    /// The request asks for a summary of the conversation, and the upstream is known not to make one by itself.
+    pub(super) lacks_compaction: bool,
     /// What seals the summaries that clients keep.
     pub(super) secrets: &'a [Secret],
     /// New random bits.
@@ -111,12 +116,24 @@ impl Way {
 fn is_odd(request: &ClientRequest<'_>, target: &Target<'_>) -> bool {
     let endpoint = request.endpoint;
     let has_tools_inside = || contains(&request.body, ADDITIONAL_TOOLS);
-    let takes_them = || {
-        let model = target.model.unwrap_or_default();
-        upstream_models::quirks(&target.route.provider, RESPONSES, model).additional_tools
-    };
+    let takes_them = || is_openais(target.route, target.model);
     request.misplaced.is_some()
+        || target.lacks_compaction
         || (endpoint.dialect == RESPONSES && endpoint.wish == Wish::Answer && has_tools_inside() && !takes_them())
+}
+
+/// Whether an upstream takes everything that OpenAI takes, as far as that is known.
+fn is_openais(route: &Route, model: Option<&str>) -> bool {
+    upstream_models::quirks(&route.provider, RESPONSES, model.unwrap_or_default()).additional_tools
+}
+
+/// Whether only an answer can tell if an upstream makes the summary that the client asks it for.
+pub(super) fn may_lack_compaction(request: &ClientRequest<'_>, route: &Route, model: Option<&str>) -> bool {
+    let endpoint = request.endpoint;
+    endpoint.dialect == RESPONSES
+        && endpoint.wish == Wish::Answer
+        && contains(&request.body, TRIGGER)
+        && !is_openais(route, model)
 }
 
 /// Whether only an answer can tell if an upstream has an endpoint, and there is another way to answer where it has none.

@@ -9,7 +9,7 @@ use futures_util::future::{Either, select};
 use http::{HeaderValue, Response, StatusCode, header};
 
 use super::asked::Asked;
-use super::outcome::Outcome;
+use super::outcome::{Outcome, has_compaction};
 use super::translate::Translated;
 use crate::dialect::openai;
 use crate::dialect::translation::Whole;
@@ -117,6 +117,8 @@ async fn success<P: Platform>(asked: &Asked<'_, P>, response: Response<P::Stream
     let response = Response::from_parts(head, Body::Full(body));
     if is_error {
         Outcome::refused(response, asked.route, asked.platform.now())
+    } else if asked.finds_compaction && !has_compaction(response.body().begun()) {
+        Outcome::NoCompaction
     } else {
         Outcome::Whole(response, answer.usage)
     }

@@ -6,7 +6,7 @@ use super::dialect::{DIALECTS, Dialect, events};
 use super::upstream;
 use super::{to_one, token};
 use crate::support::client::Answer;
-use crate::support::upstream::{JSON, Upstream};
+use crate::support::upstream::{JSON, SSE, Upstream};
 use crate::support::{Gateway, Runtime, TOKEN};
 
 /// What every upstream answers here, so what stands in a summary.
@@ -176,10 +176,16 @@ pub(crate) fn an_upstream_that_compacts_by_itself_is_let_do_so(runtime: Runtime)
         json!({"id": "resp_1", "object": "response", "status": "completed", "model": "m", "output": [compaction]});
     let window =
         json!({"id": "resp_1", "object": "response.compaction", "created_at": 1, "output": [compaction], "usage": {}});
-    let (answers, compacted) = (whole.to_string(), window.to_string());
+    let streamed = streamed(&whole);
+    let (answers, compacted, stream) = (whole.to_string(), window.to_string(), streamed.clone());
     let upstream = Upstream::start(move |received, to| {
-        let is_compact = received.line().contains("/compact ");
-        to.answer("200 OK", JSON, if is_compact { &compacted } else { &answers });
+        if received.line().contains("/compact ") {
+            to.answer("200 OK", JSON, &compacted);
+        } else if received.text().contains("\"stream\":true") {
+            to.answer("200 OK", SSE, &stream);
+        } else {
+            to.answer("200 OK", JSON, &answers);
+        }
     });
     let gateway = to_one(runtime, Dialect::Responses, &upstream, &json!({}));
     let token = token(Dialect::Responses);
@@ -193,4 +199,86 @@ pub(crate) fn an_upstream_that_compacts_by_itself_is_let_do_so(runtime: Runtime)
         let received: Value = serde_json::from_str(&upstream.received().last().unwrap().text()).unwrap();
         assert_eq!(received, sent, "{path}");
     }
+    let answer = ask(&gateway, &token, "/v1/responses", &body(&input, true));
+    assert_eq!(
+        (answer.text(), answer.field("x-gateway-attempts")),
+        (streamed, Some("1"))
+    );
+    assert_eq!(upstream.received().len(), 3);
+}
+
+/// Returns a response as a stream that consists of its first item and its end.
+fn streamed(response: &Value) -> String {
+    [
+        json!({"type": "response.created", "response": {"id": "resp_1", "object": "response", "status": "in_progress", "output": []}}),
+        json!({"type": "response.output_item.done", "output_index": 0, "item": response["output"][0]}),
+        json!({"type": "response.completed", "response": response}),
+    ]
+    .map(|event| format!("event: {}\ndata: {event}\n\n", event["type"].as_str().unwrap()))
+    .concat()
+}
+
+pub(crate) fn an_upstream_that_knows_no_trigger_is_asked_in_words(runtime: Runtime) {
+    for refuses in [true, false] {
+        let part = json!({"type": "output_text", "text": SUMMARY, "annotations": []});
+        let message =
+            json!({"type": "message", "id": "msg_1", "role": "assistant", "status": "completed", "content": [part]});
+        let whole =
+            json!({"id": "resp_1", "object": "response", "status": "completed", "model": "m", "output": [message]});
+        let upstream = Upstream::start(move |received, to| {
+            let body: Value = serde_json::from_str(&received.text()).unwrap();
+            let has_trigger = body["input"]
+                .as_array()
+                .is_some_and(|items| items.iter().any(|item| item["type"] == "compaction_trigger"));
+            if has_trigger && refuses {
+                let error = json!({"message": "Invalid value: 'compaction_trigger'", "type": "invalid_request_error"});
+                to.answer("400 Bad Request", JSON, &json!({"error": error}).to_string());
+            } else if body["stream"] == true {
+                to.answer("200 OK", SSE, &streamed(&whole));
+            } else {
+                to.answer("200 OK", JSON, &whole.to_string());
+            }
+        });
+        for is_stream in [true, false] {
+            let gateway = to_one(runtime, Dialect::Responses, &upstream, &json!({}));
+            let token = token(Dialect::Responses);
+            let mut input = conversation();
+            input.push(json!({"type": "compaction_trigger"}));
+            // It is found out once.
+            for attempts in ["2", "1"] {
+                let answer = ask(&gateway, &token, "/v1/responses", &body(&input, is_stream));
+                assert_eq!(
+                    answer.field("x-gateway-attempts"),
+                    Some(attempts),
+                    "{refuses} {is_stream}"
+                );
+                let item = item(&answer);
+                let asked = upstream.received().last().unwrap().text();
+                assert!(
+                    asked.contains(ASKED) && !asked.contains("compaction_trigger"),
+                    "{asked}"
+                );
+                let question = json!({"type": "message", "role": "user", "content": "and now?"});
+                ask(&gateway, &token, "/v1/responses", &body(&[item, question], false));
+                assert!(upstream.received().last().unwrap().text().contains(SUMMARY));
+            }
+        }
+    }
+}
+
+pub(crate) fn what_is_wrong_with_a_request_for_a_summary_reaches_its_client(runtime: Runtime) {
+    let error = r#"{"error":{"message":"no such model","type":"invalid_request_error","code":"model_not_found","param":"model"}}"#;
+    let upstream = Upstream::answering("400 Bad Request", JSON, error);
+    let gateway = to_one(runtime, Dialect::Responses, &upstream, &json!({}));
+    let input = [
+        json!({"role": "user", "content": "hi"}),
+        json!({"type": "compaction_trigger"}),
+    ];
+    let answer = ask(
+        &gateway,
+        &token(Dialect::Responses),
+        "/v1/responses",
+        &body(&input, true),
+    );
+    assert_eq!(answer.error(), (400, "model_not_found".into()));
 }
