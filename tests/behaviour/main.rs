@@ -118,6 +118,12 @@ behaviours! {
         claude_code_finds_the_models_of_the_gateway,
         codex_goes_on_with_conversations_over_several_accounts,
         codex_has_conversations_shortened_by_any_upstream,
+        codex_speaks_over_a_websocket_with_any_upstream,
+        codex_speaks_with_an_upstream_that_has_a_websocket_itself,
+        codex_notices_nothing_over_a_websocket_of_what_fails_before_the_first_words,
+        codex_asks_again_over_a_websocket_where_an_answer_breaks,
+        codex_understands_over_a_websocket_that_its_prompt_is_too_long,
+        codex_has_conversations_shortened_over_a_websocket,
     }
     bodies {
         only_the_model_changes_on_the_way_up,

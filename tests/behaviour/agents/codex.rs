@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use serde_json::{Value, json};
 
-use super::program::{Agent, Desk};
+use super::program::{Agent, Desk, Provider};
 use super::script::{Answer, DONE, responses, say, send};
 use super::{PROMPT, asked, gateway_to, upstream_of};
 use crate::support::upstream::{JSON, Received, Upstream};
@@ -68,8 +68,8 @@ pub(crate) fn codex_goes_on_with_conversations_over_several_accounts(runtime: Ru
         let Some(desk) = Desk::of(Agent::Codex) else { return };
         for goes_on in [false, true, true] {
             let finished = match goes_on {
-                false => desk.ask(&gateway, &token(Dialect::Responses), PROMPT),
-                true => desk.ask_again(&gateway, &token(Dialect::Responses), PROMPT),
+                false => desk.ask(&gateway.address, &token(Dialect::Responses), PROMPT),
+                true => desk.ask_again(&gateway.address, &token(Dialect::Responses), PROMPT),
             };
             let name = format!("{}\n{}", finished.said, gateway.log());
             assert!(finished.has_succeeded && finished.said.contains(DONE), "{name}");
@@ -87,10 +87,20 @@ pub(crate) fn codex_goes_on_with_conversations_over_several_accounts(runtime: Ru
 }
 
 /// What the summary of a conversation says.
-const SUMMARY: &str = "THE-SUMMARY";
+pub(super) const SUMMARY: &str = "THE-SUMMARY";
 
 /// Codex treats a provider of this name as the real one, and leaves it to the server to shorten conversations.
-const OPENAI: &str = "OpenAI";
+const OPENAI: Provider = Provider::Named("OpenAI");
+
+/// The settings with which every conversation is too long. The older way to shorten one is a request to /responses/compact.
+pub(super) fn shortening(by_trigger: bool) -> String {
+    format!("model_auto_compact_token_limit = 20\nfeatures.remote_compaction_v2 = {by_trigger}")
+}
+
+/// Whether a request asks for a summary in words.
+pub(super) fn asks_for_summary(body: &Value) -> bool {
+    body.to_string().contains("Write that summary now")
+}
 
 pub(crate) fn codex_has_conversations_shortened_by_any_upstream(runtime: Runtime) {
     for (dialect, feature) in [
@@ -101,16 +111,14 @@ pub(crate) fn codex_has_conversations_shortened_by_any_upstream(runtime: Runtime
     ] {
         let Some(mut desk) = Desk::of(Agent::Codex) else { return };
         desk.provider = OPENAI;
-        // Every answer is longer than this. The older way is a request to /responses/compact.
-        desk.settings = format!("model_auto_compact_token_limit = 20\n[features]\nremote_compaction_v2 = {feature}\n");
+        desk.settings = shortening(feature);
         let upstream = upstream_of(dialect, move |_, line, body, to| {
-            let is_summary = body.to_string().contains("Write that summary now");
-            let answer = if is_summary { SUMMARY } else { DONE };
+            let answer = if asks_for_summary(body) { SUMMARY } else { DONE };
             say(dialect, line, body, &Answer::Text(answer), to);
         });
         let gateway = gateway_to(runtime, dialect, &upstream, &json!({}));
-        let first = desk.ask(&gateway, &token(dialect), PROMPT);
-        let second = desk.ask_again(&gateway, &token(dialect), "And now?");
+        let first = desk.ask(&gateway.address, &token(dialect), PROMPT);
+        let second = desk.ask_again(&gateway.address, &token(dialect), "And now?");
         let name = format!(
             "{dialect:?}, {feature}: {}\n{}\n{}",
             first.said,

@@ -1,6 +1,7 @@
 //! The coding agents that people install, each through the gateway to an upstream of every dialect. What is not installed is skipped.
 
 mod codex;
+mod over_websocket;
 mod program;
 mod script;
 
@@ -11,6 +12,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use serde_json::{Value, json};
 
 pub(crate) use self::codex::*;
+pub(crate) use self::over_websocket::*;
 use self::program::{AGENTS, Agent, Desk, MODEL};
 use self::script::{Answer, DONE, FILE, break_off, next, result, say};
 use crate::support::upstream::{Connection, JSON, Received, Upstream};
@@ -27,8 +29,16 @@ fn upstream_of(
     dialect: Dialect,
     reply: impl Fn(usize, &str, &Value, &mut Connection) + Send + Sync + 'static,
 ) -> Upstream {
+    Upstream::start(answers(dialect, reply))
+}
+
+/// What such an upstream does with a request.
+fn answers(
+    dialect: Dialect,
+    reply: impl Fn(usize, &str, &Value, &mut Connection) + Send + Sync + 'static,
+) -> impl Fn(&Received, &mut Connection) + Send + Sync + 'static {
     let number = AtomicUsize::new(0);
-    Upstream::start(move |received, to| {
+    move |received, to| {
         let line = received.line();
         if line.starts_with("GET /v1/models") {
             let list =
@@ -40,7 +50,7 @@ fn upstream_of(
         }
         let body: Value = serde_json::from_slice(&received.body).unwrap_or_default();
         reply(number.fetch_add(1, Ordering::Relaxed), line, &body, to);
-    })
+    }
 }
 
 fn is_for_answers(dialect: Dialect, line: &str) -> bool {
@@ -96,7 +106,7 @@ fn write_a_file(runtime: Runtime, agent: Agent) {
         let Some(desk) = Desk::of(agent) else { return };
         let upstream = writing(dialect, desk.path());
         let gateway = gateway_to(runtime, dialect, &upstream, &json!({}));
-        let finished = desk.ask(&gateway, &token(dialect), PROMPT);
+        let finished = desk.ask(&gateway.address, &token(dialect), PROMPT);
         let name = format!("{agent:?} to {dialect:?}: {}\n{}", finished.said, gateway.log());
         assert!(finished.has_succeeded && finished.said.contains(DONE), "{name}");
         assert!(is_written(&desk.path()), "{name}");
@@ -146,7 +156,7 @@ pub(crate) fn no_agent_notices_what_fails_before_the_first_words(runtime: Runtim
             say(dialect, line, body, &next(dialect, body, &folder), to);
         });
         let gateway = gateway_to(runtime, dialect, &upstream, &json!({}));
-        let finished = desk.ask(&gateway, &token(dialect), PROMPT);
+        let finished = desk.ask(&gateway.address, &token(dialect), PROMPT);
         let name = format!("{agent:?} to {dialect:?}: {}\n{}", finished.said, gateway.log());
         assert!(finished.has_succeeded && finished.said.contains(DONE), "{name}");
         assert!(is_written(&desk.path()), "{name}");
@@ -170,7 +180,7 @@ pub(crate) fn no_agent_takes_a_broken_answer_for_a_whole_one(runtime: Runtime) {
             }
         });
         let gateway = gateway_to(runtime, dialect, &upstream, &json!({}));
-        let finished = desk.ask(&gateway, &token(dialect), PROMPT);
+        let finished = desk.ask(&gateway.address, &token(dialect), PROMPT);
         let name = format!("{agent:?} to {dialect:?}: {}\n{}", finished.said, gateway.log());
         let is_done = finished.said.contains(DONE) && is_written(&desk.path());
         assert!(is_done || !finished.has_succeeded, "{name}");
@@ -191,7 +201,7 @@ pub(crate) fn an_agent_understands_that_its_prompt_is_too_long(runtime: Runtime)
             to.answer("400 Bad Request", JSON, &json!({"error": error}).to_string());
         });
         let gateway = gateway_to(runtime, Dialect::OpenAi, &upstream, &json!({}));
-        let finished = desk.ask(&gateway, &token(Dialect::OpenAi), PROMPT);
+        let finished = desk.ask(&gateway.address, &token(Dialect::OpenAi), PROMPT);
         let name = format!("{agent:?}: {}\n{}", finished.said, gateway.log());
         assert!(!finished.has_succeeded && finished.said.contains(words), "{name}");
     }
@@ -204,7 +214,10 @@ pub(crate) fn claude_code_finds_the_models_of_the_gateway(runtime: Runtime) {
     desk.variables.push(("CLAUDE_CODE_ENABLE_GATEWAY_MODEL_DISCOVERY", "1"));
     let upstream = writing(Dialect::OpenAi, desk.path());
     let gateway = gateway_to(runtime, Dialect::OpenAi, &upstream, &json!({}));
-    assert!(desk.ask(&gateway, &token(Dialect::OpenAi), PROMPT).has_succeeded);
+    assert!(
+        desk.ask(&gateway.address, &token(Dialect::OpenAi), PROMPT)
+            .has_succeeded
+    );
     let lines: Vec<String> = upstream
         .received()
         .iter()

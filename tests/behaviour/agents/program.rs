@@ -15,8 +15,6 @@ use std::time::{Duration, Instant};
 use serde_json::json;
 use tempfile::TempDir;
 
-use crate::support::Gateway;
-
 /// How long a program may take before it counts as one that hangs. No test depends on how long it does take.
 const PATIENCE: Duration = Duration::from_secs(300);
 
@@ -44,14 +42,22 @@ impl Agent {
     }
 }
 
+/// What Codex takes the gateway for.
+#[derive(Clone, Copy)]
+pub(super) enum Provider {
+    /// One of this name, which the settings describe. It treats one called `OpenAI` as the real one.
+    Named(&'static str),
+    /// The one that it has by itself, which it asks over a WebSocket.
+    BuiltIn,
+}
+
 /// A home for an agent and a folder in which it works. A conversation can go on in it.
 pub(super) struct Desk {
     agent: Agent,
     program: PathBuf,
     folder: TempDir,
-    /// What Codex calls the gateway. It treats one called `OpenAI` as the real one.
-    pub(super) provider: &'static str,
-    /// Further lines of Codex's settings.
+    pub(super) provider: Provider,
+    /// Further lines of Codex's settings, before any table.
     pub(super) settings: String,
     /// Further variables of its environment.
     pub(super) variables: Vec<(&'static str, &'static str)>,
@@ -82,7 +88,7 @@ impl Desk {
             agent,
             program,
             folder,
-            provider: "gateway",
+            provider: Provider::Named("gateway"),
             settings: String::new(),
             variables: Vec::new(),
         })
@@ -93,18 +99,18 @@ impl Desk {
         self.folder.path().join("work")
     }
 
-    /// Asks it for something, and waits until it is done.
-    pub(super) fn ask(&self, gateway: &Gateway, token: &str, prompt: &str) -> Finished {
+    /// Asks it for something, and waits until it is done. The gateway has this address, a host and a port.
+    pub(super) fn ask(&self, gateway: &str, token: &str, prompt: &str) -> Finished {
         self.run(gateway, token, prompt, false)
     }
 
     /// Goes on with the last conversation.
-    pub(super) fn ask_again(&self, gateway: &Gateway, token: &str, prompt: &str) -> Finished {
+    pub(super) fn ask_again(&self, gateway: &str, token: &str, prompt: &str) -> Finished {
         self.run(gateway, token, prompt, true)
     }
 
-    fn run(&self, gateway: &Gateway, token: &str, prompt: &str, goes_on: bool) -> Finished {
-        let address = format!("http://{}", gateway.address);
+    fn run(&self, gateway: &str, token: &str, prompt: &str, goes_on: bool) -> Finished {
+        let address = format!("http://{gateway}");
         let mut command = Command::new(&self.program);
         command.env_clear().env("HOME", self.home()).env("PATH", path());
         match self.agent {
@@ -122,11 +128,23 @@ impl Desk {
     }
 
     fn codex(&self, command: &mut Command, address: &str, token: &str, goes_on: bool) {
-        let (name, more) = (self.provider, &self.settings);
-        let settings = format!(
-            "model = \"{MODEL}\"\nmodel_provider = \"gateway\"\n{more}\n[model_providers.gateway]\nname = \"{name}\"\n\
-             base_url = \"{address}/v1\"\nenv_key = \"GATEWAY_TOKEN\"\nwire_api = \"responses\"\n"
-        );
+        let (which, table) = match self.provider {
+            Provider::Named(name) => (
+                "model_provider = \"gateway\"".to_owned(),
+                format!(
+                    "[model_providers.gateway]\nname = \"{name}\"\nbase_url = \"{address}/v1\"\n\
+                     env_key = \"GATEWAY_TOKEN\"\nwire_api = \"responses\"\n"
+                ),
+            ),
+            Provider::BuiltIn => {
+                let key = json!({"auth_mode": "apikey", "OPENAI_API_KEY": token});
+                self.write(".codex/auth.json", &key.to_string());
+                (format!("openai_base_url = \"{address}/v1\""), String::new())
+            }
+        };
+        // Without these two it asks its vendor and others for more.
+        let alone = "features.plugins = false\nanalytics.enabled = false";
+        let settings = format!("model = \"{MODEL}\"\n{which}\n{alone}\n{}\n{table}", self.settings);
         self.write(".codex/config.toml", &settings);
         let exec = [
             "exec",

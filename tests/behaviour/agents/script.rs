@@ -117,6 +117,13 @@ pub(super) fn break_off(dialect: Dialect, line: &str, body: &Value, words: &'sta
     is_stream
 }
 
+/// Begins a stream, with the event that announces an answer where the dialect has one, and breaks the connection before there is any of it.
+pub(super) fn break_before(dialect: Dialect, to: &mut Connection) {
+    let is_announced = matches!(dialect, Dialect::Responses | Dialect::Anthropic);
+    send(&stream(dialect, &Answer::Text(DONE))[..is_announced.into()], to);
+    to.reset();
+}
+
 /// Sends the events of a stream.
 pub(super) fn send(events: &[(&'static str, String)], to: &mut Connection) {
     to.head("200 OK", SSE);
@@ -239,6 +246,15 @@ fn item(answer: &Answer, status: &str) -> Value {
             json!({"type": "function_call", "id": "fc_1", "call_id": "call_1", "status": status, "name": name, "arguments": arguments})
         }
     }
+}
+
+/// The events of a response in which nothing is said: it was only to get ready.
+pub(super) fn warm_up() -> [Value; 2] {
+    let event = |kind: &str, status: &str| json!({"type": kind, "response": response(status, &json!([]))});
+    [
+        event("response.created", "in_progress"),
+        event("response.completed", "completed"),
+    ]
 }
 
 pub(super) fn responses(answer: &Answer) -> Vec<(&'static str, Value)> {
