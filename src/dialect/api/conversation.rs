@@ -32,7 +32,7 @@ fn opening<'a>(messages: &'a str, unsaid: &str) -> Option<&'a str> {
     let list = elements(messages)?;
     let users = list.iter().enumerate().find_map(|(place, raw)| {
         let message = json::members(raw)?;
-        let role = message.value("role").map_or(Some(unsaid.into()), json::text)?;
+        let role = message.value("role").map_or_else(|| Some(unsaid.into()), json::text)?;
         (role == "user").then(|| (place, *raw, message.value("content")))
     });
     let last = match users {

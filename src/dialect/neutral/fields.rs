@@ -235,7 +235,8 @@ mod tests {
     fn a_wrong_member_is_named_by_its_path() {
         let request =
             || Fields::of_request(br#"{"a":[{"b":5},{}],"c":64.0,"d":-1,"e":["x",1],"f":null,"g":1}"#).unwrap();
-        let wrong: [(fn(&mut Fields), &str, &str); 6] = [
+        type Reader = fn(&mut Fields);
+        let wrong: [(Reader, &str, &str); 6] = [
             (|fields| drop(fields.objects("a")[0].text("b")), "a[0].b", "a string"),
             (
                 |fields| drop(fields.objects("a")[1].required_text("b")),
