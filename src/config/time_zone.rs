@@ -6,7 +6,7 @@ use self::rule::Rule;
 use crate::dialect::wire::date::{self, DAY};
 
 /// A time zone: a fixed offset (`+08:00`, `Z`, `UTC`), or a POSIX `TZ` string (`CET-1CEST,M3.5.0,M10.5.0/3`). Such a string says all
-/// that is needed, so there is no database of zones to carry and to keep up to date.
+/// that is needed, and no database of zones has to be carried and kept up to date.
 ///
 /// All times are seconds since 1970. Days are numbered from 1970-01-01, months from January of the year 0.
 #[derive(Clone, Debug, PartialEq, Eq)]

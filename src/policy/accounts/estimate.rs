@@ -9,7 +9,7 @@ use super::index::Index;
 const BYTES: u64 = 3;
 /// Tokens of one image, whatever its size.
 const IMAGE: u64 = 1_500;
-/// Tokens of an answer of which nothing is known.
+/// Tokens of an answer where nothing is known of its kind.
 const FIRST: u32 = 1_000;
 /// How many answers are remembered of one token and model.
 const KEPT: usize = 16;

@@ -1,7 +1,7 @@
 //! Quotas and budgets: what was used in a period, and what may still be used by requests that run.
 //!
-//! The number of the period is computed from the clock whenever a sum is looked at, so there is no job that resets anything, and none
-//! that can be missed.
+//! The number of the period is computed from the clock whenever a sum is looked at, so nothing has to be reset in time, and nothing can
+//! be missed.
 //!
 //! A request counts in the period in which it is settled. Until then it holds room, in whatever period that is: when a period
 //! turns, what was spent is over, and what is held is carried on. So each amount counts in exactly one period, and it is
