@@ -75,6 +75,31 @@ impl TimeZone {
         self.day_start(date::days(month.div_euclid(12), month.rem_euclid(12) + 1, 1))
     }
 
+    /// Returns the time of a date, which begins at its midnight here, or of a date with a time and its own offset (RFC 3339). Nothing
+    /// where the text is neither, or before 1970.
+    #[must_use]
+    pub fn instant(&self, text: &str) -> Option<u64> {
+        let as_utc = |length: usize| {
+            let begin = text.get(..length)?;
+            let seconds = date::seconds(begin)?;
+            // What is written as it was read is in the calendar.
+            let is_date = date::text(seconds).starts_with(begin);
+            i64::try_from(seconds).ok().filter(|_| is_date)
+        };
+        let length = "2027-03-01".len();
+        let at = if text.len() == length {
+            self.day_start(as_utc(length)? / DAY)
+        } else {
+            let length = "2027-03-01T00:00:00".len();
+            let behind = text.get(length..)?;
+            let zone = behind.strip_prefix('.').map_or(behind, |fraction| {
+                fraction.trim_start_matches(|char: char| char.is_ascii_digit())
+            });
+            as_utc(length)? - Rule::written_offset(zone)?
+        };
+        u64::try_from(at).ok()
+    }
+
     /// Returns a time as a date with the offset of the zone (RFC 3339): `2026-12-01T00:00:00+08:00`, in UTC with a `Z`.
     #[must_use]
     pub fn rfc3339(&self, at: i64) -> String {

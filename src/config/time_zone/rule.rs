@@ -80,17 +80,29 @@ impl Rule {
 
     /// Reads an offset or a POSIX string.
     pub(super) fn parse(text: &str) -> Result<Self, &'static str> {
-        if matches!(text, "Z" | "UTC") {
+        if text == "UTC" {
             return Ok(Self::fixed(0));
+        }
+        if let Some(east) = Self::written_offset(text) {
+            return Ok(Self::fixed(east));
         }
         let mut reader = Reader(text);
         if text.starts_with(['+', '-']) {
-            // Here the sign means the east.
-            let east = reader.offset()?;
-            let is_written = reader.0.is_empty() && text.len() == "+08:00".len() && text.as_bytes()[3] == b':';
-            return if is_written { Ok(Self::fixed(east)) } else { Err(FORM) };
+            reader.offset()?;
+            return Err(FORM);
         }
         reader.rule()
+    }
+
+    /// Reads an offset as RFC 3339 writes it, `Z` or `+08:00`: in seconds east of Greenwich.
+    pub(super) fn written_offset(text: &str) -> Option<i64> {
+        if text == "Z" {
+            return Some(0);
+        }
+        let is_written = text.starts_with(['+', '-']) && text.len() == "+08:00".len() && text.as_bytes()[3] == b':';
+        let mut reader = Reader(text);
+        let offset = reader.offset().ok().filter(|_| is_written)?;
+        reader.0.is_empty().then_some(offset)
     }
 
     /// Returns the turns of some years around a time, as they follow one another: when it is, and the offset from then on. Where one

@@ -169,6 +169,41 @@ fn a_time_is_written_with_the_offset_that_it_has_there() {
 }
 
 #[test]
+fn a_date_begins_at_midnight_of_the_zone_and_a_time_has_its_own() {
+    let zones = ["Z", "+08:00", "CET-1CEST,M3.5.0,M10.5.0/3"].map(zone);
+    let [utc, china, berlin] = &zones;
+    for (zone, text, expected) in [
+        (utc, "2027-03-01", "2027-03-01T00:00:00Z"),
+        (utc, "2027-03-01T08:00:00+08:00", "2027-03-01T00:00:00Z"),
+        (utc, "2027-02-28T20:30:00.123-03:30", "2027-03-01T00:00:00Z"),
+        (china, "2027-03-01", "2027-02-28T16:00:00Z"),
+        (china, "2027-03-01T00:00:00Z", "2027-03-01T00:00:00Z"),
+        (berlin, "2027-03-01", "2027-02-28T23:00:00Z"),
+        (berlin, "2027-07-01", "2027-06-30T22:00:00Z"),
+    ] {
+        let expected = u64::try_from(at(expected)).ok();
+        assert_eq!(zone.instant(text), expected, "{} {text}", zone.as_str());
+    }
+    for text in [
+        "",
+        "soon",
+        "2027-02-29",
+        "2027-13-01",
+        "2027-3-1",
+        "2027-03-01T00:00:00",
+        "2027-03-01 00:00:00Z",
+        "2027-03-01T24:00:00Z",
+        "2027-03-01T00:00:00+8",
+        "2027-03-01T00:00:00CET-1",
+        "2027-03-01T00:00Z",
+        "1970-01-01T00:00:00+08:00",
+        "\u{e9}027-03-01",
+    ] {
+        assert_eq!(utc.instant(text), None, "{text}");
+    }
+}
+
+#[test]
 fn what_is_not_a_zone_is_refused_with_what_to_write_instead() {
     for (text, says) in [
         ("", "expected an offset"),
