@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use ai_gateway::config::{Config, ROUTE_FIELDS, known_variables};
+use ai_gateway::config::{Config, ROUTE_FIELDS, TABLE_FIELDS, TOKEN_FIELDS, known_variables};
 use ai_gateway::dialect::providers::PROVIDERS;
 
 /// Pages for those who work on the gateway, which are in English as the code is, or that need no words.
@@ -119,6 +119,18 @@ fn the_fields_of_a_route_are_listed() {
         ("docs/configuration.zh-CN.md", "路由字段"),
     ] {
         assert_eq!(names(&read(page), &[heading]), set(ROUTE_FIELDS), "{page}");
+    }
+}
+
+#[test]
+fn the_fields_of_a_table_and_of_a_token_are_listed() {
+    for (page, of_table, of_token) in [
+        ("docs/accounts.md", "A table with more than routes", "Tokens of a route"),
+        ("docs/accounts.zh-CN.md", "不只有路由的表", "路由的令牌"),
+    ] {
+        let text = read(page);
+        assert_eq!(names(&text, &[of_table]), set(TABLE_FIELDS), "{page}");
+        assert_eq!(names(&text, &[of_token]), set(TOKEN_FIELDS), "{page}");
     }
 }
 
@@ -242,7 +254,7 @@ fn the_tables_of_routes_have_no_problem() {
             .split("```json\n")
             .skip(1)
             .filter_map(|rest| rest.split("```").next());
-        for table in blocks.filter(|block| block.starts_with('[')) {
+        for table in blocks.filter(|block| block.starts_with('[') || block.contains("\"routes\":")) {
             tables += 1;
             let problems = Config::of_routes(table)
                 .map(drop)

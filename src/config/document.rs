@@ -1,6 +1,8 @@
 //! The text of a table of routes, and where it came from. Reports about the table name that place. So it stays with the text,
 //! from the shell that read it to the parser.
 
+use serde_json::Value;
+
 use super::variables::{KV, ROUTES, ROUTES_FILE};
 
 /// The origin of a document that was made of the variables of a single token.
@@ -52,9 +54,13 @@ impl Document {
         self.source
     }
 
-    /// Whether the table is blank or an empty array, and so counts as not set.
+    /// Whether the table is blank, an empty array, or an object with an empty array of routes, and so counts as not set.
     pub(super) fn is_empty(&self) -> bool {
         let text = self.text.trim_start_matches('\u{feff}').trim();
+        if text.starts_with('{') {
+            let table: Value = serde_json::from_str(text).unwrap_or_default();
+            return table.get("routes").and_then(Value::as_array).is_some_and(Vec::is_empty);
+        }
         let inside = text.strip_prefix('[').and_then(|text| text.strip_suffix(']'));
         inside.unwrap_or(text).trim().is_empty()
     }

@@ -55,12 +55,13 @@ pub(super) struct Fields<'a, 'p> {
 
 impl<'a, 'p> Fields<'a, 'p> {
     /// Reads the members of `whole`, which is a part of `text`. Unknown and repeated ones are reported. `null` counts as
-    /// absent.
+    /// absent. `example` says what such an object looks like, or nothing.
     pub(super) fn read(
         text: &'a str,
         path: String,
         whole: &'a RawValue,
         known: &[&str],
+        example: &str,
         problems: &'p mut Problems,
     ) -> Self {
         let members = serde_json::from_str::<Members<'a>>(whole.get());
@@ -86,10 +87,15 @@ impl<'a, 'p> Fields<'a, 'p> {
                 None,
                 None,
                 format!("expected an object, found {}", kind(whole)),
-                "a route looks like {\"token\": \"...\", \"provider\": \"...\"}",
+                example,
             ),
         }
         fields
+    }
+
+    /// Returns `whole` as an object with the fields `known`. It is a part of this one, at the place `name`.
+    pub(super) fn part(&mut self, name: &str, whole: &'a RawValue, known: &[&str], example: &str) -> Fields<'a, '_> {
+        Fields::read(self.text, self.path_of(name), whole, known, example, self.problems)
     }
 
     /// Whether the field has a value.
@@ -102,7 +108,8 @@ impl<'a, 'p> Fields<'a, 'p> {
         self.problems.len()
     }
 
-    fn raw(&self, name: &str) -> Option<&'a RawValue> {
+    /// Returns the value of a field, whatever it is.
+    pub(super) fn raw(&self, name: &str) -> Option<&'a RawValue> {
         self.members
             .iter()
             .find(|(member, _)| member == name)
@@ -151,7 +158,7 @@ impl<'a, 'p> Fields<'a, 'p> {
     }
 
     /// Reads a field of any type. Reports a value of another type.
-    fn value<T: Deserialize<'a>>(&mut self, name: &str, expected: &str, hint: &str) -> Option<T> {
+    pub(super) fn value<T: Deserialize<'a>>(&mut self, name: &str, expected: &str, hint: &str) -> Option<T> {
         let raw = self.raw(name)?;
         let value = serde_json::from_str(raw.get()).ok();
         if value.is_none() {
@@ -248,38 +255,40 @@ impl<'a, 'p> Fields<'a, 'p> {
         list.iter().filter_map(|entry| self.cleaned(name, entry)).collect()
     }
 
-    /// Reads an object of strings, in order.
-    pub(super) fn pairs(&mut self, name: &str) -> Vec<(String, String)> {
-        let Some(Members(members)) = self.value(name, "an object of strings", "{\"name\": \"value\"}") else {
+    /// Reads an object in order, each name once. Its values may be anything; `expected` says what they should be.
+    pub(super) fn members(&mut self, name: &str, expected: &str) -> Vec<(String, &'a RawValue)> {
+        let Some(Members(members)) = self.value(name, expected, "{\"name\": ...}") else {
             return Vec::new();
         };
-        let mut pairs: Vec<(String, String)> = Vec::new();
+        let mut all: Vec<(String, &'a RawValue)> = Vec::new();
         for (key, value) in members {
-            match serde_json::from_str::<String>(value.get()) {
-                _ if pairs.iter().any(|(earlier, _)| *earlier == key) => {
-                    self.report(
-                        Some(&format!("{name}.{key}")),
-                        Some(value),
-                        "this name stands twice",
-                        "keep one of them",
-                    );
-                }
-                Ok(_) if key.trim().is_empty() => {
-                    self.report(Some(name), Some(value), "a name is empty", "take it out");
-                }
-                Ok(text) => {
-                    if let Some((message, hint)) = template(&text) {
-                        self.report(Some(&format!("{name}.{key}")), Some(value), message, hint);
-                    }
-                    pairs.push((key.trim().to_owned(), text.trim().to_owned()));
-                }
-                Err(_) => self.report(
-                    Some(&format!("{name}.{key}")),
-                    Some(value),
-                    format!("expected a string, found {}", kind(value)),
-                    "",
-                ),
+            let key = key.trim();
+            if all.iter().any(|(earlier, _)| earlier == key) {
+                let path = format!("{name}.{key}");
+                self.report(Some(&path), Some(value), "this name stands twice", "keep one of them");
+            } else if key.is_empty() {
+                self.report(Some(name), Some(value), "a name is empty", "take it out");
+            } else {
+                all.push((key.to_owned(), value));
             }
+        }
+        all
+    }
+
+    /// Reads an object of strings, in order.
+    pub(super) fn pairs(&mut self, name: &str) -> Vec<(String, String)> {
+        let mut pairs: Vec<(String, String)> = Vec::new();
+        for (key, value) in self.members(name, "an object of strings") {
+            let path = format!("{name}.{key}");
+            let Ok(text) = serde_json::from_str::<String>(value.get()) else {
+                let message = format!("expected a string, found {}", kind(value));
+                self.report(Some(&path), Some(value), message, "");
+                continue;
+            };
+            if let Some((message, hint)) = template(&text) {
+                self.report(Some(&path), Some(value), message, hint);
+            }
+            pairs.push((key, text.trim().to_owned()));
         }
         pairs
     }

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use http::HeaderValue;
 
-use super::account::Account;
+use super::account::{Account, Group};
 use super::cors::{Cors, cors};
 use super::document::Document;
 use super::parse::{self, Table};
@@ -12,8 +12,12 @@ use super::problem::Problems;
 use super::route::Route;
 use super::secret::{Secret, TokenDigest};
 use super::source::{inline_routes, report_gap, sources};
+use super::time_zone::TimeZone;
 use super::variables::{ROUTES, Reading, Variables, misspelt};
 use super::{identity, single_token};
+
+/// The currency where the table names none.
+const CURRENCY: &str = "USD";
 
 /// Everything that the gateway needs to know. Made by [`load`].
 #[derive(Debug)]
@@ -22,6 +26,14 @@ pub struct Config {
     pub routes: Vec<Route>,
     /// Who may call.
     pub accounts: Vec<Account>,
+    /// What accounts may have in common.
+    pub groups: Vec<Group>,
+    /// When days and months begin.
+    pub time_zone: TimeZone,
+    /// The currency of all amounts of money: a code such as `USD`.
+    pub currency: String,
+    /// Whether an account may be used from some addresses only.
+    pub checks_addresses: bool,
     /// The index of each token's account: see [`Config::account_of`].
     tokens: HashMap<TokenDigest, usize>,
     /// Which web pages may read answers.
@@ -56,6 +68,10 @@ impl Config {
         Self {
             routes: Vec::new(),
             accounts: Vec::new(),
+            groups: Vec::new(),
+            time_zone: TimeZone::default(),
+            currency: CURRENCY.to_owned(),
+            checks_addresses: false,
             tokens: HashMap::new(),
             cors: Cors::Any,
             body_limit: None,
@@ -134,11 +150,19 @@ fn finish(parsed: Table, mut reading: Reading<'_>) -> Result<Config, Problems> {
     if !reading.problems.is_empty() {
         return Err(reading.problems);
     }
-    let Table { routes, accounts } = parsed;
+    let Table {
+        routes,
+        accounts,
+        around,
+    } = parsed;
     let tokens = accounts.iter().enumerate();
     Ok(Config {
         tokens: tokens.map(|(index, account)| (account.token, index)).collect(),
+        checks_addresses: accounts.iter().any(|account| !account.allow_ips.is_empty()),
         accounts,
+        groups: around.groups,
+        time_zone: around.time_zone,
+        currency: around.currency.unwrap_or_else(|| CURRENCY.to_owned()),
         hop: identity::of(&routes),
         routes,
         cors,

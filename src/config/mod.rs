@@ -13,11 +13,14 @@
 //!
 //! Inside, `syntax` explains text that is not JSON, `fields` reads an object field by field, `parse` makes routes, with
 //! `provider` for who the upstream is and what it speaks, `address` for where they lead and `fallbacks` for what they name of
-//! each other.
+//! each other. `tokens` makes accounts of who may take them, with `allowances` for how much, `network` for where from and
+//! `time_zone` for how long.
 
 mod account;
 mod address;
 mod allowance;
+mod allowances;
+mod around;
 mod character;
 mod check;
 mod cors;
@@ -30,6 +33,7 @@ mod loops;
 mod misplaced;
 mod model_pattern;
 mod money;
+mod network;
 mod parse;
 mod pasted;
 mod price;
@@ -43,18 +47,22 @@ mod source;
 mod suggest;
 mod syntax;
 mod time_zone;
+mod tokens;
+mod unenforced;
 mod variables;
 
-pub use self::account::Account;
+pub use self::account::{Account, Group};
 pub use self::address::is_loopback;
 pub use self::allowance::{Allowance, Budget, Limits, OnExhausted};
-pub use self::check::table;
+pub use self::around::TABLE_FIELDS;
+pub use self::check::{expired, table};
 pub use self::cors::Cors;
 pub use self::document::Document;
 pub use self::load::{Config, load};
 pub use self::loops::loops;
 pub use self::model_pattern::ModelPattern;
 pub use self::money::Money;
+pub use self::network::Network;
 pub use self::parse::{DEFAULT_TIMEOUT, ROUTE_FIELDS};
 pub use self::price::{Price, Rate, Rates, decimal_of, millionths};
 pub use self::problem::{Problem, Problems};
@@ -63,4 +71,5 @@ pub use self::secret::{Secret, TokenDigest};
 pub use self::server::{LogFormat, Server};
 pub use self::source::{inline_routes, routes_file};
 pub use self::time_zone::TimeZone;
+pub use self::tokens::TOKEN_FIELDS;
 pub use self::variables::{Variables, known as known_variables};

@@ -1,5 +1,7 @@
 //! Entries of allow-lists: which models a token may ask for.
 
+use std::fmt;
+
 /// An entry of an allow-list: the name of a model, in which `*` stands for any run of characters.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ModelPattern(String);
@@ -40,6 +42,12 @@ impl ModelPattern {
             }
         }
         pattern[at..].iter().all(|byte| *byte == b'*')
+    }
+}
+
+impl fmt::Display for ModelPattern {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.0)
     }
 }
 

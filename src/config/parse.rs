@@ -10,22 +10,36 @@ use serde_json::value::RawValue;
 
 use super::account::Account;
 use super::address::{extra_headers, upstream};
+use super::allowances::{self, BUDGET, KEY_LIMITS, LIMITS, PER_MODEL};
+use super::around::{Around, ROUTES, TABLE, TABLE_FIELDS};
 use super::document::{Document, SINGLE_TOKEN};
+use super::fallbacks::Named;
 use super::fields::{Fields, invisible};
 use super::model_pattern::ModelPattern;
 use super::pasted::{self, secret_flaw};
 use super::problem::{Problems, shown};
 use super::route::{Rotation, Route, Upstream};
-use super::secret::{Secret, TokenDigest};
+use super::secret::Secret;
 use super::suggest::did_you_mean;
-use super::{fallbacks, provider, syntax};
+use super::syntax::Written;
+use super::tokens::{self, Seen, Shared, TOKENS};
+use super::{fallbacks, provider, syntax, unenforced};
 use crate::dialect::providers::{ECHO, ECHO_MODEL, Provider};
 use crate::dialect::wire::number::seconds;
 
 /// The fields that a route may have.
-pub const ROUTE_FIELDS: [&str; 24] = [
+pub const ROUTE_FIELDS: [&str; 34] = [
     "token",
     "token_sha256",
+    TOKENS,
+    "group",
+    "expires",
+    "disabled",
+    "allow_ips",
+    "labels",
+    LIMITS,
+    BUDGET,
+    PER_MODEL,
     "name",
     "provider",
     "dialect",
@@ -36,6 +50,7 @@ pub const ROUTE_FIELDS: [&str; 24] = [
     "models",
     "aliases",
     "api_keys",
+    KEY_LIMITS,
     "timeout",
     FIRST_TOKEN_TIMEOUT,
     "retry_wait",
@@ -56,16 +71,19 @@ const FIRST_TOKEN_TIMEOUT: &str = "first_token_timeout";
 const DEFAULT_CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 const DEFAULT_MAX_ATTEMPTS: usize = 4;
 
+/// What a route looks like.
+const ROUTE: &str = "a route looks like {\"token\": \"...\", \"provider\": \"...\"}";
+
 /// The content of a table.
 #[derive(Default)]
 pub(super) struct Table {
     pub(super) routes: Vec<Route>,
     pub(super) accounts: Vec<Account>,
+    pub(super) around: Around,
 }
 
-/// A route whose fallbacks are still names, and its account.
+/// A route whose fallbacks are still names.
 struct Draft {
-    account: Account,
     route: Route,
     max_attempts: Option<usize>,
     fallbacks: Vec<String>,
@@ -73,57 +91,79 @@ struct Draft {
 
 /// Reads a table. Where problems were added, what is returned is not to be used.
 pub(super) fn table(document: &Document, problems: &mut Problems) -> Table {
+    let table = read(document, problems);
+    unenforced::refuse(
+        &table.routes,
+        &table.accounts,
+        &table.around.groups,
+        &document.origin,
+        problems,
+    );
+    table
+}
+
+/// Reads a table, with everything that it says of limits.
+fn read(document: &Document, problems: &mut Problems) -> Table {
     let text = document.text.strip_prefix('\u{feff}').unwrap_or(&document.text);
-    let list: Vec<&RawValue> = match syntax::read(&document.origin, text) {
-        Ok(list) => list,
+    let written = match syntax::read(&document.origin, text) {
+        Ok(written) => written,
         Err(problem) => {
             problems.push(problem);
             return Table::default();
         }
     };
-    if list.is_empty() {
-        problems.at(
-            &document.origin,
-            "expected at least one route, found an empty array",
-            "a route looks like {\"token\": \"...\", \"provider\": \"...\", \"api_keys\": [\"...\"]}",
-        );
+    let mut around = Around::default();
+    let mut place = document.origin.clone();
+    let known = problems.len();
+    let list: Vec<&RawValue> = match written {
+        Written::Routes(list) => list,
+        Written::Table(whole) => {
+            let mut fields = Fields::read(text, place.clone(), whole, &TABLE_FIELDS, TABLE, problems);
+            let list: Option<Vec<&RawValue>> = fields.value(ROUTES, "an array of routes", ROUTE);
+            let list = list.unwrap_or_default();
+            around = Around::read(&mut fields, Named(&list));
+            place = format!("{place}.{ROUTES}");
+            list
+        }
+    };
+    if list.is_empty() && problems.len() == known {
+        problems.at(&place, "expected at least one route, found an empty array", ROUTE);
     }
+    let shared = Shared {
+        routes: Named(&list),
+        groups: &around.groups,
+        time_zone: &around.time_zone,
+    };
     let mut drafts: Vec<Draft> = Vec::with_capacity(list.len());
-    let (mut tokens, mut names) = (HashSet::new(), HashSet::new());
-    for (index, value) in list.into_iter().enumerate() {
+    let mut accounts = Vec::new();
+    let (mut seen, mut names) = (Seen::default(), HashSet::new());
+    for (index, value) in list.iter().enumerate() {
         let path = if document.origin == SINGLE_TOKEN {
             SINGLE_TOKEN.to_owned()
         } else {
-            format!("{}[{index}]", document.origin)
+            format!("{place}[{index}]")
         };
-        let mut fields = Fields::read(text, path, value, &ROUTE_FIELDS, problems);
+        let mut fields = Fields::read(text, path, value, &ROUTE_FIELDS, ROUTE, problems);
         let draft = draft(&mut fields, index);
-        // A token that could not be read has been reported already.
-        let unread = draft.account.token == TokenDigest::of(b"");
-        if !unread && !tokens.insert(draft.account.token) {
-            let field = if fields.has("token") { "token" } else { "token_sha256" };
-            fields.problem(
-                Some(field),
-                "another route has the same token",
-                "give each route its own; `ai-gateway token` makes one",
-            );
-        }
-        if !names.insert(draft.route.name.clone()) {
-            fields.problem(
-                Some("name"),
-                format!("another route is called `{}` as well", draft.route.name),
-                "names are unique",
-            );
+        let name = &draft.route.name;
+        let is_new = names.insert(name.clone());
+        accounts.extend(tokens::of_route(&mut fields, (index, name, is_new), &shared, &mut seen));
+        if !is_new {
+            let message = format!("another route is called `{name}` as well");
+            fields.problem(Some("name"), message, "names are unique");
         }
         drafts.push(draft);
     }
-    settle(drafts, &document.origin, problems)
+    Table {
+        routes: settle(drafts, &place, problems),
+        accounts,
+        around,
+    }
 }
 
 /// Reads one route, apart from what depends on the others.
 fn draft(fields: &mut Fields<'_, '_>, index: usize) -> Draft {
-    let (token, clear_token) = token(fields);
-    let name = fields.string("name").unwrap_or_else(|| format!("route-{}", index + 1));
+    let name = fields.string("name").unwrap_or_else(|| fallbacks::default_name(index));
     let (provider, row) = provider::named(fields);
     let dialect = provider::dialect(fields, row);
     let (upstream, local) = upstream(fields, row, dialect);
@@ -148,12 +188,6 @@ fn draft(fields: &mut Fields<'_, '_>, index: usize) -> Draft {
     Draft {
         max_attempts: fields.count("max_attempts"),
         fallbacks: fields.strings(fallbacks::FIELD),
-        account: Account {
-            name: name.clone(),
-            token,
-            clear_token,
-            route: index,
-        },
         route: Route {
             name,
             provider,
@@ -163,6 +197,7 @@ fn draft(fields: &mut Fields<'_, '_>, index: usize) -> Draft {
             strict: fields.boolean("strict").unwrap_or(false),
             upstream,
             keys,
+            key_limits: allowances::limits(fields, KEY_LIMITS),
             account_limits: row.is_some_and(|row| row.account_limits),
             model_prefix: row.and_then(|row| row.model_prefix),
             default_model: default_model(fields, row),
@@ -203,40 +238,6 @@ fn first_token_timeout(fields: &mut Fields<'_, '_>, timeout: Duration) -> Durati
         );
     }
     time
-}
-
-/// Reads the token of a route, in clear or as its digest.
-fn token(fields: &mut Fields<'_, '_>) -> (TokenDigest, Option<Secret>) {
-    const MAKE: &str = "`ai-gateway token` makes one";
-    if fields.has("token") && fields.has("token_sha256") {
-        fields.problem(Some("token_sha256"), "there is a `token` as well", "keep one of them");
-    }
-    if let Some(hex) = fields.string("token_sha256") {
-        return (
-            match TokenDigest::from_hex(&hex) {
-                Some(digest) if digest == TokenDigest::of(b"") => {
-                    fields.problem(Some("token_sha256"), "it is that of an empty token", MAKE);
-                    digest
-                }
-                Some(digest) => digest,
-                None => {
-                    fields.problem(Some("token_sha256"), "expected 64 hexadecimal digits", MAKE);
-                    TokenDigest::of(hex.as_bytes())
-                }
-            },
-            None,
-        );
-    }
-    let Some(token) = fields.string("token") else {
-        if !fields.has("token") {
-            fields.problem(None, "a `token` (or `token_sha256`) is missing", MAKE);
-        }
-        return (TokenDigest::of(b""), None);
-    };
-    if let Some((message, hint)) = secret_flaw(pasted::TOKEN, &token, fields.are_variables()) {
-        fields.problem(Some("token"), message, if hint.is_empty() { MAKE } else { hint });
-    }
-    (TokenDigest::of(token.as_bytes()), Some(Secret::new(token)))
 }
 
 /// Returns the `default_model` of a route. The built-in provider has one model, which need not be named.
@@ -306,27 +307,29 @@ fn keys(fields: &mut Fields<'_, '_>, optional: bool) -> Vec<Secret> {
 const SEVERAL: &str = "several keys are [\"key-1\", \"key-2\"] in a table, and key-1,key-2 in a variable";
 
 /// Links the fallbacks of all routes, and settles what depends on them: how many attempts a request has.
-fn settle(drafts: Vec<Draft>, origin: &str, problems: &mut Problems) -> Table {
+/// `place` is where the array of routes is.
+fn settle(drafts: Vec<Draft>, place: &str, problems: &mut Problems) -> Vec<Route> {
     let named: Vec<(&str, &[String])> = drafts
         .iter()
         .map(|draft| (&*draft.route.name, &*draft.fallbacks))
         .collect();
-    let links = fallbacks::link(&named, origin, problems);
+    let links = fallbacks::link(&named, place, problems);
     let key_counts: Vec<usize> = drafts.iter().map(|draft| draft.route.keys.len().max(1)).collect();
-    let settled = drafts
+    let routes = drafts
         .into_iter()
         .zip(links)
         .enumerate()
         .map(|(index, (draft, fallbacks))| {
             let keys = key_counts[index] + fallbacks.iter().map(|fallback| key_counts[*fallback]).sum::<usize>();
-            let route = Route {
+            Route {
                 max_attempts: draft.max_attempts.unwrap_or_else(|| keys.min(DEFAULT_MAX_ATTEMPTS)),
                 reserves_for_fallbacks: draft.max_attempts.is_none(),
                 fallbacks,
                 ..draft.route
-            };
-            (route, draft.account)
+            }
         });
-    let (routes, accounts) = settled.unzip();
-    Table { routes, accounts }
+    routes.collect()
 }
+
+#[cfg(test)]
+mod tests;

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use http::{HeaderMap, Uri};
 
+use super::allowance::Limits;
 use super::model_pattern::ModelPattern;
 use super::secret::Secret;
 use crate::dialect::key_header::KeyHeader;
@@ -27,6 +28,8 @@ pub struct Route {
     pub upstream: Upstream,
     /// The keys, each once, in the order of the configuration. Where there are none, none is sent.
     pub keys: Vec<Secret>,
+    /// How much each key may be used for at a time.
+    pub key_limits: Limits,
     /// The header in which a key is sent.
     pub key_header: KeyHeader,
     /// Whether the rate limits of the upstream are those of an account, so that another key does not help.
@@ -130,9 +133,15 @@ impl Route {
     /// model or the upstream's, with its prefix or without.
     #[must_use]
     pub fn allows(&self, model: &str) -> bool {
-        let named = |name: &str| self.models.iter().any(|pattern| pattern.matches(name));
+        self.is_listed(&self.models, model)
+    }
+
+    /// Whether a list has `model`, as [`Route::allows`] has it. An empty one has every model.
+    #[must_use]
+    pub fn is_listed(&self, list: &[ModelPattern], model: &str) -> bool {
+        let named = |name: &str| list.iter().any(|pattern| pattern.matches(name));
         let bare = self.model_prefix.and_then(|prefix| model.strip_prefix(prefix));
-        self.models.is_empty() || named(model) || named(self.upstream_model(model)) || bare.is_some_and(named)
+        list.is_empty() || named(model) || named(self.upstream_model(model)) || bare.is_some_and(named)
     }
 
     /// Whether the model of a request is a part of the address (Azure's deployments, Gemini's methods of a model).

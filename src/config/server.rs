@@ -7,7 +7,8 @@ use http::Uri;
 use http::uri::Authority;
 
 use super::character::named;
-use super::problem::Problems;
+use super::network::Network;
+use super::problem::{Problems, shown};
 use super::variables::{PROXIES, Reading, Variables};
 
 /// Settings of the native server.
@@ -27,6 +28,8 @@ pub struct Server {
     pub body_memory: Option<usize>,
     /// The form of the log.
     pub log_format: LogFormat,
+    /// The proxies whose `x-forwarded-for` says who the client is.
+    pub trusted_proxies: Vec<Network>,
 }
 
 /// The form of a log line.
@@ -103,8 +106,22 @@ fn is_machine(host: &str) -> bool {
     begins.iter().any(|begin| host.starts_with(begin)) && systems.iter().any(|system| host.contains(system))
 }
 
+/// Reads `TRUSTED_PROXIES`.
+fn trusted_proxies(reading: &mut Reading<'_>) -> Vec<Network> {
+    const NAME: &str = "TRUSTED_PROXIES";
+    let list = reading.get(NAME).unwrap_or_default();
+    let mut networks = Vec::new();
+    for text in list.split(',').map(str::trim).filter(|text| !text.is_empty()) {
+        match Network::parse(text) {
+            Ok(network) => networks.push(network),
+            Err((message, hint)) => reading.problems.at(NAME, format!("`{}`: {message}", shown(text)), hint),
+        }
+    }
+    networks
+}
+
 impl Server {
-    /// Reads `HOST`, `PORT`, `MAX_CONCURRENT`, `DRAIN_TIMEOUT`, `SEND_TIMEOUT`, `BODY_MEMORY` and `LOG_FORMAT`, and checks
+    /// Reads `HOST`, `PORT`, `MAX_CONCURRENT`, `DRAIN_TIMEOUT`, `SEND_TIMEOUT`, `BODY_MEMORY`, `LOG_FORMAT` and `TRUSTED_PROXIES`, and checks
     /// the variables of proxies.
     ///
     /// # Errors
@@ -162,6 +179,7 @@ impl Server {
             send_timeout: Duration::from_secs(send),
             body_memory,
             log_format,
+            trusted_proxies: trusted_proxies(&mut reading),
         };
         if reading.problems.is_empty() {
             Ok(server)

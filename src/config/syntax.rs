@@ -12,8 +12,16 @@ use super::fields::place;
 use super::pasted::{is_reference, quoted};
 use super::problem::Problem;
 
-/// Returns the routes in the text of a table, unread.
-pub(super) fn read<'a>(origin: &str, text: &'a str) -> Result<Vec<&'a RawValue>, Problem> {
+/// A table as it is written, unread.
+pub(super) enum Written<'a> {
+    /// An array of routes.
+    Routes(Vec<&'a RawValue>),
+    /// An object that has such an array.
+    Table(&'a RawValue),
+}
+
+/// Returns what is in the text of a table.
+pub(super) fn read<'a>(origin: &str, text: &'a str) -> Result<Written<'a>, Problem> {
     if let Some(problem) = encoding(origin, text) {
         return Err(problem);
     }
@@ -28,11 +36,18 @@ pub(super) fn read<'a>(origin: &str, text: &'a str) -> Result<Vec<&'a RawValue>,
             ),
         });
     }
-    serde_json::from_str(text).map_err(|error| {
-        // The parser stops where it sees no array. What follows may not be JSON either, which is the better report.
-        let further = serde_json::from_str::<Value>(text).err().filter(|_| error.is_data());
-        problem(origin, text, &further.unwrap_or(error))
-    })
+    let error = match serde_json::from_str(text) {
+        Ok(list) => return Ok(Written::Routes(list)),
+        Err(error) => error,
+    };
+    // The parser stops where it sees no array. What follows may not be JSON either, which is the better report.
+    let further = match serde_json::from_str::<Value>(text) {
+        Ok(table) if table.get("routes").is_some() => serde_json::from_str(text).map(Written::Table),
+        Ok(_) => Err(error),
+        Err(further) if error.is_data() => Err(further),
+        Err(_) => Err(error),
+    };
+    further.map_err(|error| problem(origin, text, &error))
 }
 
 /// Returns the problem with a text that was not UTF-8, as far as that can still be seen in it.
@@ -159,7 +174,7 @@ fn around(text: &str) -> String {
         .map(|object| object.values().collect::<Vec<_>>())
         .unwrap_or_default();
     let hint = if members.len() == 1 && members[0].is_array() {
-        "the table is the array itself: leave out what is around it"
+        "the array of an object is called `routes`: name it so, or leave out what is around it"
     } else if !members.is_empty() && members.iter().all(|member| member.is_object()) {
         "the table is an array: put [ and ] around the routes, and what they are called into their `name`"
     } else if value.is_object() {
@@ -281,7 +296,7 @@ fn structure(text: &str, offset: usize, said: &str) -> &'static str {
     } else if said.starts_with("EOF while parsing a string") {
         "the text is cut: the \" at the end of a string is missing, and the ] at the end of all"
     } else if said.starts_with("EOF") {
-        "the text seems to be cut: it should end with ]. Some .env readers stop at the first line break"
+        "the text seems to be cut: it should end with ], or with the } that it begins with. Some .env readers stop at the first line break"
     } else if said.contains("expected `,`") && rest.starts_with([']', '}']) {
         "a bracket of the other kind is missing before it, or this one is too many"
     } else if rest.starts_with(',') {

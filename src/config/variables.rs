@@ -154,6 +154,7 @@ const SETTINGS: &[&str] = &[
     "DRAIN_TIMEOUT",
     "SEND_TIMEOUT",
     "LOG_FORMAT",
+    "TRUSTED_PROXIES",
     "SSL_CERT_FILE",
     "NO_PROXY",
     "no_proxy",

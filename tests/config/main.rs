@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot set up fails")]
 
+mod accounts;
 mod dialects;
 mod examples;
 mod pasted;
@@ -79,8 +80,8 @@ fn every_problem_is_reported_at_once_with_its_place_and_a_hint() {
         hint: did you mean `base_url`?
       GATEWAY_ROUTES[1].api_keys (line 3, column 93): expected an array of strings, found a string
         hint: write it as an array, even if it holds one: ["..."]
-      GATEWAY_ROUTES[1].token (line 3, column 13): another route has the same token
-        hint: give each route its own; `ai-gateway token` makes one
+      GATEWAY_ROUTES[1].token (line 3, column 13): the same token stands elsewhere in the table
+        hint: give each its own; `ai-gateway token` makes one
       GATEWAY_ROUTES[2].base_url (line 4, column 40): it ends in /chat/completions, which the gateway adds itself
         hint: write https://a.example/v1
       GATEWAY_ROUTES[2].timeout (line 4, column 92): expected a number of seconds, found a string

@@ -27,7 +27,7 @@ fn a_token_is_required_and_unique() {
         Config::of_routes(&twins.to_string())
             .unwrap_err()
             .to_string()
-            .contains("another route has the same token")
+            .contains("the same token stands elsewhere in the table")
     );
 }
 

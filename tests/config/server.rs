@@ -19,6 +19,7 @@ fn what_is_not_set_has_its_default() {
         send_timeout: Duration::from_secs(60),
         body_memory: None,
         log_format: LogFormat::Json,
+        trusted_proxies: Vec::new(),
     };
     assert_eq!(server(&[]).unwrap(), expected);
 }
@@ -42,6 +43,7 @@ fn what_is_set_counts() {
         send_timeout: Duration::from_secs(6),
         body_memory: Some(2 << 20),
         log_format: LogFormat::Text,
+        trusted_proxies: Vec::new(),
     };
     assert_eq!(server(&set).unwrap(), expected);
 }
@@ -55,12 +57,27 @@ fn every_bad_value_is_named() {
         ("SEND_TIMEOUT", "0"),
         ("BODY_MEMORY", "1048575"),
         ("LOG_FORMAT", "xml"),
+        ("TRUSTED_PROXIES", "10.0.0.0/8, proxy.example"),
     ];
     let problems = server(&bad).unwrap_err();
     assert_eq!(problems.len(), bad.len());
     for (name, _) in bad {
         assert!(problems.to_string().contains(name), "{problems}");
     }
+}
+
+#[test]
+fn trusted_proxies_are_addresses_and_networks() {
+    let proxies = server(&[("TRUSTED_PROXIES", " 10.0.0.0/8,2001:db8::1 ,")])
+        .unwrap()
+        .trusted_proxies;
+    let written: Vec<String> = proxies.iter().map(ToString::to_string).collect();
+    assert_eq!(written, ["10.0.0.0/8", "2001:db8::1"]);
+    let report = server(&[("TRUSTED_PROXIES", "::1, all")]).unwrap_err().to_string();
+    assert!(
+        report.contains("TRUSTED_PROXIES: `all`: expected an IP address or a network"),
+        "{report}"
+    );
 }
 
 #[test]

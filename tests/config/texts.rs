@@ -171,10 +171,17 @@ fn what_stands_in_the_way_is_named_and_what_to_type() {
             "into their `name`",
         ),
         (
-            "{\"routes\":[{\"token\":\"t\"}]}",
+            "{\"models\":[{\"token\":\"t\"}]}",
             "line 1, column 1",
             "leave out what is around it",
         ),
+        (
+            "{\"routes\":[{\"token\":\"t\"}",
+            "line 1, column 25",
+            "with the } that it begins with",
+        ),
+        ("{\"routes\":[],}", "line 1, column 14", "a trailing comma"),
+        ("{routes:[]}", "line 1, column 2", "the quotes are gone"),
         (
             "{\"token\":\"t\"},{\"token\":\"u\"}",
             "line 1, column 14",

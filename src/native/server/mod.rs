@@ -9,6 +9,7 @@
 mod address;
 mod bridge;
 mod connection;
+mod forwarded;
 mod http1;
 mod http2;
 mod outgoing;
@@ -126,7 +127,7 @@ async fn accept(listener: &TcpListener, serving: &Serving) {
             Ok((stream, address)) => {
                 // Without it small chunks wait for the peer's delayed ACK.
                 let _ = stream.set_nodelay(true);
-                tokio::spawn(connection::serve(stream, serving.of_client(address.ip())));
+                tokio::spawn(connection::serve(stream, serving.of_peer(address.ip())));
             }
             Err(error) => {
                 if let Some(pause) = unaccepted.note(&error) {

@@ -10,9 +10,10 @@ use futures_util::FutureExt;
 use http::{HeaderMap, Method, Request, Response};
 use tokio::sync::{Semaphore, watch};
 
+use super::forwarded;
 use super::outgoing::Outgoing;
 use super::refusals::{defect, overloaded};
-use crate::config::{Config, LogFormat, Server};
+use crate::config::{Config, LogFormat, Network, Server};
 use crate::error::Error;
 use crate::gateway::{Gateway, State, dialect_of};
 use crate::native::process::Entry;
@@ -22,14 +23,16 @@ use crate::native::stream::Stream;
 /// The time limit for the head of a request, over either version of HTTP.
 pub(super) const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Everything that a connection needs. Clones share all of it except the client's address.
+/// Everything that a connection needs. Clones share all of it except the address at the other end.
 #[derive(Clone)]
 pub(super) struct Serving {
     config: watch::Receiver<Arc<Config>>,
     memory: Arc<State>,
     native: Native,
-    /// The client's address, on a connection.
-    client: Option<IpAddr>,
+    /// The address at the other end, on a connection.
+    peer: Option<IpAddr>,
+    /// The proxies that say who is behind them.
+    trusted_proxies: Arc<[Network]>,
     admission: Arc<Semaphore>,
     log_format: LogFormat,
     send_timeout: Duration,
@@ -44,7 +47,8 @@ impl Serving {
             config,
             memory: Arc::default(),
             native,
-            client: None,
+            peer: None,
+            trusted_proxies: server.trusted_proxies.as_slice().into(),
             admission: Arc::new(Semaphore::new(server.max_concurrent)),
             log_format: server.log_format,
             send_timeout: server.send_timeout,
@@ -52,10 +56,10 @@ impl Serving {
         }
     }
 
-    /// Returns everything that a connection from `client` needs.
-    pub(super) fn of_client(&self, client: IpAddr) -> Self {
+    /// Returns everything that a connection from `peer` needs.
+    pub(super) fn of_peer(&self, peer: IpAddr) -> Self {
         Self {
-            client: Some(client),
+            peer: Some(peer),
             ..self.clone()
         }
     }
@@ -121,7 +125,10 @@ impl Serving {
     /// Returns the entry of a request that has come.
     fn entry(&self, gateway: &Gateway<Native>, headers: &HeaderMap) -> Entry {
         let mut record = gateway.record(headers);
-        gateway.note_client(&mut record, || self.client.map(|address| address.to_string()));
+        gateway.note_client(&mut record, || {
+            let client = forwarded::client(self.peer?, headers, &self.trusted_proxies)?;
+            Some(client.to_string())
+        });
         Entry::new(self.log_format, record)
     }
 

@@ -125,6 +125,7 @@ async fn run(seed: u64) {
         send_timeout: FOR_EVER,
         body_memory: None,
         log_format: LogFormat::Json,
+        trusted_proxies: Vec::new(),
     };
     let native = Native::new(
         Client::without_proxies(&Variables::default()).unwrap(),
@@ -139,7 +140,7 @@ async fn run(seed: u64) {
     let accepting = tokio::spawn(async move {
         while let Ok((io, from)) = listener.accept().await {
             io.set_nodelay(true).unwrap();
-            tokio::spawn(connection::serve(io, of_connections.of_client(from.ip())));
+            tokio::spawn(connection::serve(io, of_connections.of_peer(from.ip())));
         }
     });
     side_by_side(12, move |number| async move {
