@@ -24,6 +24,12 @@ pub enum Kind {
     MalformedRequest,
     /// No known token in the request.
     InvalidApiKey,
+    /// The token has expired.
+    TokenExpired,
+    /// The operator has disabled the token.
+    TokenDisabled,
+    /// The token may not be used from the client's address.
+    IpNotAllowed,
     /// A part of the API that the operator keeps to himself.
     Forbidden,
     /// No such path.
@@ -92,6 +98,9 @@ impl Kind {
             Self::MissingModel => (StatusCode::BAD_REQUEST, INVALID, "missing_model"),
             Self::MalformedRequest => (StatusCode::BAD_REQUEST, INVALID, "malformed_request"),
             Self::InvalidApiKey => (StatusCode::UNAUTHORIZED, INVALID, "invalid_api_key"),
+            Self::TokenExpired => (StatusCode::UNAUTHORIZED, INVALID, "token_expired"),
+            Self::TokenDisabled => (StatusCode::UNAUTHORIZED, INVALID, "token_disabled"),
+            Self::IpNotAllowed => (StatusCode::FORBIDDEN, INVALID, "ip_not_allowed"),
             Self::Forbidden => (StatusCode::FORBIDDEN, INVALID, "forbidden"),
             Self::NotFound => (StatusCode::NOT_FOUND, INVALID, "not_found"),
             Self::ModelNotFound => (StatusCode::NOT_FOUND, INVALID, "model_not_found"),

@@ -1,16 +1,19 @@
 //! The one door before an upstream is asked: whether this caller may ask for this.
 //!
-//! [`admit`] is the only way to an [`Admitted`], and `Upstreams::forward` takes nothing else. Today it checks the models of the
-//! caller's route; every limit of an account belongs here as well.
+//! [`check_account`] looks at the caller alone, before anything of the body is read. [`admit`] is the only way to an [`Admitted`], and
+//! `Upstreams::forward` takes nothing else. Today it checks the models of the caller and of its route; every limit of an account
+//! belongs here as well.
 
 use std::borrow::Cow;
+use std::net::IpAddr;
 
-use crate::config::{Config, Route};
+use crate::config::{Account, Config};
 use crate::dialect::api::naming;
 use crate::dialect::wire::percent::decode;
 use crate::error::{Error, Kind};
 use crate::gateway::call::endpoint::{BodyRule, Family};
 use crate::gateway::call::{ClientRequest, Content, query};
+use crate::platform::Millis;
 
 /// A request that may go to an upstream.
 #[derive(Clone, Copy)]
@@ -29,21 +32,47 @@ impl<'a> Admitted<'a> {
     }
 }
 
+/// Refuses a token that is not to be used any more, or not from the address of this client.
+///
+/// # Errors
+/// 401 for one that is disabled or has expired, 403 for another address, or one that is not known.
+pub(crate) fn check_account(account: &Account, now: Millis, client: Option<&str>) -> Result<(), Error> {
+    let (kind, message) = if account.disabled {
+        let message = "This gateway token is disabled; ask the operator of the gateway to enable it.";
+        (Kind::TokenDisabled, message)
+    } else if account.has_expired(now.0 / 1000) {
+        let message = "This gateway token has expired; ask the operator of the gateway for a new one.";
+        (Kind::TokenExpired, message)
+    } else {
+        let is_in = |client: IpAddr| account.allow_ips.iter().any(|network| network.contains(client));
+        let is_allowed = || client.and_then(|client| client.parse().ok()).is_some_and(is_in);
+        if account.allow_ips.is_empty() || is_allowed() {
+            return Ok(());
+        }
+        let message =
+            "This gateway token may not be used from this address; ask the operator of the gateway to allow it.";
+        (Kind::IpNotAllowed, message)
+    };
+    Err(Error::new(kind, message))
+}
+
 /// Admits a request.
 ///
 /// # Errors
 /// 400 for one that names no model where one is needed, or one that would lead to another address than that of a model, 404
 /// for one that names a model which its token may not use, wherever it names it.
 pub(crate) fn admit<'a>(config: &Config, request: &'a ClientRequest<'a>) -> Result<Admitted<'a>, Error> {
-    let route = &config.routes[request.route];
-    let is_unnamed = request.named_model().is_none() && route.default_model.is_none();
-    if request.endpoint.body == BodyRule::Json && is_unnamed {
-        let hint = "The request names no `model` and this token has no default one. Add `\"model\": \"...\"`; GET /v1/models lists them.";
-        return Err(Error::new(Kind::MissingModel, hint).about("model"));
+    let (route, account) = (&config.routes[request.route], request.caller.account);
+    if request.named_model().is_none() {
+        let has_none = request.endpoint.body == BodyRule::Json && route.default_model.is_none();
+        if has_none || !account.allows_default(route) && request.takes_default_model() {
+            let hint = "The request names no `model` and this token has no default one. Add `\"model\": \"...\"`; GET /v1/models lists them.";
+            return Err(Error::new(Kind::MissingModel, hint).about("model"));
+        }
     }
     check_address(config, request)?;
-    if !route.models.is_empty() {
-        check_models(route, request)?;
+    if account.limits_models(route) {
+        check_models(config, request)?;
     }
     Ok(Admitted(request))
 }
@@ -59,14 +88,15 @@ fn check_address(config: &Config, request: &ClientRequest<'_>) -> Result<(), Err
     Ok(())
 }
 
-/// Refuses a model that `route` does not allow, wherever the request names it.
-fn check_models(route: &Route, request: &ClientRequest<'_>) -> Result<(), Error> {
+/// Refuses a model that the caller may not use, wherever the request names it.
+fn check_models(config: &Config, request: &ClientRequest<'_>) -> Result<(), Error> {
+    let (route, account) = (&config.routes[request.route], request.caller.account);
     match &request.endpoint.family {
         // It is filtered on its way back.
         Family::Models => return Ok(()),
         Family::Model(id) => {
             let name = String::from_utf8_lossy(&decode(id)).into_owned();
-            return if route.allows(&name) {
+            return if account.allows(route, &name) {
                 Ok(())
             } else {
                 Err(not_found(&name))
@@ -78,11 +108,11 @@ fn check_models(route: &Route, request: &ClientRequest<'_>) -> Result<(), Error>
         Content::Form(form) => form.models.iter().map(String::as_str).collect(),
         _ => request.named_model().into_iter().collect(),
     };
-    if let Some(model) = named.into_iter().find(|model| !route.allows(model)) {
+    if let Some(model) = named.into_iter().find(|model| !account.allows(route, model)) {
         return Err(not_found(model));
     }
     // What stands elsewhere goes upstream as it is: an alias is not a name there.
-    let allows = |name: &str| route.allows(name) && route.upstream_model(name) == name;
+    let allows = |name: &str| account.allows(route, name) && route.upstream_model(name) == name;
     let in_body = match request.content {
         Content::Json(_) => naming::other_models(&request.body),
         Content::InPath { .. } => {

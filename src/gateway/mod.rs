@@ -84,10 +84,12 @@ impl<P: Platform> Gateway<P> {
         Record::new(now, fields::request_id(headers).unwrap_or_else(own))
     }
 
-    /// Adds the address of who sent a request to what is known about it, where the operator wants that.
+    /// Adds the address of who sent a request to what is known about it, where the operator wants that, or a token may be used from
+    /// some addresses only. The shell calls it before anything is answered.
     pub fn note_client(&self, record: &mut Record, address: impl FnOnce() -> Option<String>) {
-        if self.config.log_client {
-            record.client = address();
+        if self.config.log_client || self.config.checks_addresses {
+            record.address = address();
+            record.client = record.address.clone().filter(|_| self.config.log_client);
         }
     }
 
@@ -165,7 +167,10 @@ impl<P: Platform> Gateway<P> {
         let keys = endpoint.keys_in(head.uri.query());
         let caller = Caller::of(&self.config, &head.headers)
             .or_else(|unknown| Caller::of_keys(&self.config, &keys).ok_or(unknown))?;
-        record.route = Some(self.config.routes[caller.account.route].name.clone());
+        let route = &self.config.routes[caller.account.route].name;
+        record.route = Some(route.clone());
+        record.token = Some(&caller.account.name).filter(|name| *name != route).cloned();
+        admit::check_account(caller.account, record.start, record.address.as_deref())?;
         hop::refuse_loop(&self.config, &head.headers)?;
         if caller.is_repeated_in(record.request_id.as_bytes()) {
             record.request_id = fields::new_request_id(record.start, self.platform.random());

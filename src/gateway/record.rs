@@ -83,12 +83,18 @@ pub struct Record {
     /// The beginning of the path that was asked for, where there is nothing.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub path: Option<String>,
-    /// The client's address, where the operator wants it.
+    /// The client's address, where the log or a token needs it.
+    #[serde(skip)]
+    pub address: Option<String>,
+    /// The client's address in the log, where the operator wants it there.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub client: Option<String>,
     /// The caller's route.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub route: Option<String>,
+    /// The caller's name, where it is not that of the route.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub token: Option<String>,
     /// The provider that was asked last.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub provider: Option<String>,
@@ -128,8 +134,10 @@ impl Record {
             request_id,
             endpoint: "none",
             path: None,
+            address: None,
             client: None,
             route: None,
+            token: None,
             provider: None,
             model: None,
             translated: None,

@@ -11,14 +11,14 @@ use http::{Request, Uri};
 use super::client::Client;
 use super::memory::Memory;
 use super::prices::{self, Prices};
-use super::process::{Level, begin_log, configuration, print, say, tell, variables};
+use super::process::{Level, begin_log, configuration, now, print, say, tell, variables};
 use super::runtime::{Native, start_runtime};
 use super::server::{self, bare, bracketed, no_address};
 use crate::config::{self, Config, Server, TokenDigest};
 use crate::platform::{Limits, Payload, Platform};
 
 const AFTER_HELP: &str = "\
-The configuration comes from the environment: GATEWAY_ROUTES (a JSON array of routes), or GATEWAY_ROUTES_FILE \
+The configuration comes from the environment: GATEWAY_ROUTES (a JSON array of routes, or an object around it), or GATEWAY_ROUTES_FILE \
 (the path of a file that holds it), or GATEWAY_TOKEN with an upstream key. HOST (127.0.0.1) and PORT (8000) say where \
 the gateway listens.
 
@@ -44,7 +44,8 @@ enum Command {
     Health(Health),
     /// Show what models cost, or compare that with another list
     Prices(Prices),
-    /// Make a new random token for a client and print it once, with the `token_sha256` to configure
+    /// Make a new random token for a client and print it once, with the `token_sha256` to configure: of a route, or of an entry in
+    /// its `tokens`
     Token,
 }
 
@@ -112,7 +113,9 @@ fn check() -> Result<(), String> {
         .to_socket_addrs()
         .map_err(|error| no_address(&server.host, server.port, &error))?;
     let warning = Memory::of_this_process(server.body_memory).warning(config.body_limit.unwrap_or(Native::BODY_LIMIT));
-    for note in config.notes.iter().chain(&warning).chain(&prices::remark()) {
+    let expired = config::expired(&config, now().0 / 1000);
+    let notes = config.notes.iter().chain(&warning).chain(&expired);
+    for note in notes.chain(&prices::remark()) {
         say(note);
     }
     print(&config::table(&config));
@@ -130,7 +133,10 @@ fn token() -> Result<(), String> {
     let _ = writeln!(text, "token:        {token}");
     let _ = write!(text, "token_sha256: {}", TokenDigest::of(token.as_bytes()).hex());
     print(&text);
-    say("\nGive the token to the client; it is not shown again. In the route, put either `token` or `token_sha256`.");
+    say(
+        "\nGive the token to the client; it is not shown again. In the route, or in an entry of its \
+         `tokens`, put either `token` or `token_sha256`.",
+    );
     Ok(())
 }
 

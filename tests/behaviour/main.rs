@@ -9,6 +9,7 @@
     reason = "a test that cannot set up fails"
 )]
 
+mod accounts;
 mod admission;
 mod agents;
 mod allowed;
@@ -107,6 +108,14 @@ macro_rules! behaviours {
 }
 
 behaviours! {
+    accounts {
+        two_tokens_share_a_route_and_the_log_says_whose_a_request_is,
+        a_token_that_has_expired_or_is_disabled_is_refused_before_its_body,
+        a_token_is_used_from_its_addresses_only,
+        a_token_has_models_of_its_own_within_those_of_the_route,
+        a_body_is_read_where_the_tokens_own_models_are_limited,
+        a_token_that_is_replaced_keeps_its_key,
+    }
     agents {
         claude_code_writes_a_file_through_every_dialect,
         codex_writes_a_file_through_every_dialect,

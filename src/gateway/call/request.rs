@@ -190,7 +190,7 @@ impl ClientRequest<'_> {
     }
 
     /// Whether the route's default model stands in for the one that the request does not name.
-    fn takes_default_model(&self) -> bool {
+    pub(crate) fn takes_default_model(&self) -> bool {
         match (self.endpoint.body, &self.endpoint.family) {
             (_, Family::Passthrough(path)) if self.is_websocket() => {
                 surface::takes_default_model_in_query(path, self.query)

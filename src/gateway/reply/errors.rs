@@ -13,7 +13,7 @@ pub(crate) fn error_response<S>(dialect: &Format, error: &Error) -> Response<Bod
     let mut response = json(error.status(), (dialect.error_body)(error));
     let headers = response.headers_mut();
     match error.kind {
-        Kind::InvalidApiKey => {
+        Kind::InvalidApiKey | Kind::TokenExpired | Kind::TokenDisabled => {
             headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
         Kind::Overloaded => {

@@ -10,7 +10,7 @@ use bytes::Bytes;
 use http::{HeaderValue, Response, StatusCode, header};
 
 use self::joined::{Known, implied_list, unreadable};
-use crate::config::Route;
+use crate::config::{Account, Route};
 use crate::dialect::model_list::{self, Entry, Shape};
 use crate::dialect::wire::percent::decode;
 use crate::dialect::wire::trim::trimmed;
@@ -98,24 +98,29 @@ impl<P: Platform> Lister<'_, P> {
         if self.is_upstreams_own() {
             return first;
         }
-        let mut known = Known::of(self.shape, route);
-        let mut failed = known.add(first, route);
+        let mut known = Known::of(self.shape, route, self.account());
+        let mut failed = known.add(first);
         for (place, fallback) in route.fallbacks.iter().enumerate() {
             let most = share(place + 1, record);
             let more = self.upstream_list(*fallback, most, record).await;
-            let added = known.add(more, route);
+            let added = known.add(more);
             failed = failed.filter(|_| added.is_some());
         }
         match failed {
             Some(failed) => failed,
-            None => Ok(known.into_list(route)),
+            None => Ok(known.into_list()),
         }
+    }
+
+    /// Returns who asks.
+    const fn account(&self) -> &Account {
+        self.admitted.request().caller.account
     }
 
     /// Whether the list is that of one upstream, with nothing left out and nothing added.
     fn is_upstreams_own(&self) -> bool {
         let route = &self.upstreams.config.routes[self.admitted.request().route];
-        route.fallbacks.is_empty() && route.models.is_empty() && route.aliases.is_empty()
+        route.fallbacks.is_empty() && route.aliases.is_empty() && !self.account().limits_models(route)
     }
 
     /// Whether the upstream of a route gives lists in the shape that the client reads.
@@ -172,7 +177,8 @@ impl<P: Platform> Lister<'_, P> {
         if let Some(list) = before.filter(|list| list.is_usable(now) && (missing || failing)) {
             return Ok(list.answer(platform.moment()));
         }
-        match implied_list(route, self.shape).filter(|_| missing) {
+        let own = (index == self.admitted.request().route).then(|| self.account());
+        match implied_list(route, own, self.shape).filter(|_| missing) {
             Some(list) => Ok(json(StatusCode::OK, list)),
             None => reply,
         }

@@ -89,13 +89,14 @@ async fn read<P: Platform>(
     let BodyRule::ByType { form_names_model, .. } = request.endpoint.body else {
         return Ok(None);
     };
-    let must_read = form_names_model && route.chooses_models();
+    let is_limited = request.caller.account.limits_models(route);
+    let must_read = form_names_model && (is_limited || route.chooses_models());
     // It may have to be said in another dialect.
     let is_said = request.endpoint.wish != Wish::Other;
     match Kinds::of(request.headers, must_read || is_said) {
         Kinds::Json => {
             request.body = incoming.whole().await?;
-            request.content = match json(&request.body, path, route, is_said)? {
+            request.content = match json(&request.body, path, is_limited, is_said)? {
                 Content::Json(_) if is_googles(request) => UNTOUCHED,
                 content => content,
             };
@@ -106,12 +107,12 @@ async fn read<P: Platform>(
             request.content = Content::Form(form(kind, &request.body)?);
             Ok(None)
         }
-        Kinds::Other if must_read || hides_json(request.headers, route) => Err(unread()),
+        Kinds::Other if must_read || is_limited && hides_json(request.headers) => Err(unread()),
         Kinds::Form(_) | Kinds::Other => {
-            let (body, upload) = incoming.opaque(!route.models.is_empty()).await?;
+            let (body, upload) = incoming.opaque(is_limited).await?;
             request.body = body;
             // It may be JSON all the same, and name a model that this token may not use.
-            if !route.models.is_empty() {
+            if is_limited {
                 let begun = match &upload {
                     Some(Payload::Stream { read, .. }) => read,
                     _ => &request.body,
@@ -170,9 +171,9 @@ impl<'a> Kinds<'a> {
 }
 
 /// Whether a body is JSON that cannot be read, and may name a model that the token may not use.
-fn hides_json(headers: &HeaderMap, route: &Route) -> bool {
+fn hides_json(headers: &HeaderMap) -> bool {
     let kind = headers.get(header::CONTENT_TYPE).map(HeaderValue::as_bytes);
-    !route.models.is_empty() && fields::is_encoded(headers) && kind.is_some_and(fields::is_json)
+    fields::is_encoded(headers) && kind.is_some_and(fields::is_json)
 }
 
 /// Returns the error for a body whose model cannot be checked against the allow-list.
@@ -189,13 +190,13 @@ fn may_be_json(body: &Bytes) -> bool {
 
 /// Reads a JSON body. What is not an object with a model is refused where the endpoint needs one, or where the token may not use
 /// every model; elsewhere it is the upstream's to judge. `is_said`: it is asked for an answer, or for its number of tokens.
-fn json(body: &Bytes, path: &str, route: &Route, is_said: bool) -> Result<Content, Error> {
+fn json(body: &Bytes, path: &str, is_limited: bool, is_said: bool) -> Result<Content, Error> {
     match Peek::read(body) {
         Ok(peek) => Ok(Content::Json(peek)),
         Err(_) if body.is_empty() && !is_said => Ok(Content::Opaque),
         Err(error) if surface::takes_default_model(path) => Err(error.into()),
         Err(Malformed::NotAnObject) => Ok(Content::Opaque),
-        Err(error) if !route.models.is_empty() => Err(error.into()),
+        Err(error) if is_limited => Err(error.into()),
         Err(_) => Ok(Content::Opaque),
     }
 }

@@ -31,14 +31,16 @@ pub(crate) async fn serve<P: Platform>(
 ) -> Result<Response<Body<P::Stream>>, Error> {
     record.endpoint = WEBSOCKET;
     let (route, health) = (&upstreams.config.routes[request.route], &upstreams.state.health);
+    let is_limited = request.caller.account.limits_models(route);
     let is_bridged = path == "responses";
     if is_bridged
-        && (must_read_messages(upstreams.config, route)
+        && (is_limited
+            || must_read_messages(upstreams.config, route)
             || health.lacks_endpoint(route, WEBSOCKET, upstreams.platform.moment()))
     {
         return Ok(bridged(incoming));
     }
-    if path != "realtime" && !route.models.is_empty() {
+    if path != "realtime" && is_limited {
         let message = "Over this WebSocket the model is named in messages that the gateway does not read, and this token may not use all models; use plain HTTP requests.";
         return Err(Error::new(Kind::WebSocketUnsupported, message));
     }

@@ -202,8 +202,8 @@ impl<P: Platform> Upstreams<'_, P> {
         }
     }
 
-    /// Returns what all requests share that must begin with the same key, however the route rotates: the account's token for what
-    /// an account keeps, the session for what an agent asks in one, the beginning of the conversation where state hangs on it.
+    /// Returns what all requests share that must begin with the same key, however the route rotates: the account's subject for what
+    /// an upstream's account keeps, the session for what an agent asks in one, the beginning of the conversation where state hangs on it.
     /// Nothing for other requests, and nothing where no route has two keys.
     fn subject<'r>(&self, request: &'r ClientRequest<'_>) -> Option<&'r [u8]> {
         if !self.has(request.route, |route| route.keys.len() > 1) {
@@ -217,7 +217,7 @@ impl<P: Platform> Upstreams<'_, P> {
             return Some(session);
         }
         if !is_free {
-            return Some(request.caller.account.token.bytes());
+            return Some(request.caller.account.subject.bytes());
         }
         // What a translation hands out as its own is state of the upstream's.
         let is_spoken = self.config.routes[request.route].speaks(request.endpoint.dialect) != Some(false);

@@ -76,6 +76,7 @@ fn text(line: &Line<'_>) -> String {
         ("path", &record.path),
         ("client", &record.client),
         ("route", &record.route),
+        ("token", &record.token),
         ("provider", &record.provider),
         ("model", &record.model),
     ] {

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 
 use http::{HeaderValue, Response, StatusCode, header};
 
-use crate::config::{ModelPattern, Route};
+use crate::config::{Account, ModelPattern, Route};
 use crate::dialect::model_list::{self, Entry, Shape};
 use crate::error::{Error, Kind};
 use crate::gateway::reply::{Body, json};
@@ -34,8 +34,9 @@ fn named(name: &str, upstream_name: &str, shape: Shape) -> String {
 /// Models of several upstreams, each with its entry in the client's shape.
 pub(super) struct Known<'a> {
     shape: Shape,
-    /// The client's names of models, and what they stand for.
-    aliases: &'a [(String, String)],
+    /// The caller's, which has the client's names of models.
+    route: &'a Route,
+    account: &'a Account,
     /// The entries of those that an upstream has described, by the client's names.
     targets: Vec<(String, String)>,
     ids: HashSet<String>,
@@ -47,11 +48,12 @@ pub(super) struct Known<'a> {
 }
 
 impl<'a> Known<'a> {
-    /// Not one model; `route` is the caller's.
-    pub(super) fn of(shape: Shape, route: &'a Route) -> Self {
+    /// Not one model; `route` is that of `account`, for which the list is.
+    pub(super) fn of(shape: Shape, route: &'a Route, account: &'a Account) -> Self {
         Self {
             shape,
-            aliases: &route.aliases,
+            route,
+            account,
             targets: Vec::new(),
             ids: HashSet::new(),
             models: Vec::new(),
@@ -60,14 +62,14 @@ impl<'a> Known<'a> {
         }
     }
 
-    /// Adds what `route` allows of a list. What is not a list is given back.
-    pub(super) fn add<S>(&mut self, reply: Reply<S>, route: &Route) -> Option<Reply<S>> {
-        let missing = self.try_add(reply, route);
+    /// Adds what the account may ask for of a list. What is not a list is given back.
+    pub(super) fn add<S>(&mut self, reply: Reply<S>) -> Option<Reply<S>> {
+        let missing = self.try_add(reply);
         self.missing += usize::from(missing.is_some());
         missing
     }
 
-    fn try_add<S>(&mut self, reply: Reply<S>, route: &Route) -> Option<Reply<S>> {
+    fn try_add<S>(&mut self, reply: Reply<S>) -> Option<Reply<S>> {
         let Ok(response) = reply else { return Some(reply) };
         if !response.status().is_success() {
             return Some(Ok(response));
@@ -76,12 +78,12 @@ impl<'a> Known<'a> {
             return Some(Err(unreadable()));
         };
         for entry in list {
-            for (alias, _) in self.aliases.iter().filter(|(_, target)| *target == entry.id) {
+            for (alias, _) in self.route.aliases.iter().filter(|(_, target)| *target == entry.id) {
                 if !self.targets.iter().any(|(known, _)| known == alias) {
                     self.targets.push((alias.clone(), entry.text_as(alias, self.shape)));
                 }
             }
-            if route.allows(&entry.id) && self.ids.insert(entry.id.clone()) {
+            if self.account.allows(self.route, &entry.id) && self.ids.insert(entry.id.clone()) {
                 let text = entry.text(self.shape).into_owned();
                 self.models.push((entry.id, text.into()));
             }
@@ -93,9 +95,10 @@ impl<'a> Known<'a> {
         None
     }
 
-    /// All of them, and the aliases of `route`, each as the model that it stands for.
-    pub(super) fn into_list<S>(mut self, route: &Route) -> Response<Body<S>> {
-        for (alias, target) in route.aliases.iter().filter(|(alias, _)| route.allows(alias)) {
+    /// All of them, and the aliases of the route, each as the model that it stands for.
+    pub(super) fn into_list<S>(mut self) -> Response<Body<S>> {
+        let (route, account) = (self.route, self.account);
+        for (alias, target) in route.aliases.iter().filter(|(alias, _)| account.allows(route, alias)) {
             if self.ids.insert(alias.clone()) {
                 let known = self.targets.iter().find(|(known, _)| known == alias);
                 let text = known.map_or_else(|| named(alias, target, self.shape), |(_, text)| text.clone());
@@ -117,10 +120,11 @@ impl<'a> Known<'a> {
     }
 }
 
-/// The list that a route implies, if it names any model.
-pub(super) fn implied_list(route: &Route, shape: Shape) -> Option<String> {
+/// The list that a route implies, if it names any model, or `own` does: the account that takes this route.
+pub(super) fn implied_list(route: &Route, own: Option<&Account>, shape: Shape) -> Option<String> {
     let mut names: Vec<&str> = Vec::new();
-    let exact = route.models.iter().filter_map(ModelPattern::exact);
+    let lists = [route.models.as_slice(), own.map_or(&[], |account| &account.models)];
+    let exact = lists.into_iter().flatten().filter_map(ModelPattern::exact);
     let aliases = route.aliases.iter().map(|(alias, _)| alias.as_str());
     for name in route.default_model.as_deref().into_iter().chain(exact).chain(aliases) {
         if !names.contains(&name) {
@@ -147,20 +151,16 @@ mod tests {
     #[test]
     fn lists_keep_what_is_allowed_as_it_stands_and_gain_the_aliases() {
         let routes = r#"[{"token":"t-1","provider":"echo","models":["gpt-*","fast"],"aliases":{"fast":"gpt-mini","gpt-4o":"x"}}]"#;
-        let route = &Config::of_routes(routes).unwrap().routes[0];
-        let mut known = Known::of(Shape::OpenAi, route);
-        let mut add = |list: &'static str| {
-            known
-                .add(Ok::<_, Error>(json::<()>(StatusCode::OK, list)), route)
-                .is_none()
-        };
+        let config = Config::of_routes(routes).unwrap();
+        let mut known = Known::of(Shape::OpenAi, &config.routes[0], &config.accounts[0]);
+        let mut add = |list: &'static str| known.add(Ok::<_, Error>(json::<()>(StatusCode::OK, list))).is_none();
         assert!(add(
             r#"{"object":"list","extra":1,"data":[{"id":"gpt-4o","n":1.00},{"id":"o1"},{"noid":1},{"id":"gpt-mini"}]}"#
         ));
         assert!(add(r#"{"data":[{"id":"gpt-mini","other":true},{"id":"gpt-5"}]}"#));
         assert!(add("[]") && add(r#"{"data":null}"#) && !add(r#"{"id":"x"}"#));
         assert_eq!(
-            body(known.into_list(route)),
+            body(known.into_list()),
             r#"{"object":"list","data":[{"id":"gpt-4o","n":1.00},{"id":"gpt-mini"},{"id":"gpt-5"},{"id":"fast"}]}"#
         );
     }
@@ -169,7 +169,8 @@ mod tests {
     fn a_route_implies_the_models_that_it_names() {
         let list = |fields: &str| {
             let routes = format!(r#"[{{"token":"t-1","base_url":"https://a.example","api_keys":["k"]{fields}}}]"#);
-            implied_list(&Config::of_routes(&routes).unwrap().routes[0], Shape::OpenAi)
+            let config = Config::of_routes(&routes).unwrap();
+            implied_list(&config.routes[0], config.accounts.last(), Shape::OpenAi)
         };
         assert_eq!(list(r#","models":["gpt-*"]"#), None);
         let names = list(r#","models":["gpt-*","a"],"default_model":"b","aliases":{"c":"a"}"#).unwrap();
