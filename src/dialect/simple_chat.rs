@@ -7,7 +7,8 @@ use serde_json::Value;
 
 use super::wire::json::{self, elements};
 use super::wire::members::{Malformed, Members};
-use crate::dialect::wire::build::{json, json_text};
+use crate::dialect::wire::build::json_text;
+use crate::dialect::wire::halves::without_halves;
 use crate::error::{Error, Kind};
 
 /// Returns the body of a request for Chat Completions that asks what `body` asks. Members that this form does not know
@@ -49,23 +50,28 @@ pub fn request(body: &[u8]) -> Result<Vec<u8>, Error> {
 #[must_use]
 pub fn reply(answer: &[u8], request_id: &str) -> Option<Vec<u8>> {
     let answer = Members::of(answer).ok()?;
-    let choices = json::value(answer.last("choices")?)?;
-    let message = choices.get(0)?.get("message")?.as_object()?;
-    let texts = ["content", "refusal"].into_iter().filter_map(|name| message.get(name));
-    let reply = texts.map(text_of).find(|text| !text.is_empty()).unwrap_or_default();
-    let said = |name| answer.last(name).and_then(json::value).unwrap_or_default();
-    let body = json!({"reply": reply, "model": said("model"), "usage": said("usage"), "request_id": request_id});
-    Some(json_text(&body).into_bytes())
+    let choices = elements(answer.last("choices")?)?;
+    let message = json::members(json::members(choices.first()?)?.last("message")?)?;
+    let mut texts = ["content", "refusal"].into_iter();
+    let reply = texts.find_map(|name| reply_of(message.last(name)?));
+    let reply = reply.unwrap_or_else(|| "\"\"".to_owned());
+    let said = |name| answer.last(name).unwrap_or("null");
+    let (model, usage, id) = (said("model"), said("usage"), json_text(&request_id.into()));
+    Some(format!("{{\"reply\":{reply},\"model\":{model},\"usage\":{usage},\"request_id\":{id}}}").into_bytes())
 }
 
-/// Returns all of the text of a message's content: a string, or the texts of its parts.
-fn text_of(content: &Value) -> String {
-    let text = |part: &Value| part["text"].as_str().unwrap_or_default().to_owned();
-    match content {
-        Value::String(text) => text.clone(),
-        Value::Array(parts) => parts.iter().map(text).collect(),
-        _ => String::new(),
+/// Returns all of the text of a message's content, which is a string or has texts in its parts, as JSON; nothing where it is empty.
+fn reply_of(content: &str) -> Option<String> {
+    if content.starts_with('"') {
+        return (content != "\"\"").then(|| without_halves(content));
     }
+    let mut all = String::new();
+    for part in elements(content)? {
+        if let Some(text) = json::members(part)?.last("text") {
+            all.push_str(&json::text(text)?);
+        }
+    }
+    (!all.is_empty()).then(|| json_text(&all.into()))
 }
 
 /// Returns a member that is a string, as it is written; nothing where it is empty or missing.
@@ -85,6 +91,8 @@ fn is_of_the_system(message: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     fn sent(body: &str) -> Value {
@@ -145,6 +153,13 @@ mod tests {
         let answer = br#"{"choices":[{"message":{"content":null,"refusal":"I won't"}}]}"#;
         let reply: Value = serde_json::from_slice(&reply(answer, "r1").unwrap()).unwrap();
         assert_eq!(reply["reply"], "I won't");
+    }
+
+    #[test]
+    fn the_texts_of_all_parts_are_one_reply() {
+        let answer = br#"{"choices":[{"message":{"content":[{"text":"a\n"},{"type":"image"},{"text":"\ud83d"}]}}]}"#;
+        let reply: Value = serde_json::from_slice(&reply(answer, "r1").unwrap()).unwrap();
+        assert_eq!(reply["reply"], "a\n\u{fffd}");
     }
 
     #[test]
