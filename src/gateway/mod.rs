@@ -43,6 +43,7 @@ pub use self::state::State;
 use self::upstream::Upstreams;
 use crate::config::Config;
 use crate::dialect::neutral::Format;
+use crate::dialect::wire::scan::Seen;
 use crate::error::{Error, Kind};
 use crate::platform::Platform;
 
@@ -189,6 +190,7 @@ impl<P: Platform> Gateway<P> {
             content: Content::Opaque,
             affinity: Affinity::None,
             alone: None,
+            signs: Seen::default(),
             misplaced: None,
             conversation: OnceLock::new(),
         };

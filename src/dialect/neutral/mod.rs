@@ -57,10 +57,10 @@ pub struct Format {
     pub counting: Option<Counting>,
     /// Its upstreams take tools in name spaces and tools of free text; else all are made plain functions ([`flat::flatten`]).
     pub has_tool_kinds: bool,
-    /// Texts that give a request away that carries state of an account (signatures, encrypted reasoning), or asks for some: the
+    /// Strings, as names or as values, that give a request away that carries state of an account (signatures, encrypted reasoning), or asks for some: the
     /// requests of its conversation need one account.
     pub state: &'static [&'static str],
-    /// Texts that give a request away that refers to a file, a cache or a container of an account.
+    /// Strings that give a request away that refers to a file, a cache or a container of an account.
     pub references: &'static [&'static str],
     /// Takes out of a request that goes out untouched what its upstreams refuse, and other upstreams have put into the
     /// conversation; nothing where there is none.

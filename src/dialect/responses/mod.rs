@@ -51,7 +51,7 @@ pub static FORMAT: Format = Format {
     ending: Ending::Response,
     counting: Some(counting::COUNTING),
     has_tool_kinds: true,
-    state: &["encrypted_content\""],
+    state: &["encrypted_content", "reasoning.encrypted_content"],
     // They are read where more is known: see `dialect::api::stored`.
     references: &[],
     clean: |_| None,

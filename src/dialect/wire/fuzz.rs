@@ -3,15 +3,13 @@
 
 #![expect(clippy::expect_used, reason = "a property that does not hold ends the run")]
 
-use std::borrow::Cow;
-
 use bytes::Bytes;
 use serde::de::IgnoredAny;
 
 use super::cut;
 use super::members::{Malformed, Members};
 use super::patch::Peek;
-use super::scan::{self, MAX_DEPTH};
+use super::scan::{self, MAX_DEPTH, Member};
 
 /// Checks what is read of a request, and what becomes of it when its model is replaced or taken out.
 pub(crate) fn json(body: &[u8]) {
@@ -25,8 +23,8 @@ pub(crate) fn json(body: &[u8]) {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let parsed = Members::parse(text).ok().map(|members| members.0);
     let is_deep = depth(text) > MAX_DEPTH;
-    match scan::members(text) {
-        Some(scanned) => assert_eq!(Some(scanned), parsed, "the scanner finds what the parser does not"),
+    match scan::members(text, scan::NOTHING) {
+        Some((scanned, _)) => assert_eq!(Some(scanned), parsed, "the scanner finds what the parser does not"),
         None => assert!(
             parsed.is_none() || is_deep,
             "the scanner does not find what the parser does"
@@ -49,8 +47,6 @@ pub(crate) fn json(body: &[u8]) {
         Err(Malformed::Syntax(why)) => assert!(parsed.is_none(), "{why}"),
     }
 }
-
-type Member<'a> = (Cow<'a, str>, &'a str);
 
 fn value<'a>(members: &[Member<'a>], name: &str) -> Option<&'a str> {
     members.iter().find(|(key, _)| key == name).map(|(_, value)| *value)

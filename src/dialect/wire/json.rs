@@ -19,8 +19,8 @@ pub(crate) fn parsed<'a, T: Deserialize<'a>>(json: &'a [u8]) -> Option<T> {
 
 /// Returns the members of an object; nothing where the text is anything else.
 pub(crate) fn members(json: &str) -> Option<Members<'_>> {
-    match scan::members(json) {
-        Some(members) => Some(Members(members)),
+    match scan::members(json, scan::NOTHING) {
+        Some((members, _)) => Some(Members(members)),
         None if json.trim_start().starts_with('{') => Members::of(json.as_bytes()).ok(),
         None => None,
     }
@@ -39,11 +39,16 @@ pub(crate) fn first_string(text: &str) -> Option<(&str, bool)> {
 
 /// Returns what a string says; nothing where the text is anything else. Half of a surrogate pair becomes U+FFFD.
 pub(crate) fn text(json: &str) -> Option<Cow<'_, str>> {
-    let inner = json.strip_prefix('"')?.strip_suffix('"')?;
-    if !inner.contains('\\') {
-        return Some(Cow::Borrowed(inner));
+    if let Some(text) = plain(json) {
+        return Some(Cow::Borrowed(text));
     }
     mended(json).map(Cow::Owned)
+}
+
+/// Returns what a string without escapes says; nothing where the text is anything else.
+pub(crate) fn plain(json: &str) -> Option<&str> {
+    let text = json.strip_prefix('"')?.strip_suffix('"')?;
+    (!text.contains('\\')).then_some(text)
 }
 
 /// Returns a value; nothing where the text is not JSON. Half of a surrogate pair becomes U+FFFD.

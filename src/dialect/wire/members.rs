@@ -9,7 +9,7 @@ use memchr::memchr2;
 use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
-use super::scan::{self, MAX_DEPTH};
+use super::scan::{self, MAX_DEPTH, Member, NOTHING, Seen, Wanted};
 use crate::error::{Error, Kind};
 
 /// Why a body cannot be read as a JSON object.
@@ -29,21 +29,24 @@ pub enum Malformed {
 
 /// The members of an object in their order, keys unescaped, values as they stand in the text.
 #[derive(Debug)]
-pub(crate) struct Members<'a>(pub(crate) Vec<(Cow<'a, str>, &'a str)>);
+pub(crate) struct Members<'a>(pub(crate) Vec<Member<'a>>);
 
 impl<'a> Members<'a> {
     /// Reads the members of a body, which may begin with a byte order mark.
     pub(crate) fn of(body: &'a [u8]) -> Result<Self, Malformed> {
-        let text = simdutf8::compat::from_utf8(body)
-            .map_err(|error| Malformed::Syntax(format!("it is not UTF-8 from byte {} on", error.valid_up_to())))?;
-        Self::read(text.strip_prefix('\u{feff}').unwrap_or(text))
+        Self::seeing(body, NOTHING).map(|(members, _)| members)
     }
 
-    fn read(json: &'a str) -> Result<Self, Malformed> {
-        match scan::members(json) {
-            Some(members) => Ok(Self(members)),
+    /// Reads the members of a body, and which of the `wanted` strings stand in it. Where the scan does not take the body, all count as
+    /// seen.
+    pub(crate) fn seeing(body: &'a [u8], wanted: Wanted<'_>) -> Result<(Self, Seen), Malformed> {
+        let text = simdutf8::compat::from_utf8(body)
+            .map_err(|error| Malformed::Syntax(format!("it is not UTF-8 from byte {} on", error.valid_up_to())))?;
+        let json = text.strip_prefix('\u{feff}').unwrap_or(text);
+        match scan::members(json, wanted) {
+            Some((members, seen)) => Ok((Self(members), seen)),
             None if depth(json.as_bytes()) > MAX_DEPTH => Err(Malformed::TooDeep),
-            None => Self::parse(json),
+            None => Self::parse(json).map(|members| (members, [true; 2])),
         }
     }
 
@@ -90,7 +93,7 @@ impl<'a> Members<'a> {
 struct ObjectOnly;
 
 impl<'de> Visitor<'de> for ObjectOnly {
-    type Value = Option<Vec<(Cow<'de, str>, &'de str)>>;
+    type Value = Option<Vec<Member<'de>>>;
 
     fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str("a JSON object")
@@ -242,11 +245,18 @@ mod tests {
         #[test]
         fn it_finds_what_the_parser_finds(json in value()) {
             if json.starts_with('{') {
-                let found = scan::members(&json);
+                let found = scan::members(&json, NOTHING).map(|(members, _)| members);
                 prop_assert_eq!(found, Members::parse(&json).ok().map(|members| members.0), "{}", json);
             } else {
-                prop_assert!(scan::members(&json).is_none());
+                prop_assert!(scan::members(&json, NOTHING).is_none());
             }
+        }
+
+        #[test]
+        fn it_sees_the_strings_that_stand_in_the_text(json in value(), wanted in "[a-z]{1,2}", other in "[a-z]{1,2}") {
+            let json = format!("{{\"x\":{json}}}");
+            let (_, seen) = scan::members(&json, [&[&wanted, "none"], &[&other]]).unwrap();
+            prop_assert_eq!(seen, [&wanted, &other].map(|string| json.contains(&format!("\"{string}\""))), "{}", json);
         }
 
         #[test]
@@ -255,7 +265,7 @@ mod tests {
             let at = at.index(bytes.len());
             bytes[at] = byte;
             if let Ok(json) = std::str::from_utf8(&bytes)
-                && let Some(found) = scan::members(json)
+                && let Some((found, _)) = scan::members(json, NOTHING)
             {
                 prop_assert!(serde_json::from_str::<Value>(json).is_ok() || json.contains("\\u") || json.contains(['e', 'E']), "{}", json);
                 prop_assert_eq!(Some(found), Members::parse(json).ok().map(|members| members.0), "{}", json);

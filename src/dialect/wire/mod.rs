@@ -27,7 +27,7 @@ pub mod patch;
 pub mod percent;
 pub mod pieces;
 mod quoted;
-mod scan;
+pub(crate) mod scan;
 pub mod shape;
 pub(crate) mod shorten;
 pub mod sorted;

@@ -8,6 +8,7 @@ use std::ops::Range;
 use bytes::{BufMut, Bytes, BytesMut};
 use memchr::memchr;
 
+use super::json;
 use super::members::{Malformed, Members};
 use super::pieces::{Pieces, whole};
 
@@ -51,16 +52,18 @@ impl Peek {
         };
         if let Some(value) = members.once("model")? {
             peek.model_span = Some(offset(value));
-            peek.model = match serde_json::from_str(value) {
-                Ok(model) => model,
-                Err(_) => return Err(Malformed::WrongType("model", "a string")),
+            peek.model = match json::plain(value) {
+                Some(model) => Some(model.to_owned()),
+                None => serde_json::from_str(value).map_err(|_| Malformed::WrongType("model", "a string"))?,
             };
             peek.model = peek.model.filter(|model| !model.trim().is_empty());
         }
         if let Some(value) = members.once("stream")? {
-            let stream: Option<bool> =
-                serde_json::from_str(value).map_err(|_| Malformed::WrongType("stream", "true or false"))?;
-            peek.stream = stream == Some(true);
+            peek.stream = match value {
+                "true" => true,
+                "false" | "null" => false,
+                _ => return Err(Malformed::WrongType("stream", "true or false")),
+            };
         }
         Ok(peek)
     }

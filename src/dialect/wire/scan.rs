@@ -10,18 +10,27 @@ use super::quoted::closing_quote;
 /// How deep arrays and objects may nest: what common JSON parsers accept. Also the number of bits in `Scan::value`.
 pub(super) const MAX_DEPTH: usize = 128;
 
-/// Returns the members of the object that `json` is: keys unescaped, values as they stand in the text. Returns nothing where
-/// the text is anything else, or nests deeper than [`MAX_DEPTH`].
-pub(crate) fn members(json: &str) -> Option<Vec<(Cow<'_, str>, &str)>> {
-    let mut scan = Scan {
-        bytes: json.as_bytes(),
-        at: 0,
-    };
+/// A name without escapes, and its value as it stands in the text.
+pub(crate) type Member<'a> = (Cow<'a, str>, &'a str);
+
+/// Two lists of strings, without quotes, that are looked for in a text while it is scanned.
+pub(crate) type Wanted<'a> = [&'a [&'a str]; 2];
+
+/// Whether a string of the first list, and one of the second, stands somewhere in the text, as a name or as a value.
+pub(crate) type Seen = [bool; 2];
+
+/// No string is looked for.
+pub(crate) const NOTHING: Wanted<'_> = [&[], &[]];
+
+/// Returns the members of the object that `json` is: and which of the `wanted`
+/// strings stand in it. Returns nothing where the text is anything else, or nests deeper than [`MAX_DEPTH`].
+pub(crate) fn members<'a>(json: &'a str, wanted: Wanted<'_>) -> Option<(Vec<Member<'a>>, Seen)> {
+    let mut scan = Scan::new(json, wanted);
     let mut members = Vec::with_capacity(16);
     scan.expect(b'{')?;
     if scan.next()? == b'}' {
         scan.at += 1;
-        return scan.is_at_end().then_some(members);
+        return scan.is_at_end().then_some((members, scan.seen));
     }
     loop {
         let (start, escaped) = scan.key()?;
@@ -40,7 +49,7 @@ pub(crate) fn members(json: &str) -> Option<Vec<(Cow<'_, str>, &str)>> {
             b',' => scan.at += 1,
             b'}' => {
                 scan.at += 1;
-                return scan.is_at_end().then_some(members);
+                return scan.is_at_end().then_some((members, scan.seen));
             }
             _ => return None,
         }
@@ -50,10 +59,7 @@ pub(crate) fn members(json: &str) -> Option<Vec<(Cow<'_, str>, &str)>> {
 /// Returns the elements of the array that `json` is, as they stand in the text. Returns nothing where the text is anything else,
 /// or nests deeper than [`MAX_DEPTH`].
 pub(super) fn elements(json: &str) -> Option<Vec<&str>> {
-    let mut scan = Scan {
-        bytes: json.as_bytes(),
-        at: 0,
-    };
+    let mut scan = Scan::new(json, NOTHING);
     let mut elements = Vec::new();
     scan.expect(b'[')?;
     if scan.next()? == b']' {
@@ -79,20 +85,39 @@ pub(super) fn elements(json: &str) -> Option<Vec<&str>> {
 /// Returns how long the string is that `json` begins with, its quotes included, and whether there are escapes in it. Returns nothing where
 /// something else stands there.
 pub(super) fn string(json: &str) -> Option<(usize, bool)> {
-    let bytes = json.as_bytes();
-    let mut scan = Scan { bytes, at: 0 };
+    let mut scan = Scan::new(json, NOTHING);
     let is_escaped = scan.string()?;
     Some((scan.at, is_escaped))
 }
 
 /// A place in a text. Every function that returns an `Option` moves it behind what it found, or returns nothing where
 /// something else stands there.
-struct Scan<'a> {
+struct Scan<'a, 'w> {
     bytes: &'a [u8],
     at: usize,
+    wanted: Wanted<'w>,
+    /// Length of the longest of the wanted strings.
+    longest: usize,
+    seen: Seen,
 }
 
-impl Scan<'_> {
+impl<'a, 'w> Scan<'a, 'w> {
+    fn new(json: &'a str, wanted: Wanted<'w>) -> Self {
+        Self {
+            bytes: json.as_bytes(),
+            at: 0,
+            wanted,
+            longest: wanted
+                .iter()
+                .copied()
+                .flatten()
+                .map(|string| string.len())
+                .max()
+                .unwrap_or(0),
+            seen: [false; 2],
+        }
+    }
+
     /// Skips white space and returns the byte behind it, which stays the next one.
     fn next(&mut self) -> Option<u8> {
         loop {
@@ -183,7 +208,13 @@ impl Scan<'_> {
         if *self.bytes.get(self.at)? != b'"' {
             return None;
         }
-        let (length, escaped) = closing_quote(&self.bytes[self.at + 1..])?;
+        let text = &self.bytes[self.at + 1..];
+        let (length, escaped) = closing_quote(text)?;
+        if length <= self.longest {
+            for (wanted, seen) in self.wanted.iter().zip(&mut self.seen) {
+                *seen |= wanted.iter().any(|string| string.as_bytes() == &text[..length]);
+            }
+        }
         self.at += length + 2;
         Some(escaped)
     }

@@ -12,10 +12,11 @@ use crate::config::Route;
 use crate::dialect::api::conversation::conversation;
 use crate::dialect::api::surface;
 use crate::dialect::neutral::Format;
-use crate::dialect::wire::find::contains;
 use crate::dialect::wire::form::Form;
+use crate::dialect::wire::members::{Malformed, Members};
 use crate::dialect::wire::patch::Peek;
 use crate::dialect::wire::pieces::{Pieces, whole};
+use crate::dialect::wire::scan::{self, Seen, Wanted};
 use crate::policy::rank;
 
 /// One client request, read as far as the gateway needs it.
@@ -33,6 +34,8 @@ pub(crate) struct ClientRequest<'a> {
     /// Empty where the request has none, and where it is streamed.
     pub(crate) body: Bytes,
     pub(crate) content: Content,
+    /// Which of [`ClientRequest::signs_wanted`] stand in the body.
+    pub(crate) signs: Seen,
     /// Which keys may serve it.
     pub(crate) affinity: Affinity,
     /// Where no fallback may serve it: the most attempts.
@@ -92,11 +95,31 @@ impl ClientRequest<'_> {
             query: self.query,
             body: Bytes::new(),
             content: Content::Opaque,
+            signs: Seen::default(),
             affinity: Affinity::None,
             alone,
             misplaced: None,
             conversation: OnceLock::new(),
         }
+    }
+
+    /// Returns the strings that give a request away that has state, and those that give one away that refers to something.
+    pub(crate) const fn signs_wanted(&self) -> Wanted<'static> {
+        match self.endpoint.wish {
+            Wish::Other => scan::NOTHING,
+            _ => [self.endpoint.dialect.state, self.endpoint.dialect.references],
+        }
+    }
+
+    /// Reads the body as a JSON object.
+    ///
+    /// # Errors
+    /// See [`Malformed`]. Nothing has changed then.
+    pub(crate) fn read_json(&mut self) -> Result<(), Malformed> {
+        let (members, signs) = Members::seeing(&self.body, self.signs_wanted())?;
+        self.content = Content::Json(Peek::of(&members, &self.body)?);
+        self.signs = signs;
+        Ok(())
     }
 
     /// Returns the model that the client names.
@@ -144,19 +167,13 @@ impl ClientRequest<'_> {
     }
 
     /// Whether the body carries state that belongs to an account, or asks for some: the next turn then needs the same account.
-    pub(crate) fn has_state(&self) -> bool {
-        self.holds(self.endpoint.dialect.state)
+    pub(crate) const fn has_state(&self) -> bool {
+        self.signs[0]
     }
 
     /// Whether the body refers to what an account keeps.
-    pub(crate) fn refers(&self) -> bool {
-        self.holds(self.endpoint.dialect.references)
-    }
-
-    /// Whether one of these texts stands in what the client asks a model.
-    fn holds(&self, texts: &[&str]) -> bool {
-        let is_read = matches!(self.content, Content::Json(_) | Content::InPath { .. });
-        is_read && self.endpoint.wish != Wish::Other && texts.iter().any(|text| contains(&self.body, text))
+    pub(crate) const fn refers(&self) -> bool {
+        self.signs[1]
     }
 
     /// Returns the body with `model` in its place.

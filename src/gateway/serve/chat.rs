@@ -35,7 +35,7 @@ pub(crate) async fn serve<P: Platform>(
     };
     request.content = match &request.endpoint.family {
         Family::Generate { model, method } => {
-            Members::of(&request.body)?;
+            (_, request.signs) = Members::seeing(&request.body, request.signs_wanted())?;
             Content::InPath {
                 model: model.clone(),
                 stream: *method == ModelMethod::Stream,
@@ -43,7 +43,8 @@ pub(crate) async fn serve<P: Platform>(
             }
         }
         family => {
-            let members = Members::of(&request.body)?;
+            let (members, signs) = Members::seeing(&request.body, request.signs_wanted())?;
+            request.signs = signs;
             if *family == Family::ChatCompletions {
                 request.misplaced = misplaced(&members);
             }

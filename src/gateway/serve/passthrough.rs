@@ -12,7 +12,6 @@ use crate::dialect::formats::RESPONSES;
 use crate::dialect::responses::compaction;
 use crate::dialect::wire::form::{Form, is_form};
 use crate::dialect::wire::members::Malformed;
-use crate::dialect::wire::patch::Peek;
 use crate::error::{Error, Kind};
 use crate::gateway::admit::admit;
 use crate::gateway::call::body::Incoming;
@@ -96,10 +95,7 @@ async fn read<P: Platform>(
     match Kinds::of(request.headers, must_read || is_said) {
         Kinds::Json => {
             request.body = incoming.whole().await?;
-            request.content = match json(&request.body, path, is_limited, is_said)? {
-                Content::Json(_) if is_googles(request) => UNTOUCHED,
-                content => content,
-            };
+            read_json(request, path, is_limited, is_said)?;
             Ok(None)
         }
         Kinds::Form(kind) if must_read => {
@@ -117,11 +113,9 @@ async fn read<P: Platform>(
                     Some(Payload::Stream { read, .. }) => read,
                     _ => &request.body,
                 };
-                match Peek::read(&request.body) {
-                    Ok(_) if is_googles(request) => request.content = UNTOUCHED,
-                    Ok(peek) => request.content = Content::Json(peek),
-                    Err(_) if may_be_json(begun) => return Err(unread()),
-                    Err(_) => {}
+                let hides_json = may_be_json(begun);
+                if read_object(request).is_err() && hides_json {
+                    return Err(unread());
                 }
             }
             Ok(upload)
@@ -141,8 +135,8 @@ fn open(request: &mut ClientRequest<'_>, config: &Config) -> Result<(), Error> {
         Error::new(Kind::InvalidEncryptedContent, message).about(format!("input[{place}].encrypted_content"))
     })?;
     if body != request.body {
-        request.content = Content::Json(Peek::read(&body)?);
         request.body = body;
+        request.read_json()?;
     }
     Ok(())
 }
@@ -188,16 +182,25 @@ fn may_be_json(body: &Bytes) -> bool {
     !body.is_empty() && matches!(text.first(), None | Some(b'{'))
 }
 
+/// Reads the body as a JSON object.
+fn read_object(request: &mut ClientRequest<'_>) -> Result<(), Malformed> {
+    request.read_json()?;
+    if is_googles(request) {
+        request.content = UNTOUCHED;
+    }
+    Ok(())
+}
+
 /// Reads a JSON body. What is not an object with a model is refused where the endpoint needs one, or where the token may not use
 /// every model; elsewhere it is the upstream's to judge. `is_said`: it is asked for an answer, or for its number of tokens.
-fn json(body: &Bytes, path: &str, is_limited: bool, is_said: bool) -> Result<Content, Error> {
-    match Peek::read(body) {
-        Ok(peek) => Ok(Content::Json(peek)),
-        Err(_) if body.is_empty() && !is_said => Ok(Content::Opaque),
+fn read_json(request: &mut ClientRequest<'_>, path: &str, is_limited: bool, is_said: bool) -> Result<(), Error> {
+    match read_object(request) {
+        Ok(()) => Ok(()),
+        Err(_) if request.body.is_empty() && !is_said => Ok(()),
         Err(error) if surface::takes_default_model(path) => Err(error.into()),
-        Err(Malformed::NotAnObject) => Ok(Content::Opaque),
+        Err(Malformed::NotAnObject) => Ok(()),
         Err(error) if is_limited => Err(error.into()),
-        Err(_) => Ok(Content::Opaque),
+        Err(_) => Ok(()),
     }
 }
 
