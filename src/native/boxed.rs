@@ -6,5 +6,7 @@ use std::pin::Pin;
 /// Returns a future that was made where it stays. `Box::pin(future())` within an async function leaves room for the future in
 /// that function's own state as well.
 pub(super) fn boxed<F: Future>(make: impl FnOnce() -> F) -> Pin<Box<F>> {
-    Box::pin(make())
+    // With the room at hand nothing can fail once the future is there, so it is not made elsewhere and moved, all of its size.
+    let room = Box::new_uninit();
+    Box::into_pin(Box::write(room, make()))
 }
