@@ -203,11 +203,11 @@ mod tests {
         );
     }
 
-    fn usage(prompt_tokens: u64, completion_tokens: u64) -> Option<Usage> {
+    fn usage(prompt_tokens: u64, completion_tokens: impl Into<Option<u64>>) -> Option<Usage> {
         Some(Usage {
-            prompt_tokens,
-            completion_tokens,
-            cached_tokens: None,
+            prompt_tokens: Some(prompt_tokens),
+            completion_tokens: completion_tokens.into(),
+            ..Usage::default()
         })
     }
 
@@ -223,7 +223,10 @@ mod tests {
         for (body, usage, is_error) in [
             (
                 r#"{"type":"message","usage":{"input_tokens":3,"cache_read_input_tokens":20,"cache_creation_input_tokens":100,"output_tokens":4}}"#,
-                usage(123, 4).map(|usage| cached(usage, 20)),
+                usage(123, 4).map(|usage| Usage {
+                    cache_write_tokens: Some(100),
+                    ..cached(usage, 20)
+                }),
                 false,
             ),
             (
@@ -238,12 +241,15 @@ mod tests {
             ),
             (
                 r#"{"candidates":[],"usageMetadata":{"promptTokenCount":3,"toolUsePromptTokenCount":2,"candidatesTokenCount":4,"thoughtsTokenCount":10,"cachedContentTokenCount":1}}"#,
-                usage(5, 14).map(|usage| cached(usage, 1)),
+                usage(5, 14).map(|usage| Usage {
+                    reasoning_tokens: Some(10),
+                    ..cached(usage, 1)
+                }),
                 false,
             ),
             (
                 r#"{"promptFeedback":{"blockReason":"SAFETY"},"usageMetadata":{"promptTokenCount":3}}"#,
-                usage(3, 0),
+                usage(3, None),
                 false,
             ),
             (r#"{"candidates":[{"message":"m"}],"message":"m"}"#, None, false),
@@ -284,7 +290,11 @@ mod tests {
             (r#"[{"message":"m"}]"#, None, false),
             (r#"{"error":{"message":"m"}}"#, None, true),
             ("{\"error\":{\"message\":\"m\nn\"}}\0", None, true),
-            ("{\"id\":\"a\nb\",\"usage\":{\"input_tokens\":3}}", usage(3, 0), false),
+            (
+                "{\"id\":\"a\nb\",\"usage\":{\"input_tokens\":3}}",
+                usage(3, None),
+                false,
+            ),
             (r#"[{"error":{"message":"m"}}]"#, None, true),
         ] {
             let read = Answer::read(body.as_bytes());

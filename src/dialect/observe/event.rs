@@ -37,9 +37,17 @@ impl<'a> Event<'a> {
         self.members.value("error").is_some_and(is_filled) || self.members.last("object") == Some("\"error\"")
     }
 
-    /// Returns the tokens that it names, where they can be read.
+    /// Returns the tokens that it names, where they can be read: in its `usage`, or where Groq and Moonshot put that.
     pub(super) fn usage(&self) -> Option<Usage> {
-        self.members.value("usage").and_then(Usage::read)
+        let in_choices = || {
+            self.choices
+                .iter()
+                .flatten()
+                .find_map(|choice| choice.members.value("usage"))
+        };
+        let in_groq = || members(self.members.value("x_groq")?)?.value("usage");
+        let usage = self.members.value("usage").or_else(in_choices).or_else(in_groq);
+        usage.and_then(Usage::read)
     }
 
     /// Returns the object `response` of an event of Responses, which has its usage and its error.
@@ -108,6 +116,6 @@ mod tests {
     fn of_a_member_that_stands_twice_the_last_one_counts() {
         let event = Event::read(br#"{"type":"ping","usage":null,"usage":{"input_tokens":3},"type":"error"}"#).unwrap();
         assert!(event.is(b"error"));
-        assert_eq!(event.usage().map(|usage| usage.prompt_tokens), Some(3));
+        assert_eq!(event.usage().and_then(|usage| usage.prompt_tokens), Some(3));
     }
 }

@@ -206,7 +206,8 @@ impl<S> Relay<S> {
             message: error.message.clone(),
         });
         words.extend(last);
-        record.usage = translation.usage();
+        // The reader of a dialect knows the tokens; the observer also knows what else has a price.
+        record.usage = translation.usage().map(|usage| usage.or(self.observer.usage()));
         if !is_whole {
             record.partial = true;
             record.error = Some(Kind::UpstreamStreamTruncated.facts().code);
@@ -232,8 +233,9 @@ impl<S> Relay<S> {
 
     /// Notes what is known when the client leaves. Call instead of [`finish`](Self::finish).
     pub fn leave(&self, record: &mut Record) {
-        let usage = self.translation.as_ref().and_then(|translation| translation.usage());
-        record.usage = usage.or_else(|| self.observer.usage());
+        let (seen, translation) = (self.observer.usage(), self.translation.as_ref());
+        let usage = translation.and_then(|translation| translation.usage());
+        record.usage = usage.map(|usage| usage.or(seen)).or(seen);
         record.partial = !self.observer.is_complete();
     }
 }

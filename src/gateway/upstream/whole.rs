@@ -104,7 +104,10 @@ async fn success<P: Platform>(asked: &Asked<'_, P>, response: Response<P::Stream
         && !answer.is_error
         && !answer.is_bare_error
     {
-        return self::translated(translated, Response::from_parts(head, body));
+        return match self::translated(translated, Response::from_parts(head, body)) {
+            Outcome::Whole(response, Some(usage)) => Outcome::Whole(response, Some(usage.or(answer.usage))),
+            outcome => outcome,
+        };
     }
     if answer.is_unreadable && endpoint.answers_json() {
         return Outcome::Unusable(head.status);

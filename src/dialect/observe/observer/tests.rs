@@ -227,7 +227,7 @@ fn usage_is_read_wherever_it_stands() {
     let seen = watched(&[CONTENT, "data: {\"choices\":[],\"usage\":null}\n\n", usage, DONE])
         .usage()
         .unwrap();
-    assert_eq!((seen.prompt_tokens, seen.completion_tokens), (3, 5));
+    assert_eq!((seen.prompt_tokens, seen.completion_tokens), (Some(3), Some(5)));
 }
 
 #[test]
@@ -290,12 +290,14 @@ fn usage_is_read_wherever_a_stream_has_it() {
     for event in [
         "data: {\"choices\":[],\"usage\":{\"prompt_tokens\":3,\"completion_tokens\":4,\"input_tokens\":3}}\n\n",
         "data: {\"type\":\"response.completed\",\"response\":{\"usage\":{\"input_tokens\":3,\"output_tokens\":4}}}\n\n",
+        "data: {\"choices\":[],\"x_groq\":{\"id\":\"r\",\"usage\":{\"prompt_tokens\":3,\"completion_tokens\":4}}}\n\n",
+        "data: {\"choices\":[{\"index\":0,\"delta\":{},\"finish_reason\":\"stop\",\"usage\":{\"prompt_tokens\":3,\"completion_tokens\":4}}]}\n\n",
         "data: {\"type\":\"speech.audio.done\",\"usage\":{\"input_tokens\":3,\"output_tokens\":4,\"total_tokens\":7}}\n\n",
     ] {
         let usage = Usage {
-            prompt_tokens: 3,
-            completion_tokens: 4,
-            cached_tokens: None,
+            prompt_tokens: Some(3),
+            completion_tokens: Some(4),
+            ..Usage::default()
         };
         assert_eq!(watched(&[CONTENT, event]).usage(), Some(usage), "{event}");
     }

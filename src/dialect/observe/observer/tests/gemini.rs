@@ -157,18 +157,19 @@ fn the_last_tokens_count() {
     let usage = |members: &str| watch(&event(&format!(r#""candidates":[],"usageMetadata":{{{members}}}"#))).usage();
     let tokens = |prompt_tokens, completion_tokens| {
         Some(Usage {
-            prompt_tokens,
+            prompt_tokens: Some(prompt_tokens),
             completion_tokens,
-            cached_tokens: None,
+            ..Usage::default()
         })
     };
-    assert_eq!(usage(r#""promptTokenCount":9,"totalTokenCount":9"#), tokens(9, 0));
+    assert_eq!(usage(r#""promptTokenCount":9,"totalTokenCount":9"#), tokens(9, None));
     assert_eq!(
         usage(
             r#""promptTokenCount":9,"cachedContentTokenCount":3,"toolUsePromptTokenCount":1,"candidatesTokenCount":5,"thoughtsTokenCount":7"#
         ),
-        tokens(10, 12).map(|tokens| Usage {
+        tokens(10, Some(12)).map(|tokens| Usage {
             cached_tokens: Some(3),
+            reasoning_tokens: Some(7),
             ..tokens
         })
     );
@@ -177,6 +178,6 @@ fn the_last_tokens_count() {
     let last = event(r#""usageMetadata":{"promptTokenCount":9,"candidatesTokenCount":2}"#);
     assert_eq!(
         watch(&[first, part(TEXT), last, part(TEXT)].concat()).usage(),
-        tokens(9, 2)
+        tokens(9, Some(2))
     );
 }

@@ -22,9 +22,9 @@ fn a_long_line_is_read_as_a_short_one_is() {
     let text = "x\\n\\u00e9\\\"".repeat(LINE_LIMIT);
     let usage = r#""usage":{"prompt_tokens":3,"completion_tokens":4,"details":{"usage_type":1}}"#;
     let used = Some(Usage {
-        prompt_tokens: 3,
-        completion_tokens: 4,
-        cached_tokens: None,
+        prompt_tokens: Some(3),
+        completion_tokens: Some(4),
+        ..Usage::default()
     });
     let observed = |ending, data: &str, size: usize| {
         let mut observer = Observer::of(ending);
