@@ -3,17 +3,18 @@
 use super::account::Group;
 use super::fallbacks::Named;
 use super::fields::Fields;
+use super::prices::{self, PRICES, Prices};
 use super::time_zone::TimeZone;
 use super::tokens;
 
 /// The fields that such a table may have.
-pub const TABLE_FIELDS: [&str; 6] = ["timezone", "currency", ROUTES, "groups", PRICES[0], PRICES[1]];
+pub const TABLE_FIELDS: [&str; 6] = ["timezone", "currency", ROUTES, "groups", PRICES, UNKNOWN_PRICE];
 
 /// The field that has the routes.
 pub(super) const ROUTES: &str = "routes";
 
-/// Fields that nothing reads yet.
-const PRICES: [&str; 2] = ["prices", "unknown_price"];
+/// A field that nothing reads yet.
+const UNKNOWN_PRICE: &str = "unknown_price";
 
 /// What such a table looks like.
 pub(super) const TABLE: &str = "a table looks like {\"groups\": {...}, \"routes\": [...]}";
@@ -24,20 +25,20 @@ pub(super) struct Around {
     pub(super) groups: Vec<Group>,
     pub(super) time_zone: TimeZone,
     pub(super) currency: Option<String>,
+    pub(super) prices: Prices,
 }
 
 impl Around {
     /// Reads what stands around `routes`.
     pub(super) fn read(fields: &mut Fields<'_, '_>, routes: Named<'_>) -> Self {
-        for name in PRICES {
-            if fields.has(name) {
-                fields.remark(name, "it is not read yet");
-            }
+        if fields.has(UNKNOWN_PRICE) {
+            fields.remark(UNKNOWN_PRICE, "it is not read yet");
         }
         Self {
             groups: tokens::groups(fields, routes),
             time_zone: time_zone(fields),
             currency: currency(fields),
+            prices: prices::of_field(fields),
         }
     }
 }

@@ -55,7 +55,7 @@ pub(super) struct Fields<'a, 'p> {
 
 impl<'a, 'p> Fields<'a, 'p> {
     /// Reads the members of `whole`, which is a part of `text`. Unknown and repeated ones are reported. `null` counts as
-    /// absent. `example` says what such an object looks like, or nothing.
+    /// absent. `example` says what such an object looks like, or nothing. Where nothing is `known`, any name may be one.
     pub(super) fn read(
         text: &'a str,
         path: String,
@@ -75,7 +75,7 @@ impl<'a, 'p> Fields<'a, 'p> {
         match members {
             Ok(Members(members)) => {
                 for (index, (name, value)) in members.iter().enumerate() {
-                    if !known.contains(&name.as_ref()) {
+                    if !known.is_empty() && !known.contains(&name.as_ref()) {
                         fields.report(Some(name), Some(value), "unknown field", &did_you_mean(name, known));
                     } else if members[..index].iter().any(|(earlier, _)| earlier == name) {
                         fields.report(Some(name), Some(value), "this field stands twice", "keep one of them");
@@ -114,6 +114,14 @@ impl<'a, 'p> Fields<'a, 'p> {
             .iter()
             .find(|(member, _)| member == name)
             .map(|(_, value)| *value)
+    }
+
+    /// Returns all fields, whatever they are.
+    pub(super) fn all(&self) -> Vec<(String, &'a RawValue)> {
+        let members = self.members.iter();
+        members
+            .map(|(name, value)| (name.clone().into_owned(), *value))
+            .collect()
     }
 
     /// Reports a problem with the field `name`, or with the whole object.

@@ -8,6 +8,7 @@ use super::account::{Account, Group};
 use super::cors::{Cors, cors};
 use super::document::Document;
 use super::parse::{self, Table};
+use super::prices::{self, Prices};
 use super::problem::Problems;
 use super::route::Route;
 use super::secret::{Secret, TokenDigest};
@@ -16,7 +17,7 @@ use super::time_zone::TimeZone;
 use super::variables::{ROUTES, Reading, Variables, misspelt};
 use super::{identity, single_token};
 
-/// The currency where the table names none.
+/// The currency where the table names none, and that of the prices that the gateway brings.
 const CURRENCY: &str = "USD";
 
 /// Everything that the gateway needs to know. Made by [`load`].
@@ -32,6 +33,8 @@ pub struct Config {
     pub time_zone: TimeZone,
     /// The currency of all amounts of money: a code such as `USD`.
     pub currency: String,
+    /// What models cost on any route, in that currency.
+    pub prices: Prices,
     /// Whether an account may be used from some addresses only.
     pub checks_addresses: bool,
     /// The index of each token's account: see [`Config::account_of`].
@@ -71,6 +74,7 @@ impl Config {
             groups: Vec::new(),
             time_zone: TimeZone::default(),
             currency: CURRENCY.to_owned(),
+            prices: Prices::default(),
             checks_addresses: false,
             tokens: HashMap::new(),
             cors: Cors::Any,
@@ -97,6 +101,12 @@ impl Config {
         let digest = TokenDigest::of(token);
         let account = self.accounts.get(*self.tokens.get(&digest)?)?;
         account.token.matches(&digest).then_some(account)
+    }
+
+    /// Whether amounts of money are in US dollars, in which providers and the gateway's own table have prices.
+    #[must_use]
+    pub fn is_in_dollars(&self) -> bool {
+        self.currency == CURRENCY
     }
 
     /// Whether a text has the form of [`Config::hop`].
@@ -147,6 +157,7 @@ fn finish(parsed: Table, mut reading: Reading<'_>) -> Result<Config, Problems> {
     let body_limit = reading.bytes("BODY_LIMIT", 1);
     let log_client = log_client(&mut reading);
     let state_secrets = state_secrets(&mut reading);
+    let set_prices = prices::of_variable(&mut reading);
     if !reading.problems.is_empty() {
         return Err(reading.problems);
     }
@@ -156,6 +167,8 @@ fn finish(parsed: Table, mut reading: Reading<'_>) -> Result<Config, Problems> {
         around,
     } = parsed;
     let tokens = accounts.iter().enumerate();
+    let mut prices = around.prices;
+    prices.extend(set_prices);
     Ok(Config {
         tokens: tokens.map(|(index, account)| (account.token, index)).collect(),
         checks_addresses: accounts.iter().any(|account| !account.allow_ips.is_empty()),
@@ -163,6 +176,7 @@ fn finish(parsed: Table, mut reading: Reading<'_>) -> Result<Config, Problems> {
         groups: around.groups,
         time_zone: around.time_zone,
         currency: around.currency.unwrap_or_else(|| CURRENCY.to_owned()),
+        prices,
         hop: identity::of(&routes),
         routes,
         cors,

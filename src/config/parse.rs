@@ -17,6 +17,7 @@ use super::fallbacks::Named;
 use super::fields::{Fields, invisible};
 use super::model_pattern::ModelPattern;
 use super::pasted::{self, secret_flaw};
+use super::prices::{self, PRICES};
 use super::problem::{Problems, shown};
 use super::route::{Rotation, Route, Upstream};
 use super::secret::Secret;
@@ -28,7 +29,7 @@ use crate::dialect::providers::{ECHO, ECHO_MODEL, Provider};
 use crate::dialect::wire::number::seconds;
 
 /// The fields that a route may have.
-pub const ROUTE_FIELDS: [&str; 34] = [
+pub const ROUTE_FIELDS: [&str; 35] = [
     "token",
     "token_sha256",
     TOKENS,
@@ -51,6 +52,7 @@ pub const ROUTE_FIELDS: [&str; 34] = [
     "aliases",
     "api_keys",
     KEY_LIMITS,
+    PRICES,
     "timeout",
     FIRST_TOKEN_TIMEOUT,
     "retry_wait",
@@ -198,6 +200,7 @@ fn draft(fields: &mut Fields<'_, '_>, index: usize) -> Draft {
             upstream,
             keys,
             key_limits: allowances::limits(fields, KEY_LIMITS),
+            prices: prices::of_field(fields),
             account_limits: row.is_some_and(|row| row.account_limits),
             model_prefix: row.and_then(|row| row.model_prefix),
             default_model: default_model(fields, row),

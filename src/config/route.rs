@@ -6,6 +6,7 @@ use http::{HeaderMap, Uri};
 
 use super::allowance::Limits;
 use super::model_pattern::ModelPattern;
+use super::prices::Prices;
 use super::secret::Secret;
 use crate::dialect::key_header::KeyHeader;
 use crate::dialect::neutral::Format;
@@ -30,6 +31,8 @@ pub struct Route {
     pub keys: Vec<Secret>,
     /// How much each key may be used for at a time.
     pub key_limits: Limits,
+    /// What models cost here, where that differs from what they cost elsewhere.
+    pub prices: Prices,
     /// The header in which a key is sent.
     pub key_header: KeyHeader,
     /// Whether the rate limits of the upstream are those of an account, so that another key does not help.

@@ -50,6 +50,23 @@ pub(super) fn read<'a>(origin: &str, text: &'a str) -> Result<Written<'a>, Probl
     further.map_err(|error| problem(origin, text, &error))
 }
 
+/// Returns the JSON that a text is.
+pub(super) fn json<'a>(origin: &str, text: &'a str, hint: &str) -> Result<&'a RawValue, Problem> {
+    if let Some(problem) = encoding(origin, text) {
+        return Err(problem);
+    }
+    serde_json::from_str(text).map_err(|error| {
+        let said = error.to_string();
+        let said = said.rsplit_once(" at line ").map_or(&*said, |(said, _)| said);
+        Problem {
+            path: origin.to_owned(),
+            position: Some(place(text, offset(text, &error))),
+            message: ["not valid JSON: ", said].concat(),
+            hint: Some(hint.to_owned()),
+        }
+    })
+}
+
 /// Returns the problem with a text that was not UTF-8, as far as that can still be seen in it.
 fn encoding(origin: &str, text: &str) -> Option<Problem> {
     let offset = text.find(['\0', char::REPLACEMENT_CHARACTER])?;

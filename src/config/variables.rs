@@ -13,11 +13,11 @@ pub struct Variables(Sorted<String, String>);
 
 impl FromIterator<(String, String)> for Variables {
     fn from_iter<I: IntoIterator<Item = (String, String)>>(variables: I) -> Self {
-        let mut sorted = Sorted::new();
+        let mut all = Self::default();
         for (name, value) in variables {
-            *sorted.get_or_insert(name, String::new()) = value;
+            all.set(&name, value);
         }
-        Self(sorted)
+        all
     }
 }
 
@@ -33,6 +33,11 @@ impl Variables {
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&str> {
         self.text(name).map(str::trim)
+    }
+
+    /// Sets a variable.
+    pub fn set(&mut self, name: &str, value: String) {
+        *self.0.get_or_insert(name.to_owned(), String::new()) = value;
     }
 
     /// Returns the names of the variables that are set.
@@ -111,6 +116,11 @@ pub(super) const ROUTES: &str = "GATEWAY_ROUTES";
 pub(super) const ROUTES_FILE: &str = "GATEWAY_ROUTES_FILE";
 pub(super) const KV: &str = "GATEWAY_KV";
 
+/// The variable that holds prices of models.
+pub const PRICES: &str = "GATEWAY_PRICES";
+/// The variable that holds the path of a file with them.
+pub const PRICES_FILE: &str = "GATEWAY_PRICES_FILE";
+
 /// The variables of a single token, without those of the providers, each with the field of a route that it fills.
 pub(super) const SINGLE: [(&str, &str); 10] = [
     ("GATEWAY_TOKEN", "token"),
@@ -155,6 +165,8 @@ const SETTINGS: &[&str] = &[
     "SEND_TIMEOUT",
     "LOG_FORMAT",
     "TRUSTED_PROXIES",
+    PRICES,
+    PRICES_FILE,
     "SSL_CERT_FILE",
     "NO_PROXY",
     "no_proxy",

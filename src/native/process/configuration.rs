@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 
 use super::routes_file;
-use crate::config::{self, Config, Document, Problems, Server, Variables};
+use crate::config::{self, Config, Document, PRICES, PRICES_FILE, Problems, Server, Variables};
 
 /// Returns the environment as it is now.
 #[expect(clippy::disallowed_methods, reason = "the one place where the environment is read")]
@@ -42,18 +42,30 @@ pub(crate) fn configuration() -> Result<(Config, Server), String> {
 /// # Errors
 /// If they have problems.
 pub(super) fn routes_now() -> Result<Config, Problems> {
-    let variables = variables();
-    let stored = config::routes_file(&variables)?.map(read_routes).transpose()?;
-    config::load(stored.as_ref(), &variables)
+    let mut variables = variables();
+    if let Some(path) = variables.get(PRICES_FILE).map(str::to_owned) {
+        if variables.text(PRICES).is_some() {
+            return Err(Problems::one(
+                PRICES_FILE,
+                format!("{PRICES} is set as well"),
+                "keep one of them",
+            ));
+        }
+        let text = read(PRICES_FILE, &path)?;
+        variables.set(PRICES, text);
+    }
+    let stored = config::routes_file(&variables)?;
+    let stored =
+        stored.map(|path| Ok::<_, Problems>(Document::file(path.to_owned(), read("GATEWAY_ROUTES_FILE", path)?)));
+    config::load(stored.transpose()?.as_ref(), &variables)
 }
 
-/// Returns the document in the file of routes.
-fn read_routes(path: &str) -> Result<Document, Problems> {
+/// Returns what is in the file that a variable names.
+fn read(variable: &str, path: &str) -> Result<String, Problems> {
     let bytes = routes_file::read(path).map_err(|error| {
         let hint = "give the path of a JSON file that this user may read";
-        Problems::one("GATEWAY_ROUTES_FILE", format!("{path} cannot be read: {error}"), hint)
+        Problems::one(variable, format!("{path} cannot be read: {error}"), hint)
     })?;
     // Text in another encoding is read as far as it can be: the parser says at which place it fails.
-    let text = String::from_utf8_lossy(&bytes).into_owned();
-    Ok(Document::file(path.to_owned(), text))
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
