@@ -7,6 +7,7 @@ use serde::{Serialize, Serializer};
 use crate::dialect::usage::Usage;
 use crate::platform::Millis;
 use crate::policy::meaning::Scope;
+use crate::policy::price::{Money, Pricing};
 
 /// Longer names are cut: a client chooses them.
 const MAX_MODEL: usize = 120;
@@ -70,6 +71,10 @@ fn log_lines<S: Serializer>(failures: &[FailedAttempt], serializer: S) -> Result
     serializer.collect_seq(failures.iter().map(FailedAttempt::log_line))
 }
 
+fn decimal<S: Serializer>(cost: &Option<Money>, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(&cost.unwrap_or_default().to_string())
+}
+
 /// The facts of one request. The shell adds what only the end of the body tells.
 #[derive(Clone, Debug, Serialize)]
 pub struct Record {
@@ -119,6 +124,12 @@ pub struct Record {
     /// Tokens, where the answer says how many.
     #[serde(flatten, skip_serializing_if = "Option::is_none")]
     pub usage: Option<Usage>,
+    /// How they are priced.
+    #[serde(skip)]
+    pub pricing: Pricing,
+    /// What they cost, where that is known.
+    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "decimal")]
+    pub cost: Option<Money>,
     /// The stream was cut, or the client left: there may have been more usage than the answer says.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub partial: bool,
@@ -147,6 +158,8 @@ impl Record {
             failures: Vec::new(),
             error: None,
             usage: None,
+            pricing: Pricing::LISTED,
+            cost: None,
             partial: false,
         }
     }

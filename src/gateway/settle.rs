@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use super::record::Record;
 use crate::platform::Millis;
+use crate::policy::price::Money;
 
 /// How an answer went out, as far as the shell knows.
 #[derive(Clone, Copy, Debug)]
@@ -51,6 +52,7 @@ pub fn settle(record: &mut Record, delivery: Option<Delivery>) -> Settled<'_> {
     if record.status == 0 {
         record.status = Record::CLIENT_LEFT;
     }
+    record.cost = cost_of(record);
     let start = record.start;
     let since_start = |end: Millis| u64::try_from(start.until(end).as_millis()).unwrap_or(u64::MAX);
     let delivered = delivery.map(|delivery| Delivered {
@@ -62,9 +64,16 @@ pub fn settle(record: &mut Record, delivery: Option<Delivery>) -> Settled<'_> {
     Settled { record, delivered }
 }
 
+/// Returns what a request cost, where that is known. A stored answer that is read again names no model, and costs nothing again.
+fn cost_of(record: &Record) -> Option<Money> {
+    let (usage, provider, model) = (record.usage?, record.provider.as_ref()?, record.model.as_ref()?);
+    record.pricing.cost(provider, model, &usage)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::dialect::usage::Usage;
 
     #[test]
     fn a_request_without_an_answer_is_one_whose_client_left() {
@@ -92,5 +101,33 @@ mod tests {
             (&250.into(), &2_000.into())
         );
         assert_eq!((&line["bytes"], &line["status"]), (&5.into(), &200.into()));
+    }
+
+    #[test]
+    fn a_request_with_tokens_has_a_cost_where_the_price_is_known() {
+        let usage = Usage {
+            prompt_tokens: Some(1_000),
+            completion_tokens: Some(100),
+            ..Usage::default()
+        };
+        let own = Usage {
+            own_cost: Some(70_000),
+            ..usage
+        };
+        for (provider, model, usage, cost) in [
+            ("openai", Some("gpt-4o-mini"), Some(usage), Some("0.00021")),
+            ("openai", Some("gpt-4o-mini"), None, None),
+            ("openai", Some("no-such-model"), Some(usage), None),
+            ("openai", None, Some(usage), None),
+            ("custom", Some("gpt-4o-mini"), Some(usage), None),
+            ("custom", Some("gpt-4o-mini"), Some(own), Some("0.00007")),
+        ] {
+            let mut record = Record::new(Millis(1_000), "1".into());
+            record.provider = Some(provider.to_owned());
+            record.model = model.map(str::to_owned);
+            record.usage = usage;
+            let line = serde_json::to_value(settle(&mut record, None)).unwrap();
+            assert_eq!(line.get("cost").and_then(serde_json::Value::as_str), cost, "{line}");
+        }
     }
 }

@@ -4,7 +4,10 @@
 
 mod table;
 
-use crate::config::{Price, Rate};
+use crate::config::{Config, Rate, Route};
+use crate::dialect::usage::Usage;
+
+pub use crate::config::{Money, Price, Prices};
 
 pub use self::table::{Row, Table, day, written};
 
@@ -23,6 +26,106 @@ const VENDORS: [(&str, &str); 9] = [
 
 /// How dates at the end of a model's name are written: how many digits each part has.
 const DATES: [&[usize]; 7] = [&[4, 2, 2], &[2, 4], &[2, 2], &[8], &[6], &[4], &[3]];
+
+/// How the answers of a route are priced, for one model.
+#[derive(Clone, Debug)]
+pub struct Pricing {
+    /// What the operator says that it costs.
+    own: Option<Box<Price>>,
+    /// Amounts are in another currency than US dollars, so nothing but what the operator says can be used.
+    is_foreign: bool,
+}
+
+impl Pricing {
+    /// By what is listed.
+    pub const LISTED: Self = Self {
+        own: None,
+        is_foreign: false,
+    };
+
+    /// Returns how a model is priced on a route: as that says, else as the configuration says for all, else by what is listed.
+    #[must_use]
+    pub fn of(config: &Config, route: &Route, model: &str) -> Self {
+        let bare = route.model_prefix.and_then(|prefix| model.strip_prefix(prefix));
+        let own = |prices: &Prices| prices.of(model).or_else(|| prices.of(bare?)).cloned();
+        Self {
+            own: own(&route.prices).or_else(|| own(&config.prices)).map(Box::new),
+            is_foreign: !config.is_in_dollars(),
+        }
+    }
+
+    /// Returns what an answer cost; nothing where that is not known.
+    #[must_use]
+    pub fn cost(&self, provider: &str, model: &str, usage: &Usage) -> Option<Money> {
+        if self.is_foreign {
+            let usage = Usage {
+                own_cost: None,
+                ..*usage
+            };
+            return cost(self.own.as_deref(), &usage);
+        }
+        if self.own.is_some() || usage.own_cost.is_some() {
+            return cost(self.own.as_deref(), usage);
+        }
+        cost(Some(&listed(Table::INCLUDED, provider, model)?), usage)
+    }
+}
+
+/// Returns what an answer cost: what its provider says, else what it used at this price. Nothing where that is not known.
+#[must_use]
+pub fn cost(price: Option<&Price>, usage: &Usage) -> Option<Money> {
+    let own = usage.own_cost.map(Money);
+    own.or_else(|| used(price?, usage))
+}
+
+/// Returns what is to be paid at a price, rounded half up once; nothing where something was used that has no rate.
+fn used(price: &Price, usage: &Usage) -> Option<Money> {
+    let number = |number: Option<u64>| number.unwrap_or_default();
+    let (input, output) = (number(usage.prompt_tokens), number(usage.completion_tokens));
+    let rates = price.rates(input);
+    // What has a rate of its own is taken from what has not: no token is paid for twice.
+    let (mut text, mut said) = (input, output);
+    let take = |whole: &mut u64, part: Option<u64>| {
+        let part = number(part).min(*whole);
+        *whole -= part;
+        part
+    };
+    let cached = take(&mut text, usage.cached_tokens);
+    let mut written = take(&mut text, usage.cache_write_tokens);
+    let for_hour = take(&mut written, usage.cache_write_hour_tokens);
+    let parts = [
+        (Rate::CacheRead, cached),
+        (Rate::CacheWrite, written),
+        (Rate::CacheWriteHour, for_hour),
+        (Rate::AudioInput, take(&mut text, usage.audio_prompt_tokens)),
+        (Rate::ImageInput, take(&mut text, usage.image_prompt_tokens)),
+        (Rate::Input, text),
+        (Rate::AudioOutput, take(&mut said, usage.audio_completion_tokens)),
+        (Rate::ImageOutput, take(&mut said, usage.image_completion_tokens)),
+        (Rate::Reasoning, take(&mut said, usage.reasoning_tokens)),
+        (Rate::Output, said),
+    ];
+    let product = |rate: u64, count: u64| u128::from(rate) * u128::from(count);
+    // In thousandths of what a rate counts in, since time counts in milliseconds.
+    let by_time = rates.own(Rate::Second).zip(usage.audio_ms);
+    let by_request = rates.own(Rate::Request);
+    let mut sum = by_time.map_or(0, |(rate, time)| product(rate, time));
+    sum += by_request.map_or(0, |rate| product(rate, 1_000));
+    for (rate, tokens) in parts.into_iter().filter(|(_, tokens)| *tokens > 0) {
+        match rates.get(rate) {
+            Some(rate) => sum += product(rate, tokens) * 1_000,
+            // Sound is paid for by its time, or by its tokens.
+            None if by_time.is_some() => {}
+            None => return None,
+        }
+    }
+    let is_known = usage.prompt_tokens.or(usage.completion_tokens).is_some();
+    if !is_known && by_time.is_none() && by_request.is_none() {
+        return None;
+    }
+    let nano = (sum + 500_000) / 1_000_000;
+    Some(Money(i64::try_from(nano).unwrap_or(i64::MAX)))
+}
 
 /// Returns the price that a table has for a model of a provider: by its name, else by its name without the date at its end, else by
 /// the vendor's own name where OpenRouter sells it.

@@ -22,6 +22,7 @@ mod clients;
 mod compression;
 mod connections;
 mod cooldowns;
+mod costs;
 mod cuts;
 mod dialect_endpoints;
 mod dialect_lists;
@@ -292,6 +293,13 @@ behaviours! {
         a_long_answer_that_would_have_to_be_changed_is_asked_for_once,
         half_a_long_answer_does_not_look_whole,
         a_long_error_passes_without_secrets,
+    }
+    costs {
+        a_request_costs_what_the_price_of_its_model_says,
+        a_stream_has_its_cost_when_it_has_ended,
+        what_the_upstream_says_that_it_cost_wins_in_every_dialect,
+        the_route_that_answers_has_the_price,
+        prices_for_all_routes_are_in_the_table_or_in_a_variable,
     }
     lines {
         a_path_that_leads_nowhere_is_in_the_log,

@@ -15,6 +15,7 @@ use crate::gateway::call::endpoint::Wish;
 use crate::gateway::fields;
 use crate::gateway::record::Record;
 use crate::platform::{Fault, Limits, Payload, Platform};
+use crate::policy::price::Pricing;
 
 /// Asks one upstream with one key. Takes the `upload`, which is the request's body where that is not kept.
 pub(super) async fn attempt<P: Platform>(
@@ -26,6 +27,7 @@ pub(super) async fn attempt<P: Platform>(
     record.translated = asked.translated.map(|translated| translated.from().name);
     if let Some(model) = asked.model {
         record.set_model(model);
+        record.pricing = Pricing::of(asked.config, asked.route, model);
     }
     let addresses = match &asked.route.upstream {
         Upstream::Http(addresses) => addresses,
