@@ -3,26 +3,25 @@
 use bytes::Bytes;
 use serde_json::Value;
 
-use crate::dialect::wire::change::{changed, retain};
+use crate::dialect::wire::change::{Fate, elements_changed, retain};
 use crate::dialect::wire::cut;
 use crate::dialect::wire::json::parsed;
 
 /// Returns a request without what was thought in earlier turns; nothing where it has none. In the middle of a turn that calls tools a
 /// model with a budget has to begin with what it thought, so there it is not asked to think.
 pub(super) fn without_state(body: &Bytes) -> Option<Bytes> {
-    let body = changed(body, "messages", &mut |messages| {
-        let mut is_changed = false;
-        retain(messages, &mut |message| {
-            let Some(content) = message.get_mut("content") else {
-                return true;
-            };
-            let is_cut = retain(content, &mut |block| {
-                !matches!(block["type"].as_str(), Some("thinking" | "redacted_thinking"))
-            });
-            is_changed |= is_cut;
-            !is_cut || content.as_array().is_none_or(|left| !left.is_empty())
+    let body = elements_changed(body, "messages", &mut |message| {
+        let Some(content) = message.get_mut("content") else {
+            return Fate::Same;
+        };
+        let is_cut = retain(content, &mut |block| {
+            !matches!(block["type"].as_str(), Some("thinking" | "redacted_thinking"))
         });
-        is_changed
+        if is_cut && content.as_array().is_some_and(Vec::is_empty) {
+            Fate::Gone
+        } else {
+            Fate::stays(is_cut)
+        }
     })?;
     let read: Option<Value> = parsed(&body);
     let is_cut = read.is_some_and(|request| {
@@ -39,11 +38,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-
-    fn left(body: &Value) -> Value {
-        let body = without_state(&body.to_string().into()).unwrap();
-        serde_json::from_slice(&body).unwrap()
-    }
+    use crate::dialect::wire::change::left_by;
 
     #[test]
     fn what_was_thought_goes_and_the_conversation_stays() {
@@ -66,10 +61,10 @@ mod tests {
             {"role": "assistant", "content": [used]},
             result,
         ]);
-        assert_eq!(left(&body), json!({"messages": messages}));
+        assert_eq!(left_by(without_state, &body), json!({"messages": messages}));
         let adaptive = json!({"thinking": {"type": "adaptive"}, "messages": body["messages"]});
         assert_eq!(
-            left(&adaptive),
+            left_by(without_state, &adaptive),
             json!({"thinking": {"type": "adaptive"}, "messages": messages})
         );
         assert_eq!(without_state(&json!({"messages": messages}).to_string().into()), None);

@@ -3,32 +3,27 @@
 use bytes::Bytes;
 use serde_json::Value;
 
-use crate::dialect::wire::change::{changed, retain};
+use crate::dialect::wire::change::{Fate, elements_changed};
 
 /// What Google takes instead of a signature that is lost.
 const DUMMY: &str = "skip_thought_signature_validator";
 
 /// Returns a request without the `reasoning_details` of its messages and the signatures of its calls; nothing where it has none.
 pub(super) fn without_state(body: &Bytes) -> Option<Bytes> {
-    changed(body, "messages", &mut |messages| {
+    elements_changed(body, "messages", &mut |message| {
         let mut is_changed = false;
-        retain(messages, &mut |message| {
-            if let Some(members) = message.as_object_mut() {
-                is_changed |= members.shift_remove("reasoning_details").is_some();
+        if let Some(members) = message.as_object_mut() {
+            is_changed |= members.shift_remove("reasoning_details").is_some();
+        }
+        let calls = message.get_mut("tool_calls").and_then(Value::as_array_mut);
+        for call in calls.into_iter().flatten() {
+            let signature = call.pointer_mut("/extra_content/google/thought_signature");
+            if let Some(signature) = signature.filter(|signature| *signature != DUMMY) {
+                *signature = Value::from(DUMMY);
+                is_changed = true;
             }
-            if let Some(calls) = message.get_mut("tool_calls") {
-                retain(calls, &mut |call| {
-                    let signature = call.pointer_mut("/extra_content/google/thought_signature");
-                    if let Some(signature) = signature.filter(|signature| *signature != DUMMY) {
-                        *signature = Value::from(DUMMY);
-                        is_changed = true;
-                    }
-                    true
-                });
-            }
-            true
-        });
-        is_changed
+        }
+        Fate::stays(is_changed)
     })
 }
 
@@ -37,11 +32,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-
-    fn left(body: &Value) -> Value {
-        let body = without_state(&body.to_string().into()).unwrap();
-        serde_json::from_slice(&body).unwrap()
-    }
+    use crate::dialect::wire::change::left_by;
 
     #[test]
     fn proofs_go_and_the_conversation_stays() {
@@ -54,7 +45,7 @@ mod tests {
             {"role": "assistant", "content": "a"},
             {"role": "assistant", "tool_calls": [call(DUMMY)]},
         ]});
-        assert_eq!(left(&body), expected);
+        assert_eq!(left_by(without_state, &body), expected);
         assert_eq!(without_state(&expected.to_string().into()), None);
     }
 }

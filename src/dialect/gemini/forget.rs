@@ -5,23 +5,18 @@ use serde_json::Value;
 
 use super::signature::DUMMY;
 use crate::dialect::wire::build::Set;
-use crate::dialect::wire::change::{changed, retain};
+use crate::dialect::wire::change::{Fate, elements_changed};
 
 /// Returns a request without the signatures of its parts; nothing where it has none. A call has to have one, and gets the one that is
 /// not checked.
 pub(super) fn without_state(body: &Bytes) -> Option<Bytes> {
-    changed(body, "contents", &mut |contents| {
+    elements_changed(body, "contents", &mut |content| {
         let mut is_changed = false;
-        retain(contents, &mut |content| {
-            if let Some(parts) = content.get_mut("parts") {
-                retain(parts, &mut |part| {
-                    is_changed |= forget(part);
-                    true
-                });
-            }
-            true
-        });
-        is_changed
+        let parts = content.get_mut("parts").and_then(Value::as_array_mut);
+        for part in parts.into_iter().flatten() {
+            is_changed |= forget(part);
+        }
+        Fate::stays(is_changed)
     })
 }
 
@@ -50,11 +45,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-
-    fn left(body: &Value) -> Value {
-        let body = without_state(&body.to_string().into()).unwrap();
-        serde_json::from_slice(&body).unwrap()
-    }
+    use crate::dialect::wire::change::left_by;
 
     #[test]
     fn a_call_gets_the_signature_that_is_not_checked_and_a_text_none() {
@@ -66,7 +57,7 @@ mod tests {
             {"text": "t"},
             {"functionCall": {"name": "f"}, "thought_signature": DUMMY},
         ]}]});
-        assert_eq!(left(&body), expected);
+        assert_eq!(left_by(without_state, &body), expected);
         assert_eq!(without_state(&expected.to_string().into()), None);
     }
 }

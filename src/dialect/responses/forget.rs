@@ -4,7 +4,7 @@ use bytes::Bytes;
 use serde_json::Value;
 
 use crate::dialect::wire::build::json;
-use crate::dialect::wire::change::{changed, retain};
+use crate::dialect::wire::change::{Fate, elements_changed};
 
 /// What stands in the place of a summary that nobody can read: the model has to know that it does not know.
 const LOST: &str = "A summary of the earlier conversation stood here. It was encrypted by another account, cannot be read any more, and was left out.";
@@ -12,27 +12,22 @@ const LOST: &str = "A summary of the earlier conversation stood here. It was enc
 /// Returns a request without its encrypted items; nothing where it has none. Other items lose the ids by which an upstream would look for
 /// the reasoning in front of them.
 pub(super) fn without_state(body: &Bytes) -> Option<Bytes> {
-    changed(body, "input", &mut |input| {
-        let mut is_changed = false;
-        retain(input, &mut |item| {
-            let is_encrypted = item.get("encrypted_content").is_some_and(Value::is_string);
-            is_changed |= is_encrypted;
-            match item.get("type").and_then(Value::as_str) {
-                Some("compaction" | "compaction_summary") if is_encrypted => {
-                    *item = json!({"type": "message", "role": "developer", "content": LOST});
-                    true
-                }
-                _ if is_encrypted => false,
-                Some("reasoning") => true,
-                _ => {
-                    if let Some(members) = item.as_object_mut() {
-                        members.shift_remove("id");
-                    }
-                    true
-                }
+    elements_changed(body, "input", &mut |item| {
+        let is_encrypted = item.get("encrypted_content").is_some_and(Value::is_string);
+        match item.get("type").and_then(Value::as_str) {
+            Some("compaction" | "compaction_summary") if is_encrypted => {
+                *item = json!({"type": "message", "role": "developer", "content": LOST});
+                Fate::Changed
             }
-        });
-        is_changed
+            _ if is_encrypted => Fate::Gone,
+            Some("reasoning") => Fate::Same,
+            _ => {
+                if let Some(members) = item.as_object_mut() {
+                    members.shift_remove("id");
+                }
+                Fate::Same
+            }
+        }
     })
 }
 
@@ -41,11 +36,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-
-    fn left(body: &Value) -> Value {
-        let body = without_state(&body.to_string().into()).unwrap();
-        serde_json::from_slice(&body).unwrap()
-    }
+    use crate::dialect::wire::change::left_by;
 
     #[test]
     fn what_is_encrypted_goes_and_the_conversation_stays() {
@@ -59,7 +50,7 @@ mod tests {
         let call = json!({"type": "function_call", "call_id": "c", "name": "f", "arguments": "{}"});
         let lost = json!({"type": "message", "role": "developer", "content": LOST});
         let expected = json!({"model": "m", "input": [{"role": "user", "content": "hi"}, lost, call]});
-        assert_eq!(left(&body), expected);
+        assert_eq!(left_by(without_state, &body), expected);
         assert_eq!(without_state(&expected.to_string().into()), None);
         assert_eq!(without_state(&Bytes::from_static(br#"{"input":"hi"}"#)), None);
     }

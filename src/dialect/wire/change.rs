@@ -17,6 +17,35 @@ pub(crate) fn changed(body: &Bytes, name: &str, change: &mut dyn FnMut(&mut Valu
     Some([&body[..start], &new, &body[start + text.len()..]].concat().into())
 }
 
+/// What becomes of an element of a list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Fate {
+    Same,
+    Changed,
+    Gone,
+}
+
+impl Fate {
+    /// One that stays.
+    pub(crate) const fn stays(is_changed: bool) -> Self {
+        if is_changed { Self::Changed } else { Self::Same }
+    }
+}
+
+/// Returns `body` with the elements of its top-level list `name` as `judge` leaves them; nothing where it has none, or all of them are
+/// the same.
+pub(crate) fn elements_changed(body: &Bytes, name: &str, judge: &mut dyn FnMut(&mut Value) -> Fate) -> Option<Bytes> {
+    changed(body, name, &mut |list| {
+        let mut is_changed = false;
+        retain(list, &mut |element| {
+            let fate = judge(element);
+            is_changed |= fate != Fate::Same;
+            fate != Fate::Gone
+        });
+        is_changed
+    })
+}
+
 /// Keeps the elements of an array that `keep` lets stay, which may change them. Returns whether one was taken out.
 pub(crate) fn retain(list: &mut Value, keep: &mut dyn FnMut(&mut Value) -> bool) -> bool {
     let Value::Array(list) = list else {
@@ -25,6 +54,13 @@ pub(crate) fn retain(list: &mut Value, keep: &mut dyn FnMut(&mut Value) -> bool)
     let before = list.len();
     list.retain_mut(keep);
     list.len() < before
+}
+
+/// Returns what `without_state` leaves of a request that has state.
+#[cfg(test)]
+pub(crate) fn left_by(without_state: fn(&Bytes) -> Option<Bytes>, body: &Value) -> Value {
+    let body = without_state(&body.to_string().into()).unwrap();
+    serde_json::from_slice(&body).unwrap()
 }
 
 #[cfg(test)]
