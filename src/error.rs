@@ -64,6 +64,8 @@ pub enum Kind {
     UpstreamStreamTruncated,
     /// The upstream takes no more requests for now, and did not say so in words that could be passed on.
     RateLimited,
+    /// A limit of the caller's account leaves no room for now.
+    LimitReached,
     /// More requests at once than the operator admits.
     Overloaded,
     /// No answer within the route's timeout.
@@ -120,7 +122,9 @@ impl Kind {
             Self::UpstreamAuthFailed => (StatusCode::BAD_GATEWAY, UPSTREAM, "upstream_auth_failed"),
             Self::UpstreamInvalidResponse => (StatusCode::BAD_GATEWAY, UPSTREAM, "upstream_invalid_response"),
             Self::UpstreamStreamTruncated => (StatusCode::BAD_GATEWAY, UPSTREAM, "upstream_stream_truncated"),
-            Self::RateLimited => (StatusCode::TOO_MANY_REQUESTS, "rate_limit_error", "rate_limit_exceeded"),
+            Self::RateLimited | Self::LimitReached => {
+                (StatusCode::TOO_MANY_REQUESTS, "rate_limit_error", "rate_limit_exceeded")
+            }
             Self::NoKeyAvailable => (StatusCode::SERVICE_UNAVAILABLE, UPSTREAM, "no_key_available"),
             Self::Overloaded => (StatusCode::SERVICE_UNAVAILABLE, UPSTREAM, "overloaded"),
             Self::UpstreamTimeout => (StatusCode::GATEWAY_TIMEOUT, UPSTREAM, "upstream_timeout"),
@@ -147,6 +151,8 @@ pub struct Details {
     pub allow: Option<&'static str>,
     /// Seconds until the first cooldown of a key ends, where all keys are in one.
     pub retry_after: Option<u64>,
+    /// Milliseconds until a limit of the account has room.
+    pub retry_after_ms: Option<u64>,
     /// Of a failed upstream: whether the same request may succeed later without anyone doing anything.
     pub waiting_helps: bool,
 }
@@ -160,6 +166,7 @@ impl Error {
             param: None,
             allow: None,
             retry_after: None,
+            retry_after_ms: None,
             waiting_helps: false,
         }))
     }

@@ -119,6 +119,9 @@ pub trait Platform: Clone + 'static {
     /// The values of `content-encoding` whose bodies the runtime decodes itself when they are read.
     const UNPACKED: &'static [&'static str] = &[];
 
+    /// Whether requests are counted here for the limits of their accounts.
+    const COUNTS: bool = false;
+
     /// A body as the runtime delivers it. The core may hand it on without ever reading it.
     type Stream: 'static;
 

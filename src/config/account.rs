@@ -50,7 +50,19 @@ pub struct Group {
     pub labels: Vec<(String, String)>,
 }
 
+impl Group {
+    /// Whether its tokens may use so much only.
+    pub(super) fn is_limited(&self) -> bool {
+        self.allowance != Allowance::default()
+    }
+}
+
 impl Account {
+    /// Whether it may use so much only, of anything.
+    pub(super) fn is_limited(&self) -> bool {
+        self.allowance != Allowance::default() || !self.per_model.is_empty()
+    }
+
     /// Whether it may use some models of its route only: then what a request names has to be known.
     #[must_use]
     pub const fn limits_models(&self, route: &Route) -> bool {

@@ -15,7 +15,7 @@ use super::secret::{Secret, TokenDigest};
 use super::source::{inline_routes, report_gap, sources};
 use super::time_zone::TimeZone;
 use super::variables::{ROUTES, Reading, Variables, misspelt};
-use super::{identity, single_token};
+use super::{identity, single_token, unenforced};
 
 /// The currency where the table names none, and that of the prices that the gateway brings.
 const CURRENCY: &str = "USD";
@@ -37,6 +37,8 @@ pub struct Config {
     pub prices: Prices,
     /// Whether an account may be used from some addresses only.
     pub checks_addresses: bool,
+    /// Whether anybody may use so much only.
+    has_limits: bool,
     /// The index of each token's account: see [`Config::account_of`].
     tokens: HashMap<TokenDigest, usize>,
     /// Which web pages may read answers.
@@ -76,6 +78,7 @@ impl Config {
             currency: CURRENCY.to_owned(),
             prices: Prices::default(),
             checks_addresses: false,
+            has_limits: false,
             tokens: HashMap::new(),
             cors: Cors::Any,
             body_limit: None,
@@ -101,6 +104,11 @@ impl Config {
         let digest = TokenDigest::of(token);
         let account = self.accounts.get(*self.tokens.get(&digest)?)?;
         account.token.matches(&digest).then_some(account)
+    }
+
+    /// Whether an account may use so much only, by itself or with its group.
+    pub(crate) fn limits(&self, account: &Account) -> bool {
+        self.has_limits && (account.is_limited() || account.group.is_some_and(|group| self.groups[group].is_limited()))
     }
 
     /// Whether amounts of money are in US dollars, in which providers and the gateway's own table have prices.
@@ -158,10 +166,12 @@ fn finish(parsed: Table, mut reading: Reading<'_>) -> Result<Config, Problems> {
     let log_client = log_client(&mut reading);
     let state_secrets = state_secrets(&mut reading);
     let set_prices = prices::of_variable(&mut reading);
+    unenforced::refuse(&parsed, reading.variables.counts(), &mut reading.problems);
     if !reading.problems.is_empty() {
         return Err(reading.problems);
     }
     let Table {
+        origin: _,
         routes,
         accounts,
         around,
@@ -172,6 +182,7 @@ fn finish(parsed: Table, mut reading: Reading<'_>) -> Result<Config, Problems> {
     Ok(Config {
         tokens: tokens.map(|(index, account)| (account.token, index)).collect(),
         checks_addresses: accounts.iter().any(|account| !account.allow_ips.is_empty()),
+        has_limits: accounts.iter().any(Account::is_limited) || around.groups.iter().any(Group::is_limited),
         accounts,
         groups: around.groups,
         time_zone: around.time_zone,

@@ -13,6 +13,12 @@ impl ModelPattern {
         Self(pattern)
     }
 
+    /// Returns it as the operator wrote it.
+    #[must_use]
+    pub fn text(&self) -> &str {
+        &self.0
+    }
+
     /// Returns the one model that it stands for; nothing where it has a `*`.
     #[must_use]
     pub fn exact(&self) -> Option<&str> {

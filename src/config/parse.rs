@@ -24,7 +24,7 @@ use super::secret::Secret;
 use super::suggest::did_you_mean;
 use super::syntax::Written;
 use super::tokens::{self, Seen, Shared, TOKENS};
-use super::{fallbacks, provider, syntax, unenforced};
+use super::{fallbacks, provider, syntax};
 use crate::dialect::providers::{ECHO, ECHO_MODEL, Provider};
 use crate::dialect::wire::number::seconds;
 
@@ -79,6 +79,8 @@ const ROUTE: &str = "a route looks like {\"token\": \"...\", \"provider\": \"...
 /// The content of a table.
 #[derive(Default)]
 pub(super) struct Table {
+    /// Where it comes from.
+    pub(super) origin: String,
     pub(super) routes: Vec<Route>,
     pub(super) accounts: Vec<Account>,
     pub(super) around: Around,
@@ -93,19 +95,6 @@ struct Draft {
 
 /// Reads a table. Where problems were added, what is returned is not to be used.
 pub(super) fn table(document: &Document, problems: &mut Problems) -> Table {
-    let table = read(document, problems);
-    unenforced::refuse(
-        &table.routes,
-        &table.accounts,
-        &table.around.groups,
-        &document.origin,
-        problems,
-    );
-    table
-}
-
-/// Reads a table, with everything that it says of limits.
-fn read(document: &Document, problems: &mut Problems) -> Table {
     let text = document.text.strip_prefix('\u{feff}').unwrap_or(&document.text);
     let written = match syntax::read(&document.origin, text) {
         Ok(written) => written,
@@ -157,6 +146,7 @@ fn read(document: &Document, problems: &mut Problems) -> Table {
         drafts.push(draft);
     }
     Table {
+        origin: document.origin.clone(),
         routes: settle(drafts, &place, problems),
         accounts,
         around,

@@ -9,7 +9,10 @@ use crate::dialect::wire::sorted::Sorted;
 
 /// All variables, as the shell found them. Those of other programs are among them, so that a misspelt name is noticed.
 #[derive(Clone, Default)]
-pub struct Variables(Sorted<String, String>);
+pub struct Variables {
+    set: Sorted<String, String>,
+    counts: bool,
+}
 
 impl FromIterator<(String, String)> for Variables {
     fn from_iter<I: IntoIterator<Item = (String, String)>>(variables: I) -> Self {
@@ -22,10 +25,22 @@ impl FromIterator<(String, String)> for Variables {
 }
 
 impl Variables {
+    /// The variables of a runtime that counts what its clients use: limits of rate hold there.
+    #[must_use]
+    pub fn counting(mut self) -> Self {
+        self.counts = true;
+        self
+    }
+
+    /// Whether the runtime counts what its clients use.
+    pub(super) const fn counts(&self) -> bool {
+        self.counts
+    }
+
     /// Returns the value of a variable, unchanged. A blank one counts as not set.
     #[must_use]
     pub fn text(&self, name: &str) -> Option<&str> {
-        let value = self.0.get(name)?;
+        let value = self.set.get(name)?;
         (!value.trim().is_empty()).then_some(value)
     }
 
@@ -37,12 +52,12 @@ impl Variables {
 
     /// Sets a variable.
     pub fn set(&mut self, name: &str, value: String) {
-        *self.0.get_or_insert(name.to_owned(), String::new()) = value;
+        *self.set.get_or_insert(name.to_owned(), String::new()) = value;
     }
 
     /// Returns the names of the variables that are set.
     pub(super) fn names(&self) -> impl Iterator<Item = &str> {
-        self.0
+        self.set
             .iter()
             .map(|(name, _)| name.as_str())
             .filter(|name| self.text(name).is_some())

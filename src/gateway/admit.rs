@@ -4,9 +4,12 @@
 //! `Upstreams::forward` takes nothing else. Today it checks the models of the caller and of its route; every limit of an account
 //! belongs here as well.
 
+mod hold;
+
 use std::borrow::Cow;
 use std::net::IpAddr;
 
+pub(crate) use self::hold::hold;
 use crate::config::{Account, Config};
 use crate::dialect::api::naming;
 use crate::dialect::wire::percent::decode;

@@ -11,6 +11,9 @@ use crate::platform::Millis;
 pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 pub(crate) const ATTEMPTS: HeaderName = HeaderName::from_static("x-gateway-attempts");
 pub(crate) const SHOULD_RETRY: HeaderName = HeaderName::from_static("x-should-retry");
+pub(crate) const RETRY_AFTER_MS: HeaderName = HeaderName::from_static("retry-after-ms");
+/// Whose limit a 429 tells of: `own` is one of the caller's account.
+pub(crate) const LIMIT: HeaderName = HeaderName::from_static("x-gateway-limit");
 /// A body as it is.
 pub(crate) const IDENTITY: HeaderValue = HeaderValue::from_static("identity");
 pub(crate) const API_KEY: HeaderName = HeaderName::from_static("api-key");

@@ -13,6 +13,7 @@
 mod admit;
 mod call;
 mod fields;
+mod held;
 mod hop;
 mod record;
 mod reply;
@@ -27,7 +28,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::request::Parts;
-use http::{HeaderMap, HeaderValue, Request, Response, header};
+use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, header};
 
 use self::call::body::Incoming;
 use self::call::caller::Caller;
@@ -220,12 +221,22 @@ impl<P: Platform> Gateway<P> {
         result: Reply<P::Stream>,
         record: &mut Record,
     ) -> Response<Body<P::Stream>> {
+        let is_own_limit = matches!(&result, Err(error) if error.kind == Kind::LimitReached);
         let mut response = result.unwrap_or_else(|error| {
             record.error = Some(error.kind.facts().code);
             error_response(dialect, &error)
         });
-        record.status = response.status().as_u16();
+        let status = response.status();
+        record.status = status.as_u16();
         let answer = response.headers_mut();
+        if status == StatusCode::TOO_MANY_REQUESTS {
+            answer.insert(
+                fields::LIMIT,
+                HeaderValue::from_static(if is_own_limit { "own" } else { "upstream" }),
+            );
+        } else if let Some(held) = record.held.as_ref().filter(|_| status.is_success()) {
+            held.tell(answer);
+        }
         if let Ok(id) = HeaderValue::try_from(&record.request_id) {
             answer.insert(fields::REQUEST_ID, id);
         }

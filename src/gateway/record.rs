@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde::{Serialize, Serializer};
 
+use super::held::Held;
 use crate::dialect::usage::Usage;
 use crate::platform::Millis;
 use crate::policy::meaning::Scope;
@@ -76,7 +77,7 @@ fn decimal<S: Serializer>(cost: &Option<Money>, serializer: S) -> Result<S::Ok, 
 }
 
 /// The facts of one request. The shell adds what only the end of the body tells.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Debug, Serialize)]
 pub struct Record {
     /// When the request came.
     #[serde(skip)]
@@ -130,6 +131,9 @@ pub struct Record {
     /// What they cost, where that is known.
     #[serde(skip_serializing_if = "Option::is_none", serialize_with = "decimal")]
     pub cost: Option<Money>,
+    /// What it holds of the limits of its account.
+    #[serde(skip)]
+    pub(super) held: Option<Box<dyn Held>>,
     /// The stream was cut, or the client left: there may have been more usage than the answer says.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub partial: bool,
@@ -160,6 +164,7 @@ impl Record {
             usage: None,
             pricing: Pricing::LISTED,
             cost: None,
+            held: None,
             partial: false,
         }
     }

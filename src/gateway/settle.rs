@@ -5,8 +5,10 @@
 
 use serde::Serialize;
 
+use super::held::Held;
 use super::record::Record;
-use crate::platform::Millis;
+use crate::platform::{Millis, Moment};
+use crate::policy::accounts::{Now, Used};
 use crate::policy::price::Money;
 
 /// How an answer went out, as far as the shell knows.
@@ -18,6 +20,8 @@ pub struct Delivery {
     pub first_byte: Option<Millis>,
     /// When the last of them had gone, or the client had left.
     pub end: Millis,
+    /// When that was by the clock that only goes forward.
+    pub moment: Moment,
     /// The whole body went out.
     pub complete: bool,
 }
@@ -53,6 +57,14 @@ pub fn settle(record: &mut Record, delivery: Option<Delivery>) -> Settled<'_> {
         record.status = Record::CLIENT_LEFT;
     }
     record.cost = cost_of(record);
+    // Who does not say when it ended drops what is held, which counts as estimated.
+    if let (Some(held), Some(delivery)) = (record.held.take(), delivery) {
+        let now = Now {
+            wall: delivery.end,
+            moment: delivery.moment,
+        };
+        end(held, now, record);
+    }
     let start = record.start;
     let since_start = |end: Millis| u64::try_from(start.until(end).as_millis()).unwrap_or(u64::MAX);
     let delivered = delivery.map(|delivery| Delivered {
@@ -62,6 +74,18 @@ pub fn settle(record: &mut Record, delivery: Option<Delivery>) -> Settled<'_> {
         complete: delivery.complete,
     });
     Settled { record, delivered }
+}
+
+/// Ends what a request held of the limits of its account.
+fn end(held: Box<dyn Held>, now: Now, record: &Record) {
+    let attempt = u32::try_from(record.attempts).unwrap_or(u32::MAX);
+    let has_failed = record.status >= 400 && record.status != Record::CLIENT_LEFT;
+    match &record.usage {
+        _ if record.attempts == 0 => held.cancel(now),
+        Some(usage) if !record.partial => held.count(now, attempt, usage, record.cost),
+        None if has_failed => held.end(now, attempt, Used::Nothing),
+        _ => held.end(now, attempt, Used::Unknown),
+    }
 }
 
 /// Returns what a request cost, where that is known. A stored answer that is read again names no model, and costs nothing again.
@@ -92,6 +116,7 @@ mod tests {
             bytes: 5,
             first_byte: Some(Millis(1_250)),
             end: Millis(3_000),
+            moment: Moment(3_000),
             complete: true,
         };
         let settled = settle(&mut record, Some(delivery));

@@ -1,7 +1,6 @@
 //! tokio, its clock and its sockets, as the core sees them: the native [`Platform`].
 
 use std::future::poll_fn;
-use std::sync::LazyLock;
 use std::task::Poll;
 use std::time::Duration;
 
@@ -14,7 +13,7 @@ use super::boxed::boxed;
 use super::client::{Client, broken};
 use super::from_client::FromClient;
 use super::memory::Memory;
-use super::process::now;
+use super::process::{moment, now};
 use super::receiving::Receiving;
 use super::stream::Stream;
 use crate::platform::{Collected, Fault, Limits, Millis, Moment, Payload, Platform};
@@ -57,6 +56,7 @@ impl Native {
 
 impl Platform for Native {
     const BODY_LIMIT: usize = 64 * 1024 * 1024;
+    const COUNTS: bool = true;
     const REPLAY_LIMIT: usize = 8 * 1024 * 1024;
 
     /// A chat answer with a few images inside fits.
@@ -69,8 +69,7 @@ impl Platform for Native {
     }
 
     fn moment(&self) -> Moment {
-        static BEGINNING: LazyLock<Instant> = LazyLock::new(Instant::now);
-        Moment(u64::try_from(BEGINNING.elapsed().as_millis()).unwrap_or(u64::MAX))
+        moment()
     }
 
     fn largest_body(&self) -> usize {

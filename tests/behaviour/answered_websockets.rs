@@ -422,3 +422,25 @@ fn an_open_websocket_takes_no_place_while_nothing_is_asked() {
     }
     assert_eq!(gateway.raw(request("GET", "/health", "", "", "")).status, 200);
 }
+
+#[test]
+fn each_message_counts_for_the_limits_of_its_token() {
+    let upstream = responding(|_, to| to.answer("200 OK", SSE, &stream("resp_1")));
+    let limits = json!({"limits": {"requests_per_minute": 2}});
+    let gateway = Gateway::to(Runtime::Native, &upstream, limits);
+    let mut socket = opened(&gateway, RESPONSES);
+    let mut ask = || {
+        create(&mut socket, &json!({"model": "m", "input": "hi"}));
+        last(&mut socket)
+    };
+    assert_eq!(ask()["type"], "response.completed");
+    assert_eq!(ask()["type"], "response.completed");
+    // Codex waits at this message, and would give up at an error of status 429.
+    let refused = ask();
+    assert_eq!(
+        (&refused["type"], &refused["response"]["error"]["code"]),
+        (&json!("response.failed"), &json!("rate_limit_exceeded")),
+        "{refused}"
+    );
+    assert_eq!(upstream.received().len(), 2);
+}

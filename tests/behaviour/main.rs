@@ -38,6 +38,7 @@ mod http2;
 mod keys;
 mod leavers;
 mod life_cycle;
+mod limits;
 mod lines;
 mod lingering;
 mod log;

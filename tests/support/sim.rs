@@ -197,6 +197,7 @@ impl Sim {
 
 impl Platform for Sim {
     const BODY_LIMIT: usize = 64 * 1024 * 1024;
+    const COUNTS: bool = true;
     const REPLAY_LIMIT: usize = 1024;
 
     const ANSWER_LIMIT: usize = 1024;

@@ -1,7 +1,7 @@
-//! Limits in a table, which no configuration may have yet: read below the function that refuses them.
+//! Limits in a table, and which of them are refused since they do not hold yet.
 
 use super::*;
-use crate::config::{Money, OnExhausted};
+use crate::config::{Money, OnExhausted, unenforced};
 
 const TABLE: &str = r#"{"timezone": "+08:00", "currency": "CNY",
   "groups": {"family": {"budget": {"month": "20.00", "on_exhausted": "fallback:cheap"}, "labels": {"team": "a"}}, "others": {}},
@@ -20,7 +20,7 @@ fn document(text: &str) -> Document {
 #[test]
 fn the_table_of_the_contract_is_read_wholly() {
     let mut problems = Problems::default();
-    let table = read(&document(TABLE), &mut problems);
+    let table = table(&document(TABLE), &mut problems);
     assert!(problems.is_empty(), "{problems}");
     let [alice, cheap] = table.accounts.as_slice() else {
         panic!("{:?}", table.accounts)
@@ -46,33 +46,41 @@ fn the_table_of_the_contract_is_read_wholly() {
     assert_eq!(alice.expires, Some(1_803_859_200 - 8 * 3600));
 }
 
+/// Returns what is said of the limits of a table.
+fn said_of_limits(text: &str, counts: bool) -> String {
+    let mut problems = Problems::default();
+    let table = table(&document(text), &mut problems);
+    unenforced::refuse(&table, counts, &mut problems);
+    problems.to_string()
+}
+
 #[test]
 fn a_table_with_limits_is_refused_once_and_names_whom_it_limits() {
-    let mut problems = Problems::default();
-    table(&document(TABLE), &mut problems);
-    let report = problems.to_string();
-    let expected =
-        "T: this gateway does not enforce limits yet, and the table sets some for `alice`, `cheap`, `family`, `or`";
+    let of = |whom: &str| format!("T: the table sets limits that this gateway does not enforce yet, for {whom}\n");
+    let report = said_of_limits(TABLE, false);
+    let expected = of("`alice`, `cheap`, `family`, `or`");
     assert!(
-        report.contains("has 1 problem\n") && report.contains(expected),
+        report.contains("has 1 problem\n") && report.contains(&expected),
         "{report}"
     );
-    for limits in [
-        r#""limits": {"concurrent": 0}"#,
-        r#""budget": {"day": "0"}"#,
-        r#""budget": {"on_exhausted": "cut"}"#,
-        r#""per_model": {"gpt-*": {}}"#,
-        r#""key_limits": {"tokens_per_minute": "1k"}"#,
+    for (limits, holds_where_counted) in [
+        (r#""limits": {"concurrent": 0}"#, true),
+        (
+            r#""limits": {"requests_per_minute": 5, "tokens_per_minute": "2k"}"#,
+            true,
+        ),
+        (r#""per_model": {"gpt-*": {"limits": {"concurrent": 1}}}"#, true),
+        (r#""limits": {"requests_per_day": 5}"#, false),
+        (r#""budget": {"day": "0"}"#, false),
+        (r#""budget": {"on_exhausted": "cut"}"#, false),
+        (r#""per_model": {"gpt-*": {"budget": {"day": "1"}}}"#, false),
+        (r#""key_limits": {"tokens_per_minute": "1k"}"#, false),
     ] {
-        let mut problems = Problems::default();
-        table(
-            &document(&format!(r#"[{{"token": "gw-1", "provider": "echo", {limits}}}]"#)),
-            &mut problems,
-        );
-        assert!(
-            problems
-                .to_string()
-                .contains("does not enforce limits yet, and the table sets some for `route-1`"),
+        let table = format!(r#"[{{"token": "gw-1", "provider": "echo", {limits}}}]"#);
+        let is_refused = |counts| said_of_limits(&table, counts).contains(&of("`route-1`"));
+        assert_eq!(
+            (is_refused(false), is_refused(true)),
+            (true, !holds_where_counted),
             "{limits}"
         );
     }

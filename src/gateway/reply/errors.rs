@@ -34,6 +34,9 @@ pub(crate) fn error_response<S>(dialect: &Format, error: &Error) -> Response<Bod
     if let Some(seconds) = error.retry_after {
         headers.insert(header::RETRY_AFTER, seconds.into());
     }
+    if let Some(millis) = error.retry_after_ms {
+        headers.insert(fields::RETRY_AFTER_MS, millis.into());
+    }
     if let Some(allow) = error.allow {
         headers.insert(header::ALLOW, HeaderValue::from_static(allow));
     }

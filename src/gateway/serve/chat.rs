@@ -10,7 +10,7 @@ use crate::dialect::wire::find::contains;
 use crate::dialect::wire::members::Members;
 use crate::dialect::wire::patch::Peek;
 use crate::error::{Error, Kind};
-use crate::gateway::admit::admit;
+use crate::gateway::admit::{admit, hold};
 use crate::gateway::call::body::Incoming;
 use crate::gateway::call::endpoint::Family;
 use crate::gateway::call::{ClientRequest, Content};
@@ -53,6 +53,7 @@ pub(crate) async fn serve<P: Platform>(
     };
     record.stream = request.streams();
     let admitted = admit(upstreams.config, &request)?;
+    hold(upstreams.counted_with(), &request, record).await?;
     let response = upstreams.forward(admitted, None, record).await?;
     if is_simple {
         simple_reply(response, &request)

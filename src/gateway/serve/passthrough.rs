@@ -13,7 +13,7 @@ use crate::dialect::responses::compaction;
 use crate::dialect::wire::form::{Form, is_form};
 use crate::dialect::wire::members::Malformed;
 use crate::error::{Error, Kind};
-use crate::gateway::admit::admit;
+use crate::gateway::admit::{admit, hold};
 use crate::gateway::call::body::Incoming;
 use crate::gateway::call::endpoint::{BodyRule, Wish};
 use crate::gateway::call::{Affinity, ClientRequest, Content};
@@ -64,6 +64,7 @@ pub(crate) async fn serve<P: Platform>(
     request.affinity = affinity(class, path, &request, route);
     record.stream = request.streams();
     let admitted = admit(upstreams.config, &request)?;
+    hold(upstreams.counted_with(), &request, record).await?;
     if incoming.head.extensions.get::<WarmUp>().is_some() {
         let model = request.model(route, request.route);
         model.into_iter().for_each(|model| record.set_model(model));

@@ -8,7 +8,7 @@ use crate::dialect::neutral::answer::Answer;
 use crate::dialect::neutral::event::{Context, Usage};
 use crate::dialect::wire::build::json_text;
 use crate::error::{Error, Kind};
-use crate::gateway::admit::admit;
+use crate::gateway::admit::{admit, hold};
 use crate::gateway::call::body::Incoming;
 use crate::gateway::call::query::value;
 use crate::gateway::call::{Affinity, ClientRequest, Content};
@@ -35,6 +35,7 @@ pub(crate) async fn serve<P: Platform>(
     let is_bridged = path == "responses";
     if is_bridged
         && (is_limited
+            || upstreams.config.limits(request.caller.account)
             || must_read_messages(upstreams.config, route)
             || health.lacks_endpoint(route, WEBSOCKET, upstreams.platform.moment()))
     {
@@ -53,6 +54,7 @@ pub(crate) async fn serve<P: Platform>(
     let model = value(query, "model");
     request.content = Content::WebSocket { model };
     let admitted = admit(upstreams.config, &request)?;
+    hold(upstreams.counted_with(), &request, record).await?;
     match upstreams.forward(admitted, None, record).await {
         Err(error) if is_bridged && error.kind == Kind::WebSocketUnsupported => {
             health.without_endpoint(route, WEBSOCKET, upstreams.platform.moment());

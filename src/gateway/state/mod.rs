@@ -2,10 +2,12 @@
 
 pub(crate) mod model_lists;
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use self::model_lists::ModelLists;
 use crate::platform::Moment;
+use crate::policy::accounts::{Book, Learned};
 use crate::policy::cooldown::Cooldown;
 use crate::policy::health::Health;
 
@@ -14,6 +16,9 @@ use crate::policy::health::Health;
 pub struct State {
     pub(crate) health: Health,
     pub(crate) lists: ModelLists,
+    /// What accounts have used. Empty where the platform does not count.
+    pub(crate) book: Book,
+    pub(crate) learned: Arc<Learned>,
     draining: AtomicBool,
 }
 

@@ -57,6 +57,11 @@ pub(crate) struct Upstreams<'a, P> {
 }
 
 impl<P: Platform> Upstreams<'_, P> {
+    /// Returns what [`hold`](crate::gateway::admit::hold) counts a request with.
+    pub(crate) fn counted_with(&self) -> (&Config, &State, &P) {
+        (self.config, self.state, self.platform)
+    }
+
     /// Asks the upstreams of the request's route, one after the other, and hands on the first answer that is meant
     /// for the client.
     ///

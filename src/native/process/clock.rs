@@ -1,8 +1,11 @@
 //! The system's clock, as the log writes it and as the core asks for it.
 
+use std::sync::LazyLock;
 use std::time::Duration;
 
-use crate::platform::Millis;
+use tokio::time::Instant;
+
+use crate::platform::{Millis, Moment};
 
 /// Returns the date and time now.
 #[expect(clippy::disallowed_types, reason = "this is the native clock behind Platform::now")]
@@ -11,6 +14,12 @@ pub(crate) fn now() -> Millis {
         .duration_since(std::time::UNIX_EPOCH)
         .unwrap_or_default();
     Millis(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
+}
+
+/// Returns the time by a clock that only goes forward, since it was first asked for.
+pub(crate) fn moment() -> Moment {
+    static BEGINNING: LazyLock<Instant> = LazyLock::new(Instant::now);
+    Moment(u64::try_from(BEGINNING.elapsed().as_millis()).unwrap_or(u64::MAX))
 }
 
 /// Returns an instant as RFC 3339 in UTC, with milliseconds.

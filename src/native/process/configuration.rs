@@ -12,7 +12,8 @@ pub(crate) fn variables() -> Variables {
     let text = |text: OsString| text.to_string_lossy().into_owned();
     std::env::vars_os()
         .map(|(name, value)| (text(name), text(value)))
-        .collect()
+        .collect::<Variables>()
+        .counting()
 }
 
 /// Returns the whole configuration: the routes, and the settings of the server.

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::clock::{now, rfc3339};
+use super::clock::{moment, now, rfc3339};
 use super::console::REQUESTS;
 use crate::config::LogFormat;
 use crate::gateway::{Delivery, Record, Settled, settle};
@@ -47,6 +47,7 @@ impl Drop for Entry {
             bytes: self.bytes,
             first_byte: self.first_byte,
             end: now(),
+            moment: moment(),
             complete: self.complete,
         };
         request(self.format, &settle(&mut self.record, Some(delivery)));

@@ -10,7 +10,7 @@ mod machine;
 mod reload;
 mod routes_file;
 
-pub(super) use self::clock::{now, today};
+pub(super) use self::clock::{moment, now, today};
 pub(super) use self::configuration::{configuration, variables};
 pub(super) use self::console::{Level, begin_log, flush_log, print, say, tell};
 pub(super) use self::files::{Unaccepted, raise_limit};

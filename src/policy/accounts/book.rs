@@ -38,6 +38,13 @@ pub struct Spent {
     pub total: Money,
 }
 
+impl Default for Book {
+    /// Days and months in UTC.
+    fn default() -> Self {
+        Self::new(TimeZone::default())
+    }
+}
+
 impl Book {
     /// Returns an empty book whose days and months are those of `zone`.
     #[must_use]
