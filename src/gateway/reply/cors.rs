@@ -10,7 +10,7 @@ const EXPOSED: &str = "x-request-id, x-upstream-request-id, x-should-retry, retr
     x-ratelimit-limit, x-ratelimit-remaining, x-ratelimit-reset, \
     x-ratelimit-limit-requests, x-ratelimit-limit-tokens, x-ratelimit-remaining-requests, \
     x-ratelimit-remaining-tokens, x-ratelimit-reset-requests, x-ratelimit-reset-tokens, \
-    openai-processing-ms, x-gateway-attempts, x-gateway-dropped, x-gateway-estimated";
+    openai-processing-ms, x-gateway-attempts, x-gateway-limit, x-gateway-dropped, x-gateway-estimated";
 
 /// The headers of limits among them.
 const LIMITS: [&str; 9] = [
