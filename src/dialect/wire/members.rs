@@ -256,7 +256,9 @@ mod tests {
         fn it_sees_the_strings_that_stand_in_the_text(json in value(), wanted in "[a-z]{1,2}", other in "[a-z]{1,2}") {
             let json = format!("{{\"x\":{json}}}");
             let (_, seen) = scan::members(&json, [&[&wanted, "none"], &[&other]]).unwrap();
-            prop_assert_eq!(seen, [&wanted, &other].map(|string| json.contains(&format!("\"{string}\""))), "{}", json);
+            // A quote that is escaped begins no string.
+            let quotes = json.replace("\\\\", "__").replace("\\\"", "__");
+            prop_assert_eq!(seen, [&wanted, &other].map(|string| quotes.contains(&format!("\"{string}\""))), "{}", json);
         }
 
         #[test]
