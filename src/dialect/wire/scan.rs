@@ -22,8 +22,8 @@ pub(crate) type Seen = [bool; 2];
 /// No string is looked for.
 pub(crate) const NOTHING: Wanted<'_> = [&[], &[]];
 
-/// Returns the members of the object that `json` is: and which of the `wanted`
-/// strings stand in it. Returns nothing where the text is anything else, or nests deeper than [`MAX_DEPTH`].
+/// Returns the members of the object that `json` is, and which of the `wanted` strings stand in it. Returns nothing where the text is
+/// anything else, or nests deeper than [`MAX_DEPTH`].
 pub(crate) fn members<'a>(json: &'a str, wanted: Wanted<'_>) -> Option<(Vec<Member<'a>>, Seen)> {
     let mut scan = Scan::new(json, wanted);
     let mut members = Vec::with_capacity(16);
