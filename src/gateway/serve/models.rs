@@ -2,14 +2,14 @@
 //! the lists of all its upstreams in one, filtered by the allow-list and with the aliases added. Each client gets the shape that
 //! it reads, whatever its upstreams speak.
 
-mod merged_list;
+mod catalogue;
 
 use std::borrow::Cow;
 
 use bytes::Bytes;
 use http::{HeaderValue, Response, StatusCode, header};
 
-use self::merged_list::{Known, implied_list, unreadable};
+use self::catalogue::{Known, implied_list, unreadable};
 use crate::config::{Account, Route};
 use crate::dialect::model_list::{self, Entry, Shape};
 use crate::dialect::wire::percent::decode;
